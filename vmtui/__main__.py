@@ -1,0 +1,8 @@
+"""`python -m vmtui` is `vmtui`."""
+
+import sys
+
+from vmtui.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
