@@ -1,7 +1,7 @@
 """vmtui: a terminal laboratory for Linux reverse mapping.
 
-Importing any module of the package runs this file, so it imports nothing: the public names are fetched when they
-are first asked for, and `vmtui --help` pays for neither NumPy nor Textual.
+Importing any module of the package runs this file, so it imports nothing: the public names are fetched when
+they are first asked for, and `vmtui --help` pays for neither NumPy nor Textual.
 """
 
 from importlib import import_module
