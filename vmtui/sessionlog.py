@@ -3,8 +3,8 @@
 A log is a header, then one line a command in the command language.  Three kinds of line more: ``at B:N``
 (what follows is done on branch B after its N-th command), ``show PLACE`` (the subject), ``mark STEP NAME``.
 Every line is written and flushed before the call returns, so a killed app loses nothing that it accepted; a
-power cut may cost the last line.  A log holds no times and no state: it is replayed, and the same commands give
-the same machine.
+power cut may cost the last line.  A log holds no times and no state: it is replayed, and the same commands
+give the same machine.
 """
 
 import hashlib
@@ -242,8 +242,8 @@ def _position(plan: Plan, entry: int) -> str:
 class SessionLog:
     """The log of one run, appended to as the run goes on.
 
-    The file appears with the first command: a run that did nothing leaves nothing.  Where it cannot be written
-    the run goes on, and `trouble` says why in a sentence.
+    The file appears with the first command: a run that did nothing leaves nothing.  Where it cannot be
+    written the run goes on, and `trouble` says why in a sentence.
     """
 
     def __init__(self, path: Path | None, header: str, file: IO[bytes] | None = None) -> None:
