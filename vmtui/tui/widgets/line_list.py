@@ -1,0 +1,191 @@
+"""A list of rows of any length, drawn line by line.
+
+Rows are asked for by index when they are painted, so a million of them cost what the screen shows.
+"""
+
+from __future__ import annotations
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import BindingType
+from textual.content import Content
+from textual.geometry import Region, Size
+from textual.reactive import var
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from vmtui.tui import keymap
+from vmtui.tui.messages import Chosen
+from vmtui.tui.paint import fitted, palette_of, width_of
+from vmtui.view.model import Pane, Row
+
+GUTTER = 1
+"""Cells kept for the subject's mark."""
+INDENT = 2
+"""Cells for each level of depth."""
+CURSOR = Style(reverse=True)
+IDLE_CURSOR = Style(underline=True)
+NOTHING = Pane("", ())
+
+
+class LineList(ScrollView, can_focus=True):
+    """Rows with a cursor.
+
+    The row cursor (reverse) is not the subject (accent and ▸): arrows move the one, Enter and click post `Chosen`.
+    """
+
+    DEFAULT_CSS = """
+    LineList {
+        overflow-x: hidden;
+        overflow-y: auto;
+        scrollbar-size-vertical: 1;
+    }
+    """
+    BINDINGS: list[BindingType] = [*keymap.bindings(keymap.LIST)]
+
+    cursor = var(0)
+    """The row the cursor is on."""
+    pane: Pane = NOTHING
+    """What is drawn."""
+    left: int = 0
+    """First cell of the text that is shown."""
+    _focus_row: int | None = None
+    _subject_row: int | None = None
+
+    def show(self, pane: Pane) -> None:
+        """Draw `pane`; repaint only what differs from what is drawn."""
+        old, self.pane = self.pane, pane
+        if pane.title != old.title:
+            self.border_title = Content(pane.title)  # type: ignore[assignment]  # the descriptor takes what it gives not back
+        if pane.note != old.note:
+            self.border_subtitle = Content(pane.note)  # type: ignore[assignment]
+        if len(pane.rows) != len(old.rows):
+            self.virtual_size = Size(0, len(pane.rows))
+            self.cursor = min(self.cursor, max(0, len(pane.rows) - 1))
+            self.refresh()
+        elif pane.rows is not old.rows:
+            self._repaint_changed(old, pane)
+        if pane.focus is not None and pane.focus != self._focus_row and pane.focus < len(pane.rows):
+            self.cursor = pane.focus
+        self._focus_row = pane.focus
+
+    def _repaint_changed(self, old: Pane, new: Pane) -> None:
+        top = self.scroll_offset.y
+        changed = [
+            y
+            for y in range(self.size.height)
+            if top + y < len(new.rows) and new.rows[top + y] != old.rows[top + y]
+        ]
+        if len(changed) > self.size.height // 2:
+            self.refresh()
+        else:
+            for y in changed:
+                self.refresh_lines(y, 1)
+
+    def refresh_lines(self, y_start: int, line_count: int = 1) -> None:
+        """Repaint lines of the visible part, counted from its top."""
+        self.refresh(Region(0, y_start, self.size.width, line_count))
+
+    def row_at(self, index: int) -> Row | None:
+        """The row of that index, None where there is none."""
+        return self.pane.rows[index] if 0 <= index < len(self.pane.rows) else None
+
+    @property
+    def current_row(self) -> Row | None:
+        """The row under the cursor."""
+        return self.row_at(self.cursor)
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the visible part."""
+        width = self.size.width
+        palette = palette_of(self)
+        index = self.scroll_offset.y + y
+        row = self.row_at(index)
+        if row is None:
+            return Strip.blank(width)
+        on_cursor = index == self.cursor and (self.has_focus or row.ref is not None or row.step is not None)
+        over = (CURSOR if self.has_focus else None) if on_cursor else None
+        if row.current:
+            over = (over or Style.null()) + palette.style("current")
+        if row.subject:
+            over = palette.style("subject") + (over or Style.null())
+        segments = [Segment(palette.pointer if row.subject else " ", over or palette.plain)]
+        if row.depth:
+            segments.append(Segment(" " * (INDENT * row.depth), over or palette.plain))
+        segments += palette.segments(row.spans, over)
+        return fitted(segments, width, self.left, palette.ellipsis, over or palette.plain)
+
+    def validate_cursor(self, cursor: int) -> int:
+        """Keep the cursor among the rows."""
+        return max(0, min(cursor, len(self.pane.rows) - 1))
+
+    def watch_cursor(self, old: int, new: int) -> None:
+        """Show where the cursor went."""
+        if not self.is_attached:
+            return
+        top = self.scroll_offset.y
+        height = self.size.height
+        if height and not top <= new < top + height:
+            self.scroll_to(y=new if new < top else new - height + 1, animate=False, force=True)
+            self.refresh()
+            return
+        for index in (old, new):
+            if top <= index < top + height:
+                self.refresh_lines(index - top)
+
+    def _on_focus(self, event: events.Focus) -> None:
+        super()._on_focus(event)
+        self.refresh_lines(self.cursor - self.scroll_offset.y)
+
+    def _on_blur(self, event: events.Blur) -> None:
+        super()._on_blur(event)
+        self.refresh_lines(self.cursor - self.scroll_offset.y)
+
+    def _on_resize(self, event: events.Resize) -> None:
+        super()._on_resize(event)
+        self.call_after_refresh(self.watch_cursor, self.cursor, self.cursor)
+
+    async def _on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        if offset is None:
+            return
+        index = self.scroll_offset.y + offset.y
+        if self.row_at(index) is not None:
+            event.stop()
+            self.cursor = index
+            self.action_choose()
+
+    def action_cursor_up(self) -> None:
+        """The row above."""
+        self.cursor -= 1
+
+    def action_cursor_down(self) -> None:
+        """The row below."""
+        self.cursor += 1
+
+    def action_page(self, direction: int) -> None:
+        """A page up (-1) or down (1)."""
+        self.cursor += direction * max(1, self.size.height - 1)
+
+    def action_first(self) -> None:
+        """The first row."""
+        self.cursor = 0
+
+    def action_last(self) -> None:
+        """The last row."""
+        self.cursor = len(self.pane.rows) - 1
+
+    def action_scroll_text(self, cells: int) -> None:
+        """Show text further to the left or right."""
+        top = self.scroll_offset.y
+        shown = (self.row_at(top + y) for y in range(self.size.height))
+        widest = max((GUTTER + INDENT * row.depth + width_of(row.spans) for row in shown if row is not None), default=0)
+        self.left = max(0, min(self.left + cells, widest - self.size.width))
+        self.refresh()
+
+    def action_choose(self) -> None:
+        """Choose the row under the cursor."""
+        row = self.current_row
+        if row is not None:
+            self.post_message(Chosen(self.id or "", row.ref, row.step, self.cursor))

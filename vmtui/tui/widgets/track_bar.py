@@ -1,0 +1,53 @@
+"""The timeline: lines of cells, each of which is a moment one can go to."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.content import Content
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from vmtui.tui.messages import Chosen
+from vmtui.tui.paint import fitted, palette_of
+from vmtui.view.model import Track
+
+NOTHING = Track("", ())
+
+
+class TrackBar(Widget, can_focus=True):
+    """Draws a `Track`; a click posts `Chosen` with the cursor position of the cell."""
+
+    track: Track = NOTHING
+    """What is drawn."""
+
+    def show(self, track: Track) -> None:
+        """Draw `track`; repaint only lines that differ from what is drawn."""
+        old, self.track = self.track, track
+        if track.title != old.title:
+            self.border_title = Content(track.title)  # type: ignore[assignment]
+        if track.note != old.note:
+            self.border_subtitle = Content(track.note)  # type: ignore[assignment]
+        if len(old.rows) != len(track.rows):
+            self.refresh()
+            return
+        for y, (was, now) in enumerate(zip(old.rows, track.rows, strict=True)):
+            if was != now:
+                self.refresh(Region(0, y, self.size.width, 1))
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the track."""
+        width = self.size.width
+        palette = palette_of(self)
+        if y >= len(self.track.rows):
+            return Strip.blank(width)
+        return fitted(palette.segments(self.track.rows[y].spans), width, 0, palette.ellipsis, palette.plain)
+
+    async def _on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        if offset is None:
+            return
+        step = self.track.cursor_at(offset.x, offset.y)
+        if step is not None:
+            event.stop()
+            self.post_message(Chosen(self.id or "", None, step))
