@@ -1,0 +1,174 @@
+"""
+Every error that vmtui raises on purpose: one root and a few exact classes.
+
+The text of an error is one plain sentence that quotes what was given and what was found.
+Nothing here prints: :mod:`vmtui.cli` turns an error into an exit code, the app turns one into the narration strip.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+__all__ = [
+    "KernelError",
+    "OptionError",
+    "PlaceError",
+    "ScenarioError",
+    "ScenarioErrors",
+    "VmtuiError",
+    "is_control",
+    "printable",
+]
+
+EXCERPT_WIDTH = 96  # columns of a bad line that are shown; a longer one is cut around the caret
+
+
+def is_control(char: str) -> bool:
+    """Whether a terminal could act on this character: controls, format characters, surrogates, line separators."""
+    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def printable(text: str) -> str:
+    """The text with every character that a terminal could act on replaced by a visible one."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(" " if char == "\t" else "\N{REPLACEMENT CHARACTER}" if is_control(char) else char for char in text)
+
+
+def _excerpt(source: str, column: int) -> tuple[str, str]:
+    """A line cut to what fits, and the caret line under it; `column` counts from 0."""
+    start = max(0, column - EXCERPT_WIDTH * 2 // 3) if len(source) > EXCERPT_WIDTH else 0
+    shown = source[start : start + EXCERPT_WIDTH]
+    before, after = "…" if start else "", "…" if start + EXCERPT_WIDTH < len(source) else ""
+    return before + printable(shown) + after, " " * (len(before) + column - start) + "^"
+
+
+class VmtuiError(Exception):
+    """The root of every error that vmtui raises on purpose."""
+
+    message: str
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class OptionError(VmtuiError):
+    """A machine option that does not exist, or a value that it cannot have."""
+
+
+class KernelError(VmtuiError):
+    """
+    A command that the simulated kernel refuses, as a system call would.
+
+    Attributes:
+        errno:
+            The kernel's name for it: ``"ENOMEM"``, ``"EFAULT"``, ``"EINVAL"``, ...
+
+        message:
+            What was refused and why, in one sentence.
+
+        partial:
+            True if part of the work was done and stays, as the kernel leaves it (mlock over a hole).
+            Otherwise the machine is as it was before the command.
+    """
+
+    errno: str
+    partial: bool
+
+    def __init__(self, errno: str, message: str, *, partial: bool = False) -> None:
+        super().__init__(message)
+        self.errno = errno
+        self.partial = partial
+
+    def __str__(self) -> str:
+        return f"{self.errno}: {self.message}"
+
+
+class PlaceError(KernelError):
+    """A process, label or range that is not there (``ESRCH``, ``ENOENT`` or ``EINVAL``)."""
+
+
+class ScenarioError(VmtuiError):
+    """
+    A line of the command language that cannot be read or expanded.
+
+    Attributes:
+        message:
+            What is wrong, in the reader's words, without the position.
+
+        path:
+            The file, or None at the prompt.
+
+        line, column:
+            Counted from 1; column 0 if the whole line is meant, line 0 if the whole file is.
+
+        expected:
+            What could stand there, in the reader's words, at most five.
+
+        source:
+            The line as it was written.
+
+        suggestion:
+            The word that was probably meant.
+    """
+
+    path: str | None
+    line: int
+    column: int
+    expected: tuple[str, ...]
+    source: str
+    suggestion: str | None
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str | None = None,
+        line: int = 1,
+        column: int = 0,
+        expected: tuple[str, ...] = (),
+        source: str = "",
+        suggestion: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.path = path
+        self.line = line
+        self.column = column
+        self.expected = expected
+        self.source = source
+        self.suggestion = suggestion
+
+    @property
+    def position(self) -> str:
+        """Where it is: ``FILE:12:18``, with only the parts that are known; at the prompt the column alone."""
+        if self.path is None:
+            return f"column {self.column}" if self.column else ""
+        return ":".join([printable(self.path), *(str(number) for number in (self.line, self.column) if number)])
+
+    def __str__(self) -> str:
+        lines = [f"{self.position}: {self.message}" if self.position else self.message]
+        if self.source and self.column:
+            lines += [f"    {text}" for text in _excerpt(self.source, self.column - 1)]
+        if self.suggestion is not None:
+            lines.append(f"    did you mean {self.suggestion}?")
+        return "\n".join(lines)
+
+
+class ScenarioErrors(VmtuiError):
+    """
+    Every bad line of a file, at most ten.
+
+    Attributes:
+        errors:
+            In the order of their lines.
+    """
+
+    errors: list[ScenarioError]
+
+    def __init__(self, errors: list[ScenarioError]) -> None:
+        super().__init__("\n".join(str(error) for error in errors))
+        self.errors = errors
