@@ -18,7 +18,7 @@ import platformdirs
 from attrs import frozen
 
 from vmtui import __version__
-from vmtui.errors import KernelError, VmtuiError
+from vmtui.errors import KernelError, VmtuiError, printable
 from vmtui.session import Session
 
 try:
@@ -33,7 +33,6 @@ _SCENARIO = re.compile(r"# scenario ([0-9a-f]{64}) (.*)")
 _NAME = re.compile(r"session-(\d+)\.log")
 _AT = re.compile(r"at (.+):(\d+)")
 _MARK = re.compile(r"mark (\d+) (.*)")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
 class SessionLogError(VmtuiError):
@@ -354,8 +353,8 @@ def save_scenario(session: Session, path: Path | str, *, title: str | None = Non
 
 
 def clean(text: str) -> str:
-    """One line without control characters: what a terminal may be shown."""
-    return _CONTROL.sub(" ", text).strip()
+    """The text as one line that a terminal may be shown."""
+    return printable(text).strip()
 
 
 def _header(machine: str, scenario: str | None, sha256: str | None) -> str:

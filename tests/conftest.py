@@ -1,0 +1,18 @@
+"""What every test may count on: nothing of the user's is read or written, and nothing depends on the terminal."""
+
+import os
+
+import pytest
+
+# Textual and Rich read these when they are first imported, so they go before any test module is.
+for _name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TEXTUAL_THEME", "TEXTUAL_COLOR_SYSTEM"):
+    os.environ.pop(_name, None)
+os.environ["TEXTUAL_ANIMATIONS"] = "none"
+
+
+@pytest.fixture(autouse=True)
+def vmtui_home(tmp_path_factory, monkeypatch):
+    """An empty home for session logs and settings, new for each test."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("VMTUI_HOME", str(home))
+    return home
