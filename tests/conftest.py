@@ -1,4 +1,4 @@
-"""What every test may count on: nothing of the user's is read or written, and nothing depends on the terminal."""
+"""What every test may count on: nothing of the user's is touched, and nothing depends on the terminal."""
 
 import os
 
