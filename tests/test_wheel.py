@@ -1,0 +1,107 @@
+"""What users install: the wheel and the sdist, built, installed into an empty environment, used from elsewhere."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SCENARIOS = sorted(path.name for path in (ROOT / "scenarios").glob("*.scenario"))
+
+
+def run(*command, **options):
+    """Run a command to its end without standard input; its output is in the failure when it fails."""
+    done = subprocess.run(
+        [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, **options,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The sdist and the wheel built from it."""
+    out = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", out, ROOT)
+    (sdist,), (wheel,) = out.glob("*.tar.gz"), out.glob("*.whl")
+    return sdist, wheel
+
+
+@pytest.fixture(scope="module")
+def installed(built, tmp_path_factory):
+    """An empty environment with the wheel in it; it borrows the dependencies, but not vmtui, from this one."""
+    home = tmp_path_factory.mktemp("venv")
+    run(sys.executable, "-m", "venv", "--without-pip", home)
+    python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
+    site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
+    (site / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    run(sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check",
+        "install", "--quiet", "--no-deps", "--no-index", built[1])
+    return python
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """How to run the installed python in a folder that has nothing of the project."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return {"cwd": tmp_path, "env": environment}
+
+
+def test_the_wheel_carries_what_the_package_reads(built):
+    """Scenarios, styles, the grammar, the schema, the sources of mm/ and the type marker are in the wheel."""
+    with zipfile.ZipFile(built[1]) as wheel:
+        names = set(wheel.namelist())
+
+    assert {f"vmtui/scenarios/{name}" for name in SCENARIOS} <= names
+    expected = {str(path.relative_to(ROOT)) for path in (ROOT / "vmtui").rglob("*")
+                if path.is_file() and path.suffix in {".py", ".tcss", ".lark", ".json", ".typed"}
+                and "__pycache__" not in path.parts}
+    assert expected <= names
+    assert not [name for name in names if name.startswith(("tests/", "screenshots/", "scenarios/"))]
+
+
+def test_the_sdist_carries_what_a_developer_needs(built):
+    """From the sdist one can build, test and read: sources, scenarios, tests, golden pictures, the Makefile."""
+    with tarfile.open(built[0]) as sdist:
+        names = {name.partition("/")[2] for name in sdist.getnames()}
+
+    assert {"pyproject.toml", "Makefile", "LICENSE", "README.md", "CONTRIBUTING.md", "tests/conftest.py"} <= names
+    assert {f"scenarios/{name}" for name in SCENARIOS} <= names
+
+
+def test_the_installed_command_lists_and_plays_everything(installed, elsewhere):
+    """From another folder the installed vmtui is its own, lists every scenario, and plays each to exit 0."""
+    where = run(installed, "-c", "import vmtui; print(vmtui.__file__)", **elsewhere)
+    assert Path(where.strip()).is_relative_to(installed.parent.parent)
+
+    listed = run(installed, "-m", "vmtui", "list", **elsewhere)
+    code = "from vmtui.scenario import library; print(*library(), sep='\\n')"
+    files = run(installed, "-c", code, **elsewhere).splitlines()
+    assert [Path(path).name for path in files] == SCENARIOS
+    assert len(listed.splitlines()) >= len(SCENARIOS)
+
+    for path in files:
+        run(installed, "-m", "vmtui", "play", path, **elsewhere)
+
+
+def test_the_installed_app_paints(installed, elsewhere):
+    """The installed app, headless, paints the first scenario."""
+    code = """
+import asyncio
+from vmtui.tui.app import VmtuiApp
+
+async def main():
+    app = VmtuiApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert "The return of objrmap" in app.export_screenshot().replace("&#160;", " ")
+
+asyncio.run(main())
+"""
+    run(installed, "-c", code, **elsewhere)
