@@ -1,4 +1,4 @@
-"""What users install: the wheel and the sdist, built, installed into an empty environment, used from elsewhere."""
+"""What users install: wheel and sdist, built, installed into an empty environment, used from elsewhere."""
 
 import os
 import subprocess
@@ -17,8 +17,8 @@ SCENARIOS = sorted(path.name for path in (ROOT / "scenarios").glob("*.scenario")
 def run(*command, **options):
     """Run a command to its end without standard input; its output is in the failure when it fails."""
     done = subprocess.run(
-        [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, **options,
+        [str(word) for word in command], text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, **options,
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}"
     return done.stdout
@@ -35,7 +35,7 @@ def built(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def installed(built, tmp_path_factory):
-    """An empty environment with the wheel in it; it borrows the dependencies, but not vmtui, from this one."""
+    """An empty environment with the wheel in it; it borrows the dependencies, not vmtui, from this one."""
     home = tmp_path_factory.mktemp("venv")
     run(sys.executable, "-m", "venv", "--without-pip", home)
     python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
@@ -67,11 +67,11 @@ def test_the_wheel_carries_what_the_package_reads(built):
 
 
 def test_the_sdist_carries_what_a_developer_needs(built):
-    """From the sdist one can build, test and read: sources, scenarios, tests, golden pictures, the Makefile."""
+    """From the sdist one can build, test and read: sources, scenarios, tests, pictures, the Makefile."""
     with tarfile.open(built[0]) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
 
-    assert {"pyproject.toml", "Makefile", "LICENSE", "README.md", "CONTRIBUTING.md", "tests/conftest.py"} <= names
+    assert {"pyproject.toml", "Makefile", "LICENSE", "README.md", "tests/conftest.py", ".ci/run"} <= names
     assert {f"scenarios/{name}" for name in SCENARIOS} <= names
 
 
