@@ -1,7 +1,7 @@
 # vmtui: `make run` opens the app, `make test` runs the whole suite.  Both set up .venv by themselves, once.
 
 .DEFAULT_GOAL := run
-.PHONY: run test check shots venv clean
+.PHONY: run test check shots readme clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -22,9 +22,10 @@ check: $(VENV)/.dev  ## ruff and mypy --strict
 	$(BIN)/mypy --strict vmtui
 
 shots: $(VENV)/.test  ## draw the golden screenshots anew (look at the diff before you keep it)
-	VMTUI_UPDATE_SHOTS=1 $(BIN)/python -m pytest tests/tui $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/tui --update-shots $(PYTEST_ARGS)
 
-venv: $(VENV)/.dev
+readme: $(VENV)/.test  ## put the key table into README anew
+	$(BIN)/python tests/test_readme.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
