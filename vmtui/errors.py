@@ -2,7 +2,7 @@
 Every error that vmtui raises on purpose: one root and a few exact classes.
 
 The text of an error is one plain sentence that quotes what was given and what was found.
-Nothing here prints: :mod:`vmtui.cli` turns an error into an exit code, the app turns one into the narration strip.
+Nothing here prints: `vmtui.cli` turns an error into an exit code, the app turns one into the narration strip.
 """
 
 from __future__ import annotations
@@ -23,16 +23,22 @@ __all__ = [
 EXCERPT_WIDTH = 96  # columns of a bad line that are shown; a longer one is cut around the caret
 
 
+# Marks that reorder what is beside them: a terminal would show another text than the one that is there.
+_REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+
+
 def is_control(char: str) -> bool:
-    """Whether a terminal could act on this character: controls, format characters, surrogates, line separators."""
-    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+    """Whether a terminal could act on this character instead of showing it."""
+    return char in _REORDERING or unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")
 
 
 def printable(text: str) -> str:
-    """The text with every character that a terminal could act on replaced by a visible one."""
-    if text.isascii() and text.isprintable():
+    """The text on one line, every character that a terminal could act on replaced by a visible one."""
+    if text.isprintable():
         return text
-    return "".join(" " if char == "\t" else "\N{REPLACEMENT CHARACTER}" if is_control(char) else char for char in text)
+    return "".join(
+        " " if char == "\t" else "\N{REPLACEMENT CHARACTER}" if is_control(char) else char for char in text
+    )
 
 
 def _excerpt(source: str, column: int) -> tuple[str, str]:
@@ -147,7 +153,8 @@ class ScenarioError(VmtuiError):
         """Where it is: ``FILE:12:18``, with only the parts that are known; at the prompt the column alone."""
         if self.path is None:
             return f"column {self.column}" if self.column else ""
-        return ":".join([printable(self.path), *(str(number) for number in (self.line, self.column) if number)])
+        numbers = [str(number) for number in (self.line, self.column) if number]
+        return ":".join([printable(self.path), *numbers])
 
     def __str__(self) -> str:
         lines = [f"{self.position}: {self.message}" if self.position else self.message]
