@@ -1,7 +1,7 @@
-"""One table of the glyphs on the screen: what each is called, its Unicode character, its ASCII twin, what it says.
+"""One table of the glyphs on the screen: name, Unicode character, ASCII twin, meaning.
 
-Every glyph takes one cell in both forms, so a layout made with one is a layout for the other: models carry the
-Unicode form, and `to_ascii` exchanges it where the terminal cannot be trusted with it.
+Every glyph takes one cell in both forms, so a layout made with one is a layout for the other: models carry
+the Unicode form, and `to_ascii` exchanges it where the terminal cannot be trusted with it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The frozen values that cross from the view to whatever draws it.
 
-Text is plain: a `role` (see `vmtui.view.roles`) stands where a colour would, and glyphs are the Unicode ones of
-`vmtui.view.glyphs`, each of which has a one-cell ASCII twin.
+Text is plain: a `role` (see `vmtui.view.roles`) stands where a colour would, and glyphs are the Unicode
+ones of `vmtui.view.glyphs`, each of which has a one-cell ASCII twin.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ class Rows(Sequence[T], Generic[T]):
 
 
 def line(*parts: str | tuple[str, str] | Span) -> tuple[Span, ...]:
-    """Spans from texts, (text, role) pairs and spans; empty ones are dropped, neighbours of one role joined."""
+    """Spans from texts, (text, role) pairs and spans; empty ones dropped, neighbours of one role joined."""
     spans: list[Span] = []
     for part in parts:
         span = part if isinstance(part, Span) else Span(part) if isinstance(part, str) else Span(*part)

@@ -1,7 +1,7 @@
 """The themes: what ink each role has, on what ground; and what is left of it under NO_COLOR.
 
-A colour is ``#rrggbb`` or one of the sixteen names of a terminal (``bright_blue``). The sixteen-colour theme uses
-names only, so that a terminal's own palette shows; its contrast is reckoned with xterm's values.
+A colour is ``#rrggbb`` or one of the sixteen names of a terminal (``bright_blue``). The sixteen-colour theme
+uses names only, so that a terminal's own palette shows; its contrast is reckoned with xterm's values.
 """
 
 from __future__ import annotations
@@ -49,12 +49,14 @@ class Theme:
 
 
 #: Roles written bold, and in italics, in every theme.
-_BOLD: Final = frozenset({"title", "accent", "subject", "brand", "new", "error", "active", "key", "keyword", "current"})
+_BOLD: Final = frozenset(
+    {"title", "accent", "subject", "brand", "new", "error", "active", "key", "keyword", "current"}
+)
 _ITALIC: Final = frozenset({"comment"})
 
 
 def _theme(name: str, title: str, ground: str, colours: str, *, dark: bool = True) -> Theme:
-    """A theme from ``role=colour`` words; ``role=colour/background`` where the role has a ground of its own."""
+    """A theme from ``role=colour`` words; ``role=colour/background`` for a role with a ground of its own."""
     background, surface, border, border_focus = ground.split()
     inks = {}
     for word in colours.split():
@@ -113,7 +115,7 @@ _CONTRAST: Final = _theme(
     """,
 )
 
-# Okabe and Ito's eight colours, which people with any colour vision tell apart; the blue is lightened to be legible.
+# Okabe and Ito's colours, which people with any colour vision tell apart, some lightened to be legible.
 _OKABE: Final = _theme(
     "vmtui-okabe-ito",
     "Okabe-Ito",
@@ -136,13 +138,14 @@ _SIXTEEN: Final = _theme(
     "black black bright_black bright_cyan",
     """
     text=white dim=white title=bright_white accent=bright_yellow subject=black/yellow current=black/white
-    brand=black/yellow card=bright_white key=bright_yellow good=bright_green warn=bright_yellow error=bright_red
-    page=bright_cyan vma=cyan mm=bright_white anon_vma=bright_magenta pte=yellow swap=bright_magenta zero=white file=green
-    kernel=white table=white hit=bright_green miss=bright_red ruled=white active=bright_yellow old=white
-    new=bright_yellow keyword=bright_yellow string=green number=bright_magenta comment=white function=bright_cyan
-    lineno=white mark=bright_white upcoming=white branch=bright_magenta
-    line=bright_black free=bright_black bar=cyan bar_low=bright_red bar_rest=bright_black track=bright_yellow
-    track_rest=bright_black density=cyan
+    brand=black/yellow card=bright_white key=bright_yellow good=bright_green warn=bright_yellow
+    error=bright_red page=bright_cyan vma=cyan mm=bright_white anon_vma=bright_magenta pte=yellow
+    swap=bright_magenta zero=white file=green kernel=white table=white hit=bright_green miss=bright_red
+    ruled=white active=bright_yellow old=white new=bright_yellow keyword=bright_yellow string=green
+    number=bright_magenta comment=white function=bright_cyan lineno=white
+    mark=bright_white upcoming=white branch=bright_magenta
+    line=bright_black free=bright_black bar=cyan bar_low=bright_red bar_rest=bright_black
+    track=bright_yellow track_rest=bright_black density=cyan
     """,
 )
 
@@ -153,23 +156,33 @@ THEMES: Final[Mapping[str, Theme]] = MappingProxyType(
 
 #: What a role keeps under NO_COLOR. Every state has its own glyph besides.
 MONO: Final[Mapping[str, Ink]] = MappingProxyType(
-    {role: Ink(bold=True) for role in ("title", "accent", "active", "new", "error", "card", "key", "function", "hit")}
-    | {role: Ink(dim=True) for role in ("dim", "line", "free", "old", "upcoming", "comment", "lineno", "bar_rest")}
-    | {role: Ink(dim=True) for role in ("ruled", "track_rest", "kernel")}
-    | {"brand": Ink(bold=True, reverse=True), "current": Ink(reverse=True), "subject": Ink(bold=True, underline=True)}
-    | {"keyword": Ink(bold=True), "warn": Ink(underline=True), "bar_low": Ink(bold=True)}
+    {role: Ink(bold=True) for role in _BOLD | {"card", "function", "hit", "bar_low"}}
+    | {role: Ink(dim=True) for role in ("dim", "line", "free", "old", "upcoming", "comment", "lineno")}
+    | {role: Ink(dim=True) for role in ("ruled", "track_rest", "bar_rest", "kernel")}
+    | {"brand": Ink(bold=True, reverse=True), "current": Ink(reverse=True), "warn": Ink(underline=True)}
+    | {"subject": Ink(bold=True, underline=True)}
 )
 
 #: xterm's values of the sixteen names.
 ANSI: Final[Mapping[str, str]] = MappingProxyType(
-    dict(
-        pair.split("=")
-        for pair in (
-            "black=#000000 red=#cd0000 green=#00cd00 yellow=#cdcd00 blue=#0000ee magenta=#cd00cd cyan=#00cdcd "
-            "white=#e5e5e5 bright_black=#7f7f7f bright_red=#ff5f5f bright_green=#00ff00 bright_yellow=#ffff00 "
-            "bright_blue=#5c5cff bright_magenta=#ff00ff bright_cyan=#00ffff bright_white=#ffffff"
-        ).split()
-    )
+    {
+        "black": "#000000",
+        "red": "#cd0000",
+        "green": "#00cd00",
+        "yellow": "#cdcd00",
+        "blue": "#0000ee",
+        "magenta": "#cd00cd",
+        "cyan": "#00cdcd",
+        "white": "#e5e5e5",
+        "bright_black": "#7f7f7f",
+        "bright_red": "#ff5f5f",
+        "bright_green": "#00ff00",
+        "bright_yellow": "#ffff00",
+        "bright_blue": "#5c5cff",
+        "bright_magenta": "#ff00ff",
+        "bright_cyan": "#00ffff",
+        "bright_white": "#ffffff",
+    }
 )
 
 

@@ -1,0 +1,247 @@
+"""The subject: what the panes are about, as the user named it.
+
+A page named by place (``sh.heap[3]``) is resolved anew at each step: after a copy on write it is the new
+frame.  Pinned, it stays the frame it was.  A subject that is gone keeps its name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from vmtui.mm.memory import follow_page
+from vmtui.mm.mm_types import Mm, Vma, find_label, place_name, vma_address, vma_name
+from vmtui.mm.page import PAGE_SHIFT, ZERO_PFN, PG_reserved, PG_table
+from vmtui.mm.pgtable import PMD_SIZE, is_swap_pte, pte_offset, pte_pfn, pte_present, pte_to_slot
+from vmtui.mm.rmap.scheme import mapped_ptep
+from vmtui.mm.step import Ref
+
+if TYPE_CHECKING:
+    from vmtui.mm.machine import Machine
+    from vmtui.session import Session
+
+#: Candidates looked at to find a name for a frame.
+_NAME_LIMIT: Final = 2048
+#: PTEs looked at to find a page of a VMA or a list.
+_PAGE_LIMIT: Final = 32
+GONE: Final = "not mapped at this step"
+
+_NAME = r'"?(?P<{0}>[^"]+?)"?'
+_PLACE: Final = re.compile(
+    _NAME.format("task")
+    + r"(?:\." + _NAME.format("label") + r"\[(?P<page>\d+)\]|:(?P<address>0x[0-9a-fA-F]+|\d+))"
+)
+
+
+@attrs.frozen
+class Subject:
+    """What the panes are about.
+
+    Attributes:
+        kind: ``page``, ``vma``, ``mm``, ``task``, ``anon_vma``, ``pte`` or ``swap``.
+        id: Its number; for a page with a `place`, the frame it is pinned to, or 0.
+        place: A page as the user named it.
+        pinned: The page is the frame `id`, whatever happens at `place`.
+    """
+
+    kind: str
+    id: int = 0
+    place: str = ""
+    pinned: bool = False
+
+    @classmethod
+    def of(cls, ref: Ref | None, place: str = "") -> Subject | None:
+        """The subject that a row, a box or a step stands for; None if it stands for nothing."""
+        if place:
+            return cls("page", 0, place)
+        return None if ref is None else cls(*ref)
+
+
+def resolve(session: Session, subject: Subject | None) -> Ref | None:
+    """The object that the subject is now, or None: it is gone, or not there yet."""
+    if subject is None:
+        return None
+    machine = session.machine
+    if subject.kind == "page":
+        pfn = subject.id
+        if subject.place and not subject.pinned:
+            where = locate(machine, subject.place)
+            pfn = follow_page(*where) if where is not None else 0
+            return ("page", pfn) if pfn else None
+        in_use = 0 < pfn < machine.frames_total and machine.page(pfn).count
+        return ("page", pfn) if in_use else None
+    if subject.kind == "task":
+        task = machine.tasks.get(subject.id)
+        return ("mm", task.mm.id) if task is not None and task.mm is not None else None
+    if subject.kind == "pte":
+        pfn = pte_pfn(machine.memory[subject.id]) if pte_present(machine.memory[subject.id]) else 0
+        return ("page", pfn) if pfn else None
+    if subject.kind == "swap":
+        pfn = machine.swap.cached.cell[subject.id] if 0 < subject.id <= machine.swap.slots else 0
+        return ("page", pfn) if pfn else None
+    table = machine.objects().get(subject.kind)
+    return (subject.kind, subject.id) if table is not None and table.get(subject.id) is not None else None
+
+
+def pin(session: Session, subject: Subject) -> Subject:
+    """The subject kept to the frame it is now, or let go again."""
+    if subject.pinned:
+        return attrs.evolve(subject, pinned=False, id=0 if subject.place else subject.id)
+    ref = resolve(session, subject)
+    if ref is None or ref[0] != "page":
+        return subject
+    return Subject("page", ref[1], subject.place or page_place(session.machine, ref[1]), pinned=True)
+
+
+def followed(session: Session, subject: Subject | None) -> Subject | None:
+    """The subject that follow makes of the step at the cursor: its page, else the subject as it was."""
+    if not 0 < session.cursor <= len(session.steps):
+        return subject
+    step = session.steps[session.cursor - 1].step
+    machine = session.machine
+    where = step.values.get("where")
+    if isinstance(where, str) and locate(machine, where) is not None:
+        return Subject("page", 0, where)
+    if not step.page or resolve(session, subject) == ("page", step.page):
+        return subject
+    page = machine.page(step.page)
+    if page.test(PG_table) or page.test(PG_reserved):
+        return subject
+    place = page_place(machine, step.page, step.mm)
+    return Subject("page", 0, place) if place else Subject("page", step.page)
+
+
+def describe(session: Session, subject: Subject | None) -> str:
+    """The subject in a few words, and where it is now."""
+    if subject is None:
+        return "no subject"
+    ref = resolve(session, subject)
+    name = name_of(session, subject)
+    if ref is None:
+        return f"{name}: {_absence(session.machine, subject)}"
+    if ref[0] == "page" and name != f"frame {ref[1]:#x}":
+        return f"{name} · frame {ref[1]:#x}" if ref[1] != ZERO_PFN else f"{name} · the zero page"
+    return name
+
+
+def name_of(session: Session, subject: Subject) -> str:
+    """What the subject is called, whether it is there or not."""
+    if subject.place:
+        return subject.place
+    return ref_name(session.machine, (subject.kind, subject.id))
+
+
+def ref_name(machine: Machine, ref: Ref) -> str:
+    """What an object is called."""
+    kind, number = ref
+    if kind == "page":
+        return f"frame {number:#x}"
+    if kind == "vma":
+        vma = machine.vmas.get(number)
+        return vma_name(vma) if vma is not None else f"VMA {number}"
+    if kind == "mm":
+        mm = machine.mms.get(number)
+        return mm.name if mm is not None else f"mm {number}"
+    if kind == "task":
+        task = machine.tasks.get(number)
+        return task.name if task is not None else f"process {number}"
+    if kind == "pte":
+        return f"PTE {number:#x}"
+    return f"slot {number}" if kind == "swap" else f"{kind} {number}"
+
+
+def command_place(session: Session, subject: Subject | None) -> str:
+    """The subject as a command names it; "" where commands have no name for it."""
+    if subject is None:
+        return ""
+    if subject.kind == "page":
+        return subject.place if subject.place and not subject.pinned else f"pfn:{subject.id}"
+    ref = resolve(session, subject)
+    if ref is None or ref[0] == "anon_vma":
+        return ""
+    return f"pfn:{ref[1]}" if ref[0] == "page" else ref_name(session.machine, ref)
+
+
+def page_of(session: Session, subject: Subject | None) -> int:
+    """The frame that the diagram and struct page show for a subject: its own, or its first; 0 for none."""
+    ref = resolve(session, subject)
+    if ref is None:
+        return 0
+    kind, number = ref
+    machine = session.machine
+    if kind == "page":
+        return number
+    if kind == "vma":
+        vma = machine.vmas.get(number)
+        return next(iter(pages_of(vma)), 0) if vma is not None else 0
+    if kind == "mm":
+        mm = machine.mms.get(number)
+        vmas = list(islice(mm.vmas, _PAGE_LIMIT)) if mm is not None else []
+        return next((pfn for vma in vmas for pfn in islice(pages_of(vma), 1)), 0)
+    anon_vma = machine.anon_vmas.get(number)
+    if anon_vma is None:
+        return 0
+    for vma in islice(anon_vma.vmas, _PAGE_LIMIT):
+        for pfn in islice(pages_of(vma), _PAGE_LIMIT):
+            if any(node.ref == ref for node in machine.scheme.picture(machine.page(pfn), 0, 1).nodes):
+                return pfn
+    return 0
+
+
+def pages_of(vma: Vma) -> Iterator[int]:
+    """The frames a VMA maps, by address; not the zero page."""
+    memory = vma.machine.memory
+    address = vma.vm_start
+    while address < vma.vm_end:
+        stop = min((address | (PMD_SIZE - 1)) + 1, vma.vm_end)
+        ptep = pte_offset(vma.vm_mm, address)
+        if ptep:
+            for pte in memory.all[ptep : ptep + ((stop - address) >> PAGE_SHIFT)].tolist():
+                if pte_present(pte) and pte_pfn(pte) != ZERO_PFN:
+                    yield pte_pfn(pte)
+        address = stop
+
+
+def locate(machine: Machine, place: str) -> tuple[Mm, int] | None:
+    """The address space and address of a page named by place, or None."""
+    match = _PLACE.fullmatch(place)
+    task = machine.task_named(match["task"]) if match is not None else None
+    if match is None or task is None or task.mm is None:
+        return None
+    if match["address"]:
+        return task.mm, int(match["address"], 0)
+    label = find_label(task.mm, match["label"])
+    return (task.mm, label.start + (int(match["page"]) << PAGE_SHIFT)) if label is not None else None
+
+
+def page_place(machine: Machine, pfn: int, mm: int = 0) -> str:
+    """A place that a frame is mapped at, in the mm of that number if it can be; "" where none is found."""
+    if not 0 < pfn < machine.frames_total or pfn == ZERO_PFN:
+        return ""
+    page = machine.page(pfn)
+    if page.test(PG_table):
+        return ""
+    found = ""
+    for vma in islice(machine.scheme.candidates(page), _NAME_LIMIT):
+        if (not found or vma.vm_mm.id == mm) and mapped_ptep(page, vma):
+            found = place_name(vma.vm_mm, vma_address(page.index, vma))
+            if not mm or vma.vm_mm.id == mm:
+                break
+    return found
+
+
+def _absence(machine: Machine, subject: Subject) -> str:
+    """Why a subject has no object now."""
+    where = locate(machine, subject.place) if subject.place and not subject.pinned else None
+    if where is None:
+        return GONE
+    mm, address = where
+    if mm.vmas.at(address) is None:
+        return GONE
+    ptep = pte_offset(mm, address)
+    pte = machine.memory[ptep] if ptep else 0
+    return f"swapped, slot {pte_to_slot(pte)}" if is_swap_pte(pte) else "never touched"
