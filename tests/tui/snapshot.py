@@ -15,7 +15,9 @@ FOLDER = Path(__file__).parents[2] / "screenshots"
 Cell = tuple[str, str]
 """A character and how it is drawn."""
 _TEXT = re.compile(r'<text class="[^"]*?-?(r\d+)"[^>]* x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]*)</text>')
-_RECT = re.compile(r'<rect fill="(#[0-9a-f]{6})" x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="[\d.]+"[^>]*/>')
+_RECT = re.compile(
+    r'<rect fill="(#[0-9a-f]{6})" x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="[\d.]+"[^>]*/>'
+)
 _RULE = re.compile(r"\.(?:[\w-]*-)?(r\d+) \{([^}]*)\}")
 CELL_WIDTH = 12.2
 LINE_HEIGHT = 24.4
@@ -48,7 +50,10 @@ def text(svg: str) -> list[str]:
         return []
     height = max(row for row, _ in drawn) + 1
     width = max(column for _, column in drawn) + 1
-    return ["".join(drawn.get((row, column), (" ", ""))[0] for column in range(width)).rstrip() for row in range(height)]
+    return [
+        "".join(drawn.get((row, column), (" ", ""))[0] for column in range(width)).rstrip()
+        for row in range(height)
+    ]
 
 
 def difference(expected: str, actual: str) -> str:
@@ -62,9 +67,13 @@ def difference(expected: str, actual: str) -> str:
         after = got_text[row] if row < len(got_text) else ""
         lines += [f"{row:3} - {before}", f"{row:3} + {after}"]
         if before == after:
-            columns = [at[1] for at in want.keys() | got.keys() if at[0] == row and want.get(at) != got.get(at)]
+            columns = [
+                at[1] for at in want.keys() | got.keys() if at[0] == row and want.get(at) != got.get(at)
+            ]
             column = min(columns)
-            lines.append(f"    style of column {column}: {want.get((row, column))} is now {got.get((row, column))}")
+            lines.append(
+                f"    style of column {column}: {want.get((row, column))} is now {got.get((row, column))}"
+            )
     return "\n".join(lines)
 
 
@@ -83,7 +92,9 @@ def check(name: str, svg: str, *, update: bool) -> None:
         return
     if not golden.exists():
         actual.write_text(svg, encoding="utf-8")
-        raise AssertionError(f"no golden picture {golden.name}; look at {actual}, then run with --update-shots")
+        raise AssertionError(
+            f"no golden picture {golden.name}; look at {actual}, then run with --update-shots"
+        )
     differs = difference(golden.read_text(encoding="utf-8"), svg)
     if differs:
         actual.write_text(svg, encoding="utf-8")

@@ -10,6 +10,7 @@ class Clock:
         self.now = 0.0
 
     def __call__(self) -> float:
+        """Seconds."""
         self.now += 0.001
         return self.now
 
@@ -35,7 +36,7 @@ def test_a_slice_ends():
     assert 0 < job.done < 100
     while not job.run(0.02):
         pass
-    assert 100 == job.result
+    assert job.result == 100
 
 
 def test_cancel_takes_back():
@@ -60,5 +61,5 @@ def test_an_error_is_kept():
     job = Job(failing(), "fail")
     job.run(1)
 
-    assert "no" == str(job.error)
+    assert str(job.error) == "no"
     assert job.finished

@@ -6,7 +6,7 @@ from vmtui.tui.keymap import BY_ID, KEYS, Key, clashes, remapped, table, written
 
 def test_no_two_bindings_share_a_key():
     """In no context does a key mean two things, those inherited from outer contexts included."""
-    assert [] == clashes()
+    assert clashes() == []
 
 
 def test_clashes_are_found():
@@ -30,40 +30,49 @@ def test_ids_are_unique():
 
 def test_every_key_says_what_it_does():
     """Help, footer, palette and README have something to say for every entry."""
-    assert [] == [key.id for key in KEYS if not (key.help and key.label and key.group and key.keys)]
+    assert [key.id for key in KEYS if not (key.help and key.label and key.group and key.keys)] == []
 
 
 def test_remap_by_id():
     """A change replaces the keys of one entry and leaves the others."""
     keys, wrong = remapped({"beat.next": "N,ctrl+n"})
 
-    assert [] == wrong
-    assert ("N", "ctrl+n") == {key.id: key for key in keys}["beat.next"].keys
+    assert wrong == []
+    assert {key.id: key for key in keys}["beat.next"].keys == ("N", "ctrl+n")
 
 
 def test_remap_that_clashes_is_refused():
     """A change that would give one key two meanings is left out, and says so."""
     keys, wrong = remapped({"beat.next": "b", "no.such": "z"})
 
-    assert ("n",) == {key.id: key for key in keys}["beat.next"].keys
-    assert 2 == len(wrong)
+    assert {key.id: key for key in keys}["beat.next"].keys == ("n",)
+    assert len(wrong) == 2
     assert "beat.previous" in wrong[0]
     assert "no.such" in wrong[1]
 
 
 def test_keys_are_written_as_people_write_them():
     """Textual's names do not show."""
-    assert [".", "]", "Tab", "F1", "ctrl+o", "U", "?", "'"] == [
+    assert [
         written(key)
-        for key in ("full_stop", "right_square_bracket", "tab", "f1", "ctrl+o", "U", "question_mark", "apostrophe")
-    ]
+        for key in (
+            "full_stop",
+            "right_square_bracket",
+            "tab",
+            "f1",
+            "ctrl+o",
+            "U",
+            "question_mark",
+            "apostrophe",
+        )
+    ] == [".", "]", "Tab", "F1", "ctrl+o", "U", "?", "'"]
 
 
 def test_the_table_of_readme_has_every_key():
     """README's key table is made from the registry."""
     drawn = table()
 
-    assert [] == [key.id for key in KEYS if key.help not in drawn]
+    assert [key.id for key in KEYS if key.help not in drawn] == []
 
 
 def test_arrow_letters_are_free():

@@ -13,6 +13,7 @@ class Clock:
         self.now = 100.0
 
     def __call__(self) -> float:
+        """Seconds."""
         return self.now
 
 
@@ -46,7 +47,7 @@ def test_nothing_is_due_while_paused():
     playback.start()
     playback.stop()
 
-    assert 0 == steps_shown(playback, clock, 60)
+    assert steps_shown(playback, clock, 60) == 0
 
 
 def test_a_slow_paint_is_not_made_up_for_without_end():
@@ -58,7 +59,7 @@ def test_a_slow_paint_is_not_made_up_for_without_end():
     clock.now += 60
     playback.wait(playback.step_seconds)
 
-    assert 2 >= steps_shown(playback, clock, 1 / 30)
+    assert steps_shown(playback, clock, 1 / 30) <= 2
 
 
 def record(outcome: str) -> StepRecord:
@@ -78,9 +79,9 @@ def test_a_long_walk_hurries_through_its_middle():
     hurry = Hurry(records, [(0, len(records))])
     seconds = [hurry.seconds(n, STEP_SECONDS) for n in range(len(records))]
 
-    assert [STEP_SECONDS] * (1 + FIRST) == seconds[: 1 + FIRST]
-    assert [STEP_SECONDS] * (LAST + 1) == seconds[-LAST - 1 :]
-    assert MIDDLE_SECONDS == pytest.approx(sum(seconds[1 + FIRST : -LAST - 1]))
+    assert seconds[: 1 + FIRST] == [STEP_SECONDS] * (1 + FIRST)
+    assert seconds[-LAST - 1 :] == [STEP_SECONDS] * (LAST + 1)
+    assert pytest.approx(sum(seconds[1 + FIRST : -LAST - 1])) == MIDDLE_SECONDS
 
 
 def test_a_walk_of_24_candidates_is_played_whole():
@@ -93,6 +94,6 @@ def test_a_walk_of_24_candidates_is_played_whole():
 
 def test_a_card_stays_long_enough_to_be_read():
     """A card is shown for two seconds at least, longer the longer it is, and less at a higher speed."""
-    assert 2.0 == card_seconds("short", 1.0)
+    assert card_seconds("short", 1.0) == 2.0
     assert card_seconds("x" * 200, 1.0) > 5
     assert card_seconds("short", 2.0) == 1.0

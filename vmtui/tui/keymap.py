@@ -1,6 +1,6 @@
 """The one key registry.
 
-Bindings, the help overlay, the footer, the command palette and the key table of README are all made from `KEYS`.
+Bindings, help overlay, footer, command palette and the key table of README are all made from `KEYS`.
 Users remap by id in ``keys.toml`` of the configuration folder: ``"time.forward" = "full_stop,n"``.
 Key names are Textual's (``full_stop``, ``ctrl+o``); `caption` says how a person writes them.
 """
@@ -78,12 +78,33 @@ class Key:
     def binding(self) -> Binding:
         """Textual's form of it."""
         return Binding(
-            ",".join(self.keys), self.action, self.label, show=False, id=self.id, priority=self.priority, tooltip=self.help
+            ",".join(self.keys),
+            self.action,
+            self.label,
+            show=False,
+            id=self.id,
+            priority=self.priority,
+            tooltip=self.help,
         )
 
 
-_WRITTEN = {"space": "space", "escape": "Esc", "enter": "Enter", "tab": "Tab", "shift+tab": "Shift+Tab", "pageup": "PgUp"}
-_WRITTEN |= {"pagedown": "PgDn", "home": "Home", "end": "End", "up": "↑", "down": "↓", "left": "←", "right": "→"}
+_WRITTEN = {
+    "space": "space",
+    "escape": "Esc",
+    "enter": "Enter",
+    "tab": "Tab",
+    "shift+tab": "Shift+Tab",
+    "pageup": "PgUp",
+}
+_WRITTEN |= {
+    "pagedown": "PgDn",
+    "home": "Home",
+    "end": "End",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+}
 
 
 def written(key: str) -> str:
@@ -115,8 +136,17 @@ _PANES = (
 KEYS: tuple[Key, ...] = (
     Key("time.forward", ("full_stop", "right_square_bracket"), "forward", "step", "one step forward", "Time"),
     Key("time.back", ("comma", "left_square_bracket"), "back", "back", "one step back", "Time"),
-    Key("time.command_end", ("greater_than_sign",), "command_end", "end", "to the end of this command", "Time"),
-    Key("time.command_start", ("less_than_sign",), "command_start", "start", "to the start of this command", "Time"),
+    Key(
+        "time.command_end", ("greater_than_sign",), "command_end", "end", "to the end of this command", "Time"
+    ),
+    Key(
+        "time.command_start",
+        ("less_than_sign",),
+        "command_start",
+        "start",
+        "to the start of this command",
+        "Time",
+    ),
     Key("beat.next", ("n",), "next_beat", "next", "next beat: up to the next card, pause or section", "Time"),
     Key("beat.previous", ("b",), "previous_beat", "previous", "previous beat", "Time"),
     Key("play.toggle", ("space",), "toggle_play", "play", "play, pause", "Time"),
@@ -131,8 +161,22 @@ KEYS: tuple[Key, ...] = (
     Key("do.write", ("w",), "act('write')", "write", "write the subject", "Act on the subject"),
     Key("do.fork", ("f",), "act('fork')", "fork", "fork its process", "Act on the subject"),
     Key("do.swapout", ("o",), "act('swapout')", "swap out", "swap the subject out", "Act on the subject"),
-    Key("do.walk", ("t",), "act('walk')", "walk", "walk its reverse map, touching nothing", "Act on the subject"),
-    Key("do.referenced", ("a",), "act('referenced')", "referenced", "run page_referenced on it", "Act on the subject"),
+    Key(
+        "do.walk",
+        ("t",),
+        "act('walk')",
+        "walk",
+        "walk its reverse map, touching nothing",
+        "Act on the subject",
+    ),
+    Key(
+        "do.referenced",
+        ("a",),
+        "act('referenced')",
+        "referenced",
+        "run page_referenced on it",
+        "Act on the subject",
+    ),
     Key("do.exit", ("x",), "act('exit')", "exit", "end its process", "Act on the subject"),
     Key("do.munmap", ("d",), "act('munmap')", "munmap", "unmap the subject", "Act on the subject"),
     Key("prompt.open", ("colon",), "prompt", "command", "type a command", "Command"),
@@ -141,7 +185,14 @@ KEYS: tuple[Key, ...] = (
     Key("subject.follow", ("F",), "follow", "follow", "follow the page of each step, or stay", "Subject"),
     Key("view.explain", ("i",), "explain", "explain", "explain what the cursor is on", "View"),
     Key("view.pages", ("v",), "frames_or_pages", "frames", "pane 4: frames, or the pages of a VMA", "View"),
-    Key("view.presenter", ("P",), "presenter", "presenter", "presentation: large narration, high contrast", "View"),
+    Key(
+        "view.presenter",
+        ("P",),
+        "presenter",
+        "presenter",
+        "presentation: large narration, high contrast",
+        "View",
+    ),
     Key("branch.list", ("B",), "branches", "branches", "the branches", "Branches"),
     Key("branch.script", ("R",), "return_to_script", "script", "back to the script", "Branches"),
     Key("branch.save", ("S",), "save", "save", "save this branch as a scenario", "Branches"),
@@ -153,10 +204,21 @@ KEYS: tuple[Key, ...] = (
     ),
     Key("focus.next", ("tab",), "app.focus_next", "next pane", "next pane", "Panes"),
     Key("focus.previous", ("shift+tab",), "app.focus_previous", "previous pane", "previous pane", "Panes"),
-    Key("escape", ("escape",), "escape", "leave", "leave: overlay, maximised pane, play. Never quits", "Panes"),
+    Key(
+        "escape", ("escape",), "escape", "leave", "leave: overlay, maximised pane, play. Never quits", "Panes"
+    ),
     Key("help", ("question_mark",), "app.keys", "keys", "these keys", "vmtui"),
     Key("help.always", ("f1",), "app.keys", "keys", "these keys, also from the prompt", "vmtui", APP),
-    Key("palette", ("ctrl+p", "f2"), "app.command_palette", "palette", "every action by name", "vmtui", APP, True),
+    Key(
+        "palette",
+        ("ctrl+p", "f2"),
+        "app.command_palette",
+        "palette",
+        "every action by name",
+        "vmtui",
+        APP,
+        True,
+    ),
     Key("scenarios", ("ctrl+o",), "app.scenarios", "scenarios", "all scenarios", "vmtui", APP, True),
     Key("quit", ("q",), "app.quit", "quit", "quit; the session file stays", "vmtui"),
     Key("quit.always", ("ctrl+q",), "app.quit", "quit", "quit, from anywhere", "vmtui", APP, True),
@@ -175,17 +237,37 @@ KEYS: tuple[Key, ...] = (
     Key("diagram.left", ("left", "h"), "move(-1,0)", "left", "box to the left", "Move", DIAGRAM),
     Key("diagram.right", ("right", "l"), "move(1,0)", "right", "box to the right", "Move", DIAGRAM),
     Key("diagram.page_up", ("pageup",), "scroll_rows(-1)", "page up", "candidates above", "Move", DIAGRAM),
-    Key("diagram.page_down", ("pagedown",), "scroll_rows(1)", "page down", "candidates below", "Move", DIAGRAM),
+    Key(
+        "diagram.page_down", ("pagedown",), "scroll_rows(1)", "page down", "candidates below", "Move", DIAGRAM
+    ),
     Key("diagram.first", ("home", "g"), "end(-1)", "first", "first box", "Move", DIAGRAM),
     Key("diagram.last", ("end", "G"), "end(1)", "last", "last box", "Move", DIAGRAM),
-    Key("diagram.choose", ("enter",), "choose", "choose", "choose: the box becomes the subject", "Move", DIAGRAM),
+    Key(
+        "diagram.choose",
+        ("enter",),
+        "choose",
+        "choose",
+        "choose: the box becomes the subject",
+        "Move",
+        DIAGRAM,
+    ),
     Key("prompt.run", ("enter",), "submit", "run", "run the commands; ; separates them", "Prompt", PROMPT),
     Key("prompt.leave", ("escape",), "leave", "leave", "leave the prompt; the text stays", "Prompt", PROMPT),
     Key("prompt.older", ("up",), "recall(-1)", "older", "older line", "Prompt", PROMPT),
     Key("prompt.newer", ("down",), "recall(1)", "newer", "newer line", "Prompt", PROMPT),
-    Key("prompt.complete", ("tab",), "complete", "complete", "complete, or cycle what fits", "Prompt", PROMPT),
+    Key(
+        "prompt.complete", ("tab",), "complete", "complete", "complete, or cycle what fits", "Prompt", PROMPT
+    ),
     Key("presenter.next", ("pagedown",), "presenter_beat(1)", "next", "next beat", "Presenter", PRESENTER),
-    Key("presenter.previous", ("pageup",), "presenter_beat(-1)", "previous", "previous beat", "Presenter", PRESENTER),
+    Key(
+        "presenter.previous",
+        ("pageup",),
+        "presenter_beat(-1)",
+        "previous",
+        "previous beat",
+        "Presenter",
+        PRESENTER,
+    ),
     Key("picker.edit", ("e",), "edit", "open paused", "open it paused, at the prompt", "Scenarios", PICKER),
     Key("picker.filter", ("slash",), "filter", "filter", "filter the list", "Scenarios", PICKER),
     Key("overlay.close", ("escape",), "close", "close", "close", "Scenarios", OVERLAY),
@@ -242,9 +324,6 @@ def table(keys: Iterable[Key] = KEYS) -> str:
         captions = " ".join(f"`{written(name)}`" for name in key.keys)
         rows.setdefault(key.group, []).append(f"| {captions} | {key.help} |")
     return "\n\n".join(
-        "\n".join((f"**{group}**", "", "| keys | what it does |", "|---|---|", *lines)) for group, lines in rows.items()
+        "\n".join((f"**{group}**", "", "| keys | what it does |", "|---|---|", *lines))
+        for group, lines in rows.items()
     )
-
-
-if __name__ == "__main__":
-    print(table())

@@ -8,17 +8,23 @@ from typing import Protocol
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
+from textual.content import Content
 from textual.strip import Strip
 from textual.widget import Widget
+
+from vmtui.view.glyphs import to_ascii
 
 
 class SpanLike(Protocol):
     """What is painted: a run of text in one role."""
 
     @property
-    def text(self) -> str: ...
+    def text(self) -> str:
+        """The text."""
+
     @property
-    def role(self) -> str: ...
+    def role(self) -> str:
+        """A name of `vmtui.view.roles`."""
 
 
 class Palette:
@@ -26,7 +32,7 @@ class Palette:
 
     Args:
         styles: role → style. A role that is not there is painted as ``text``.
-        ascii: paint with ASCII marks only.
+        ascii: paint the ASCII twins of the glyphs.
     """
 
     def __init__(self, styles: Mapping[str, Style], *, ascii: bool = False) -> None:
@@ -43,9 +49,15 @@ class Palette:
     def segments(self, spans: Iterable[SpanLike], under: Style | None = None) -> list[Segment]:
         """Spans as segments, `under` (if any) laid over each style."""
         style = self.style
+        if self.ascii:
+            return [Segment(to_ascii(span.text), style(span.role) + under) for span in spans]
         if under is None:
             return [Segment(span.text, style(span.role)) for span in spans]
         return [Segment(span.text, style(span.role) + under) for span in spans]
+
+    def text(self, text: str) -> str:
+        """A text as it is painted: in ASCII where that was asked for."""
+        return to_ascii(text) if self.ascii else text
 
 
 EMPTY = Palette({})
@@ -59,7 +71,7 @@ def palette_of(widget: Widget) -> Palette:
 
 
 def fitted(segments: list[Segment], width: int, left: int, ellipsis: str, fill: Style | None = None) -> Strip:
-    """Segments from cell `left` on in exactly `width` cells; what does not fit on the right ends in an ellipsis."""
+    """Segments from cell `left` on in exactly `width` cells; an ellipsis stands for what does not fit."""
     total = sum(segment.cell_length for segment in segments)
     strip = Strip(segments, total)
     if left:
@@ -75,3 +87,10 @@ def fitted(segments: list[Segment], width: int, left: int, ellipsis: str, fill: 
 def width_of(spans: Iterable[SpanLike]) -> int:
     """Cells that spans take."""
     return sum(cell_len(span.text) for span in spans)
+
+
+def entitle(widget: Widget, title: str, note: str) -> None:
+    """What the frame of a widget says at its upper and lower edge, never read as markup."""
+    palette = palette_of(widget)
+    widget.border_title = Content(palette.text(title))  # type: ignore[assignment]
+    widget.border_subtitle = Content(palette.text(note))  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""Playing at a speed: when the next step is due. A pure function of the times it is told; it owns no timer."""
+"""Playing at a speed: when the next step is due. It owns no timer: the clock is handed in."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 from attrs import frozen
 from textual import on
@@ -79,10 +80,17 @@ class Chooser(ModalScreen[object]):
     """
 
     CSS_PATH = "chooser.tcss"
-    BINDINGS: list[BindingType] = [*keymap.bindings(keymap.OVERLAY)]
+    BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings(keymap.OVERLAY)]
 
     def __init__(
-        self, title: str, source: Source, *, hint: str | None = None, note: str = "", start: int = 0, lazily: bool = False
+        self,
+        title: str,
+        source: Source,
+        *,
+        hint: str | None = None,
+        note: str = "",
+        start: int = 0,
+        lazily: bool = False,
     ) -> None:
         super().__init__()
         self._title = title

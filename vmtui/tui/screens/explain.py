@@ -11,4 +11,6 @@ class Explain(Chooser):
     """Shows lines; there is nothing to choose."""
 
     def __init__(self, title: str, lines: Sequence[tuple[str, str]]) -> None:
-        super().__init__(title, filtered([Choice(plain(text, role)) for text, role in lines]), note="Esc closes")
+        super().__init__(
+            title, filtered([Choice(plain(text, role)) for text, role in lines]), note="Esc closes"
+        )

@@ -1,4 +1,4 @@
-"""The help overlay: every key of the registry, those of the focused pane first. A row can be clicked to do it."""
+"""The help overlay: every key of the registry, those of the focused pane first. A click does it."""
 
 from __future__ import annotations
 
@@ -51,4 +51,6 @@ class Keys(Chooser):
 
     def __init__(self, keys: Iterable[Key], first: str, lines: Sequence[str] = ()) -> None:
         choices = help_choices(keys, first, lines)
-        super().__init__("Keys", filtered(choices), hint="type to filter", note="Enter or click does it · Esc closes")
+        super().__init__(
+            "Keys", filtered(choices), hint="type to filter", note="Enter or click does it · Esc closes"
+        )

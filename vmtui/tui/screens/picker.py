@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from attrs import frozen
 from textual.binding import BindingType
@@ -51,7 +52,7 @@ class Picker(Chooser):
     """
 
     CSS_PATH = "chooser.tcss"
-    BINDINGS: list[BindingType] = [*keymap.bindings(keymap.PICKER)]
+    BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings(keymap.PICKER)]
 
     def __init__(self, entries: Sequence[Entry], resume: str = "", tick: str = "✓") -> None:
         choices: list[Choice] = []

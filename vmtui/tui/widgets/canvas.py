@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import BindingType
-from textual.content import Content
 from textual.geometry import Region
 from textual.reactive import var
 from textual.strip import Strip
@@ -14,7 +15,7 @@ from textual.widget import Widget
 
 from vmtui.tui import keymap
 from vmtui.tui.messages import Chosen
-from vmtui.tui.paint import fitted, palette_of
+from vmtui.tui.paint import entitle, fitted, palette_of
 from vmtui.view.model import Box, Diagram
 
 CURSOR = Style(reverse=True)
@@ -24,7 +25,7 @@ NOTHING = Diagram("", ())
 class Canvas(Widget, can_focus=True):
     """Draws a `Diagram`; the arrows go from box to box, Enter and click post `Chosen`."""
 
-    BINDINGS: list[BindingType] = [*keymap.bindings(keymap.DIAGRAM)]
+    BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings(keymap.DIAGRAM)]
 
     cursor = var(0)
     """The box the cursor is on."""
@@ -34,10 +35,7 @@ class Canvas(Widget, can_focus=True):
     def show(self, diagram: Diagram) -> None:
         """Draw `diagram`; repaint only lines that differ from what is drawn."""
         old, self.diagram = self.diagram, diagram
-        if diagram.title != old.title:
-            self.border_title = Content(diagram.title)  # type: ignore[assignment]
-        if diagram.note != old.note:
-            self.border_subtitle = Content(diagram.note)  # type: ignore[assignment]
+        entitle(self, diagram.title, diagram.note)
         if diagram.boxes != old.boxes:
             self.cursor = self._follow(old)
             self.refresh()
@@ -51,7 +49,9 @@ class Canvas(Widget, can_focus=True):
     def _follow(self, old: Diagram) -> int:
         """The box that shows what the cursor was on, else the first."""
         held = old.boxes[self.cursor].ref if self.cursor < len(old.boxes) else None
-        return next((n for n, box in enumerate(self.diagram.boxes) if held is not None and box.ref == held), 0)
+        return next(
+            (n for n, box in enumerate(self.diagram.boxes) if held is not None and box.ref == held), 0
+        )
 
     @property
     def current_box(self) -> Box | None:
@@ -131,6 +131,10 @@ class Canvas(Widget, can_focus=True):
 
 def _over(strip: Strip, start: int, end: int, style: Style, width: int) -> Strip:
     """`strip` with `style` laid over its cells from `start` to `end`."""
-    left, middle, right = strip.divide([start, min(end, width), width]) if end < width else (*strip.divide([start, width]), Strip([]))
+    left, middle, right = (
+        strip.divide([start, min(end, width), width])
+        if end < width
+        else (*strip.divide([start, width]), Strip([]))
+    )
     laid = [Segment(text, (under or Style.null()) + style, control) for text, under, control in middle]
     return Strip([*left, *laid, *right], width)

@@ -5,11 +5,12 @@ Rows are asked for by index when they are painted, so a million of them cost wha
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import BindingType
-from textual.content import Content
 from textual.geometry import Region, Size
 from textual.reactive import var
 from textual.scroll_view import ScrollView
@@ -17,7 +18,7 @@ from textual.strip import Strip
 
 from vmtui.tui import keymap
 from vmtui.tui.messages import Chosen
-from vmtui.tui.paint import fitted, palette_of, width_of
+from vmtui.tui.paint import entitle, fitted, palette_of, width_of
 from vmtui.view.model import Pane, Row
 
 GUTTER = 1
@@ -32,7 +33,7 @@ NOTHING = Pane("", ())
 class LineList(ScrollView, can_focus=True):
     """Rows with a cursor.
 
-    The row cursor (reverse) is not the subject (accent and ▸): arrows move the one, Enter and click post `Chosen`.
+    The row cursor (reverse) is not the subject (accent and ▸): arrows move it, Enter and click post `Chosen`.
     """
 
     DEFAULT_CSS = """
@@ -42,7 +43,7 @@ class LineList(ScrollView, can_focus=True):
         scrollbar-size-vertical: 1;
     }
     """
-    BINDINGS: list[BindingType] = [*keymap.bindings(keymap.LIST)]
+    BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings(keymap.LIST)]
 
     cursor = var(0)
     """The row the cursor is on."""
@@ -51,32 +52,33 @@ class LineList(ScrollView, can_focus=True):
     left: int = 0
     """First cell of the text that is shown."""
     _focus_row: int | None = None
-    _subject_row: int | None = None
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._painted: dict[int, Row] = {}
 
     def show(self, pane: Pane) -> None:
-        """Draw `pane`; repaint only what differs from what is drawn."""
+        """Draw `pane`; repaint only the rows that differ from those on the screen."""
         old, self.pane = self.pane, pane
-        if pane.title != old.title:
-            self.border_title = Content(pane.title)  # type: ignore[assignment]  # the descriptor takes what it gives not back
-        if pane.note != old.note:
-            self.border_subtitle = Content(pane.note)  # type: ignore[assignment]
-        if len(pane.rows) != len(old.rows):
-            self.virtual_size = Size(0, len(pane.rows))
-            self.cursor = min(self.cursor, max(0, len(pane.rows) - 1))
+        painted, self._painted = self._painted, {}
+        entitle(self, pane.title, pane.note)
+        count = len(pane.rows)
+        if count != len(old.rows):
+            self.virtual_size = Size(0, count)
+            self.cursor = min(self.cursor, max(0, count - 1))
             self.refresh()
-        elif pane.rows is not old.rows:
-            self._repaint_changed(old, pane)
-        if pane.focus is not None and pane.focus != self._focus_row and pane.focus < len(pane.rows):
+        else:
+            self._repaint_changed(painted)
+        if pane.focus is not None and pane.focus != self._focus_row and pane.focus < count:
             self.cursor = pane.focus
         self._focus_row = pane.focus
+        if count != len(old.rows):
+            # Textual scrolls back to the top when the number of rows first needs a scroll bar.
+            self.call_after_refresh(self._bring_into_view)
 
-    def _repaint_changed(self, old: Pane, new: Pane) -> None:
+    def _repaint_changed(self, painted: dict[int, Row]) -> None:
         top = self.scroll_offset.y
-        changed = [
-            y
-            for y in range(self.size.height)
-            if top + y < len(new.rows) and new.rows[top + y] != old.rows[top + y]
-        ]
+        changed = [y for y in range(self.size.height) if self.row_at(top + y) != painted.get(top + y)]
         if len(changed) > self.size.height // 2:
             self.refresh()
         else:
@@ -88,8 +90,16 @@ class LineList(ScrollView, can_focus=True):
         self.refresh(Region(0, y_start, self.size.width, line_count))
 
     def row_at(self, index: int) -> Row | None:
-        """The row of that index, None where there is none."""
-        return self.pane.rows[index] if 0 <= index < len(self.pane.rows) else None
+        """The row of that index, None where there is none.
+
+        A lazy row is asked for once: after the session has moved it would tell of the new state.
+        """
+        if not 0 <= index < len(self.pane.rows):
+            return None
+        row = self._painted.get(index)
+        if row is None:
+            row = self._painted[index] = self.pane.rows[index]
+        return row
 
     @property
     def current_row(self) -> Row | None:
@@ -124,15 +134,20 @@ class LineList(ScrollView, can_focus=True):
         """Show where the cursor went."""
         if not self.is_attached:
             return
-        top = self.scroll_offset.y
-        height = self.size.height
-        if height and not top <= new < top + height:
-            self.scroll_to(y=new if new < top else new - height + 1, animate=False, force=True)
-            self.refresh()
-            return
-        for index in (old, new):
-            if top <= index < top + height:
-                self.refresh_lines(index - top)
+        if not self._bring_into_view():
+            top, height = self.scroll_offset.y, self.size.height
+            for index in (old, new):
+                if top <= index < top + height:
+                    self.refresh_lines(index - top)
+
+    def _bring_into_view(self) -> bool:
+        """Scroll so that the cursor is seen; False if it was."""
+        top, height, at = self.scroll_offset.y, self.size.height, self.cursor
+        if not height or top <= at < top + height:
+            return False
+        self.scroll_to(y=at if at < top else at - height + 1, animate=False, force=True, immediate=True)
+        self.refresh()
+        return True
 
     def _on_focus(self, event: events.Focus) -> None:
         super()._on_focus(event)
@@ -143,8 +158,7 @@ class LineList(ScrollView, can_focus=True):
         self.refresh_lines(self.cursor - self.scroll_offset.y)
 
     def _on_resize(self, event: events.Resize) -> None:
-        super()._on_resize(event)
-        self.call_after_refresh(self.watch_cursor, self.cursor, self.cursor)
+        self.call_after_refresh(self._bring_into_view)
 
     async def _on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
@@ -180,7 +194,9 @@ class LineList(ScrollView, can_focus=True):
         """Show text further to the left or right."""
         top = self.scroll_offset.y
         shown = (self.row_at(top + y) for y in range(self.size.height))
-        widest = max((GUTTER + INDENT * row.depth + width_of(row.spans) for row in shown if row is not None), default=0)
+        widest = max(
+            (GUTTER + INDENT * row.depth + width_of(row.spans) for row in shown if row is not None), default=0
+        )
         self.left = max(0, min(self.left + cells, widest - self.size.width))
         self.refresh()
 

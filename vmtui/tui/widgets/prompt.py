@@ -1,12 +1,13 @@
 """The prompt: one line of the command language, with completion and history.
 
-It gets keys only while it is focused. Leaving it keeps its text; the text that a letter command writes into it is
-an echo, which the next keystroke at the prompt replaces.
+It gets keys only while it is focused. Leaving it keeps its text; the text that a letter command writes into
+it is an echo, which goes when the prompt is next focused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import ClassVar
 
 from textual import events
 from textual.binding import BindingType
@@ -36,7 +37,7 @@ class _Completion(Suggester):
 class Prompt(Input):
     """The command line. Enter posts `Entered`; Esc gives the focus back."""
 
-    BINDINGS: list[BindingType] = [*keymap.bindings(keymap.PROMPT)]
+    BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings(keymap.PROMPT)]
 
     echo = var(False)
     """True while the text is what a letter command wrote."""
@@ -87,6 +88,9 @@ class Prompt(Input):
 
     def _on_focus(self, event: events.Focus) -> None:
         super()._on_focus(event)
+        self._clear_echo()
+
+    def _clear_echo(self) -> None:
         if self.echo:
             self.value = ""
             self.echo = False
@@ -94,6 +98,7 @@ class Prompt(Input):
     async def _on_key(self, event: events.Key) -> None:
         if event.key != "tab":
             self._cycle = None
+        self._clear_echo()
         await super()._on_key(event)
 
     def action_submit(self) -> None:
@@ -123,7 +128,7 @@ class Prompt(Input):
         self.cursor_position = len(self.value)
 
     def action_complete(self) -> None:
-        """Complete the line; again: the next line that fits. With nothing to complete, on to the next pane."""
+        """Complete the line; again: the next line that fits. In an empty prompt: on to the next pane."""
         if self._cycle is not None and self.value == self._cycle[1][self._cycle[2]]:
             typed, lines, at = self._cycle
             at = (at + 1) % len(lines)

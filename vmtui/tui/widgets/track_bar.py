@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from textual import events
-from textual.content import Content
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
 from vmtui.tui.messages import Chosen
-from vmtui.tui.paint import fitted, palette_of
+from vmtui.tui.paint import entitle, fitted, palette_of
 from vmtui.view.model import Track
 
 NOTHING = Track("", ())
@@ -24,10 +23,7 @@ class TrackBar(Widget, can_focus=True):
     def show(self, track: Track) -> None:
         """Draw `track`; repaint only lines that differ from what is drawn."""
         old, self.track = self.track, track
-        if track.title != old.title:
-            self.border_title = Content(track.title)  # type: ignore[assignment]
-        if track.note != old.note:
-            self.border_subtitle = Content(track.note)  # type: ignore[assignment]
+        entitle(self, track.title, track.note)
         if len(old.rows) != len(track.rows):
             self.refresh()
             return

@@ -1,0 +1,31 @@
+"""What the tests of the app share: a still terminal, and the snapshots."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+# Both change what is drawn, and Textual reads them when it is imported.
+for name in ("NO_COLOR", "TEXTUAL_THEME"):
+    os.environ.pop(name, None)
+os.environ["TEXTUAL_ANIMATIONS"] = "none"
+
+from tests.tui import snapshot
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--update-shots`` writes the golden pictures anew."""
+    parser.addoption("--update-shots", action="store_true", help="write screenshots/*.svg anew")
+
+
+@pytest.fixture
+def shot(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compare an SVG with screenshots/NAME.svg."""
+    update = bool(request.config.getoption("--update-shots", default=False))
+
+    def compare(name: str, svg: str) -> None:
+        snapshot.check(name, svg, update=update)
+
+    return compare
