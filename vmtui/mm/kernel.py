@@ -1,0 +1,192 @@
+"""Which kernel: machine options, and the sizes of its objects by version and architecture.
+
+Sizes are those of i386 without CONFIG_NUMA.  Sources: the field lists of 2.6.0 to 2.6.7, the mails of
+March 2004 on linux-kernel.  Rules a machine can have: ``2.6`` on ``i386-pae``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import attrs
+
+from vmtui.errors import OptionError
+from vmtui.mm.rmap import SCHEMES
+
+KB, MB, GB = 1 << 10, 1 << 20, 1 << 30
+
+#: PAE carries 36 address bits.
+MAX_RAM = 64 * GB
+
+#: Low memory by split, in bytes, before mem_map (MAXMEM, asm-i386/page.h of 2.6.0: the kernel's
+#: share of the 4 GB less 128 MB for vmalloc; 4:4 also gives up 32 MB).
+LOWMEM: Mapping[str, int] = MappingProxyType({"3:1": 896 * MB, "2:2": 1920 * MB, "4:4": 3936 * MB})
+
+#: Where user addresses end, by split (TASK_SIZE; 4:4 keeps the top 16 MB for its trampoline).
+TASK_SIZE: Mapping[str, int] = MappingProxyType({"3:1": 3 * GB, "2:2": 2 * GB, "4:4": 4 * GB - 16 * MB})
+
+_SUFFIX = {"": 1, "K": KB, "M": MB, "G": GB, "T": 1 << 40, "P": 1 << 50}
+
+
+def parse_size(text: str | int) -> int:
+    """Bytes from ``64M``, ``0x1000`` or a number; suffixes are powers of two.
+
+    Raises:
+        OptionError: `text` is no size.
+    """
+    if isinstance(text, int):
+        return text
+    match = re.fullmatch(r"(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,18})([KMGTP]?)B?", text.strip())
+    if match is None:
+        raise OptionError(f"{text[:40]!r} is not a size: write 64M, 2G or a number of bytes")
+    return int(match[1], 0 if match[1].lower().startswith("0x") else 10) * _SUFFIX[match[2]]
+
+
+def format_size(nbytes: int) -> str:
+    """The shortest exact form: ``64M``, ``12K``, ``100``."""
+    for suffix in "GMK":
+        unit = _SUFFIX[suffix]
+        if nbytes and nbytes % unit == 0:
+            return f"{nbytes // unit}{suffix}"
+    return str(nbytes)
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """The options of a machine, as the ``machine`` line gives them.
+
+    Attributes:
+        rmap: The reverse-mapping scheme.
+        rules: Kernel rules; ``2.6``.
+        arch: ``i386-pae``.
+        ram: Bytes of memory; a multiple of 4096.
+        swap: Bytes of swap.
+        split: User to kernel share of the address space: ``3:1``, ``2:2`` or ``4:4``.
+        highpte: PTE pages may live in high memory (CONFIG_HIGHPTE).
+        smp: Spinlocks take room (CONFIG_SMP): an anon_vma is 12 bytes, without 8.
+        draft: ``intended`` closes the holes of the RFC; ``posted`` keeps them.
+        lowmem: ``charge``: an allocation that does not fit in low memory fails; ``count``: it does not.
+        bulk: Pages from which a range is filled or copied at once instead of page by page.
+    """
+
+    rmap: str = "anon_vma_rfc"
+    rules: str = "2.6"
+    arch: str = "i386-pae"
+    ram: int = 64 * MB
+    swap: int = 16 * MB
+    split: str = "3:1"
+    highpte: bool = False
+    smp: bool = True
+    draft: str = "intended"
+    lowmem: str = "charge"
+    bulk: int = 256
+
+    @classmethod
+    def parse(cls, given: Mapping[str, Any]) -> Options:
+        """Options from names and values as typed.
+
+        Raises:
+            OptionError: an unknown name, or a value that option cannot have.
+        """
+        values: dict[str, Any] = {}
+        for name, value in given.items():
+            reader = _READERS.get(name)
+            if reader is None:
+                raise OptionError(f"no machine option {name[:40]!r}; there are {', '.join(_READERS)}")
+            values[name] = reader(name, value)
+        options = cls(**values)
+        if options.ram > MAX_RAM:
+            raise OptionError(f"ram={format_size(options.ram)}: PAE addresses 36 bits, 64G at most")
+        if options.ram < 4 * MB:
+            raise OptionError(f"ram={format_size(options.ram)}: 4M at least")
+        if options.swap > MAX_RAM:
+            raise OptionError(f"swap={format_size(options.swap)}: 64G at most")
+        return options
+
+    @property
+    def text(self) -> str:
+        """What differs from the defaults, as a ``machine`` line has it; the scheme is always named."""
+        default = Options()
+        parts = [f"rmap={self.rmap}"]
+        for field in attrs.fields(Options):
+            value = getattr(self, field.name)
+            if field.name != "rmap" and value != getattr(default, field.name):
+                parts.append(f"{field.name}={self.format(field.name)}")
+        return " ".join(parts)
+
+    def format(self, name: str) -> str:
+        """One value as it is typed."""
+        value = getattr(self, name)
+        if name in ("ram", "swap"):
+            return format_size(value)
+        if isinstance(value, bool):
+            return "on" if value else "off"
+        return str(value)
+
+
+def _one_of(*allowed: str) -> Any:
+    def read(name: str, value: Any) -> str:
+        if str(value) not in allowed:
+            raise OptionError(f"{name}={str(value)[:40]}: expected {' or '.join(allowed)}")
+        return str(value)
+
+    return read
+
+
+def _switch(name: str, value: Any) -> bool:
+    if value in (True, "on"):
+        return True
+    if value in (False, "off"):
+        return False
+    raise OptionError(f"{name}={str(value)[:40]}: expected on or off")
+
+
+def _pages(name: str, value: Any) -> int:
+    nbytes = parse_size(value)
+    if nbytes % 4096:
+        raise OptionError(f"{name}={str(value)[:40]}: must be whole pages of 4096 bytes")
+    return nbytes
+
+
+def _count(name: str, value: Any) -> int:
+    number = parse_size(value)
+    if number < 1:
+        raise OptionError(f"{name}={str(value)[:40]}: at least 1")
+    return number
+
+
+_READERS: Mapping[str, Any] = MappingProxyType(
+    {
+        "rmap": _one_of(*SCHEMES),
+        "rules": _one_of("2.6"),
+        "arch": _one_of("i386-pae"),
+        "ram": _pages,
+        "swap": _pages,
+        "split": _one_of(*LOWMEM),
+        "highpte": _switch,
+        "smp": _switch,
+        "draft": _one_of("intended", "posted"),
+        "lowmem": _one_of("charge", "count"),
+        "bulk": _count,
+    }
+)
+
+
+def object_sizes(options: Options) -> dict[str, int]:
+    """Bytes of one object of each kind that low memory is charged for.
+
+    struct page and vm_area_struct are those of the RFC of March 2004: 40 bytes, with HIGHPTE too, since
+    it keeps no PTE pointer; and 64 + 12 bytes (anon_vma_node and the anon_vma pointer).
+    """
+    return {
+        "mem_map": 40,
+        "thread": 8192,
+        "task_struct": 1536,
+        "mm_struct": 512,
+        "pgd": 32,
+        "vm_area_struct": 76,
+        "anon_vma": 12 if options.smp else 8,
+    }

@@ -1,0 +1,180 @@
+"""The machine: it builds and owns the parts, and has no algorithms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from vmtui.errors import PlaceError
+from vmtui.mm.kernel import TASK_SIZE, Options
+from vmtui.mm.mm_types import AnonVma, Mm, Task, Vma
+from vmtui.mm.page import PAGE_SIZE, ZERO_PFN, MemMap, Page, PG_anon, PG_swapcache, PG_table
+from vmtui.mm.page_alloc import Ledger, boot, build_zones
+from vmtui.mm.rmap.scheme import Scheme, load
+from vmtui.mm.swap import LruList
+from vmtui.mm.swapfile import SwapArea
+from vmtui.state.column import Column, Where
+from vmtui.state.containers import ObjectTable
+from vmtui.state.history import History
+
+#: What the fast path is counted in, for every command.
+WORK: Final = ("rmap_add", "rmap_remove", "anon_vma_alloc", "anon_vma_free", "page_tables_made")
+
+_PTRS: Final = 512
+
+
+class Work:
+    """Counters of work done where nobody looks, by name; journaled."""
+
+    __slots__ = ("column",)
+
+    def __init__(self, history: History) -> None:
+        self.column = Column(history, len(WORK), np.int64, lambda: [slice(0, len(WORK))])
+
+    def __getitem__(self, name: str) -> int:
+        return self.column.cell[WORK.index(name)]
+
+    def __setitem__(self, name: str, value: int) -> None:
+        self.column[WORK.index(name)] = value
+
+    def as_dict(self) -> dict[str, int]:
+        """All counters."""
+        return dict(zip(WORK, self.column.all.tolist(), strict=True))
+
+
+class Machine:
+    """A simulated machine.
+
+    Attributes:
+        options: What was asked for.
+        history: The tape all its state lies on.
+        memory: Physical memory, 512 entries of 64 bits a frame; only page tables have content.
+        mem_map: struct page, by field.
+        pgd: The pgd entries of every mm, four each.
+        tasks, mms, vmas, anon_vmas: The kernel's objects by id.
+        scheme: The reverse map.
+    """
+
+    #: Address spaces one machine can have in its life.
+    max_mms: Final = 1 << 20
+
+    def __init__(self, options: Options | None = None) -> None:
+        self.options = options = options or Options()
+        self.history = history = History()
+        self.frames_total = frames = options.ram // PAGE_SIZE
+        self.task_size = TASK_SIZE[options.split]
+
+        self.zones = build_zones(history, options)
+        self.ledger = Ledger(history, options, self.zones[0])
+        self.mem_map = MemMap(history, frames, self.frames_used)
+        self.memory = Column(history, frames * _PTRS, np.uint64, self.table_entries)
+        self.pgd = Column(history, self.max_mms * 4, np.uint64, lambda: [slice(4, self.mms.next_id * 4)])
+        self.active_list = LruList(history, frames)
+        self.inactive_list = LruList(history, frames)
+        self.swap = SwapArea(history, options.swap)
+        self.work = Work(history)
+
+        self.tasks: ObjectTable[Task] = ObjectTable(history)
+        self.mms: ObjectTable[Mm] = ObjectTable(history)
+        self.vmas: ObjectTable[Vma] = ObjectTable(history)
+        self.anon_vmas: ObjectTable[AnonVma] = ObjectTable(history)
+        #: Where to look for a name first; an index and no state, so it is not on the tape.
+        self._by_name: dict[str, int] = {}
+
+        self.scheme: Scheme = load(options.rmap, self)
+        boot(self)
+        history.drop(history.mark)
+
+    def page(self, pfn: int) -> Page:
+        """The struct page of a frame.
+
+        Raises:
+            IndexError: there is no such frame; 0 is none.
+        """
+        return Page(self, pfn)
+
+    def task_named(self, name: str) -> Task | None:
+        """The process of this name, living or dead."""
+        task = self.tasks.get(self._by_name.get(name, 0))
+        return task if task is not None and task.name == name else None
+
+    def add_task(self, name: str, parent: str | None) -> Task:
+        """Enter a new process into the table."""
+        task = self.tasks.add(Task(self, self.tasks.next_id, name=name, parent=parent))
+        self._by_name[name] = task.id
+        return task
+
+    def find_task(self, name: str, alive: bool = True) -> Task:
+        """The process of this name.
+
+        Raises:
+            PlaceError: ESRCH, there is none, or it is dead.
+        """
+        task = self.task_named(name)
+        if task is None:
+            raise PlaceError("ESRCH", f"there is no process {name}")
+        if alive and not task.alive:
+            raise PlaceError("ESRCH", f"{name} is dead")
+        return task
+
+    def frames_used(self) -> list[Where]:
+        """The frames ever handed out, and the zero page."""
+        return [slice(ZERO_PFN, ZERO_PFN + 1), *(where for zone in self.zones for where in zone.used())]
+
+    def tables(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """The frames that hold page tables, ascending."""
+        flags = self.mem_map.flags.all
+        parts = []
+        for zone in self.zones:
+            for where in zone.used():
+                assert isinstance(where, slice)
+                parts.append(where.start + np.flatnonzero(flags[where] & PG_table))
+        return np.concatenate(parts)
+
+    def table_entries(self) -> Iterator[Where]:
+        """The parts of memory that have content."""
+        for pfn in self.tables().tolist():
+            yield slice(pfn * _PTRS, (pfn + 1) * _PTRS)
+
+    def frames(self) -> dict[str, int]:
+        """Frames by use: total, free, page_tables, anon (mapped), file, swap_cache (in it, mapped or not)."""
+        flags = np.concatenate([self.mem_map.flags.all[where] for where in self.frames_used()])
+        return {
+            "total": self.frames_total,
+            "free": sum(zone.free for zone in self.zones),
+            "page_tables": self.ledger.page_tables,
+            "anon": int(np.count_nonzero(flags & PG_anon)),
+            "file": 0,
+            "swap_cache": int(np.count_nonzero(flags & PG_swapcache)),
+        }
+
+    def columns(self) -> Mapping[str, Column]:
+        """Every column by name, in canonical order."""
+        found: dict[str, Column] = {"memory": self.memory, "pgd": self.pgd}
+        for zone in self.zones:
+            for part in ("register", "user_stack", "table_stack"):
+                found[f"zone_{zone.name}.{part}"] = getattr(zone, part)
+        for name, column in self.ledger.columns().items():
+            found[f"ledger.{name}"] = column
+        for name, column in self.mem_map.columns().items():
+            found[f"mem_map.{name}"] = column
+        for which in ("active_list", "inactive_list"):
+            for part in ("register", "order"):
+                found[f"{which}.{part}"] = getattr(getattr(self, which), part)
+        for part in ("register", "map", "cached"):
+            found[f"swap.{part}"] = getattr(self.swap, part)
+        found["work"] = self.work.column
+        return found
+
+    def objects(self) -> Mapping[str, ObjectTable[Any]]:
+        """Every object table by kind."""
+        return {"task": self.tasks, "mm": self.mms, "vma": self.vmas, "anon_vma": self.anon_vmas}
+
+    def housekeeping(self) -> None:
+        """Close holes and renumber tickets; only at the start of a command."""
+        self.active_list.compact(self.mem_map.lru)
+        self.inactive_list.compact(self.mem_map.lru)
+        for anon_vma in self.anon_vmas:
+            anon_vma.vmas.compact()

@@ -1,0 +1,34 @@
+"""madvise (mm/madvise.c of 2.6.4)."""
+
+from __future__ import annotations
+
+from vmtui.errors import KernelError
+from vmtui.mm.memory import zap_page_range
+from vmtui.mm.mm_types import VM_LOCKED, Mm, vma_name
+from vmtui.mm.mmap import check_range, refuse_hole, vmas_of_range
+from vmtui.mm.step import Step, Steps
+
+
+def sys_madvise(mm: Mm, start: int, end: int, advice: str) -> Steps:
+    """Take advice about [start, end); of 2.6's kinds, ``dontneed`` (sys_madvise).
+
+    Raises:
+        KernelError: EINVAL (advice this kernel does not know, a locked VMA); ENOMEM at a hole, partial.
+    """
+    check_range(mm, start, end)
+    if advice != "dontneed":
+        raise KernelError("EINVAL", f"madvise {advice}: 2.6.4 does not know it; it knows dontneed")
+    vmas = vmas_of_range(mm, start, end)
+    for vma in vmas:
+        if vma.vm_flags & VM_LOCKED:
+            raise KernelError("EINVAL", f"{vma_name(vma)} is locked in memory", partial=vma is not vmas[0])
+        yield from madvise_dontneed(vma.vm_mm, max(start, vma.vm_start), min(end, vma.vm_end))
+    refuse_hole(vmas, mm, start, end)
+
+
+def madvise_dontneed(mm: Mm, start: int, end: int) -> Steps:
+    """Drop the pages of a range; the next touch finds zeroes.  The page tables stay (madvise_dontneed)."""
+    vma = mm.vmas.holding(start)
+    yield from zap_page_range(vma, start, end)
+    text = "{who}: the pages are dropped, the VMA and its page tables stay"
+    yield Step(text, vma=vma.id, mm=mm.id, who=vma_name(vma))

@@ -1,0 +1,327 @@
+"""Faults, copy on write, fork's copy of page tables, zap (mm/memory.c of 2.6.4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vmtui.errors import KernelError
+from vmtui.mm import bulk
+from vmtui.mm.mm_types import VM_ACCESS, VM_GROWSDOWN, VM_SHARED, VM_WRITE, Mm, Vma, label_at, place_name
+from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, PG_dirty, PG_referenced
+from vmtui.mm.page_alloc import alloc_page
+from vmtui.mm.pgtable import (
+    PMD_SIZE,
+    is_swap_pte,
+    is_zero_page,
+    mk_pte,
+    present_ptes,
+    pte_alloc,
+    pte_dirty,
+    pte_mkdirty,
+    pte_mkold,
+    pte_mkwrite,
+    pte_mkyoung,
+    pte_none,
+    pte_offset,
+    pte_pfn,
+    pte_present,
+    pte_to_slot,
+    pte_write,
+    pte_wrprotect,
+    vm_page_prot,
+)
+from vmtui.mm.step import Step, Steps
+from vmtui.mm.swap import lru_cache_add_active
+from vmtui.mm.swap_state import lookup_swap_cache, read_swap_cache_async
+from vmtui.mm.swapfile import (
+    can_share_swap_page,
+    free_page_and_swap_cache,
+    free_swap_and_cache,
+    remove_exclusive_swap_page,
+    swap_duplicate,
+    swap_free,
+    vm_swap_full,
+)
+
+
+def follow_page(mm: Mm, address: int) -> int:
+    """The frame behind an address: its PTE's, or the swap cache's behind a swap entry; 0 for none."""
+    ptep = pte_offset(mm, address)
+    pte = mm.machine.memory[ptep] if ptep else 0
+    if pte_present(pte):
+        return pte_pfn(pte)
+    return lookup_swap_cache(mm.machine, pte_to_slot(pte)) if is_swap_pte(pte) else 0
+
+
+def access(mm: Mm, start: int, end: int, write: bool) -> Steps:
+    """A program reads or writes each page of [start, end), as the CPU would.
+
+    A long range is filled at once where nothing is mapped yet; the machine is the same either way.
+
+    Raises:
+        KernelError: EFAULT, partial where a page was touched before; ENOMEM.
+    """
+    at_once = write and (end - start) >> PAGE_SHIFT >= mm.machine.options.bulk
+    address = start
+    while address < end:
+        done = bulk.populate(mm, address, end) if at_once else 0
+        if done:
+            text = "{who}: {n:,} pages written at once, a frame and a PTE each"
+            yield Step(text, mm=mm.id, who=place_name(mm, address), n=done)
+            address += done * PAGE_SIZE
+            continue
+        try:
+            yield from touch(mm, address, write)
+        except KernelError as error:
+            error.partial = error.errno == "EFAULT" and address > start
+            raise
+        address += PAGE_SIZE
+
+
+def touch(mm: Mm, address: int, write: bool) -> Steps:
+    """One access: the CPU walks the page tables, and faults until the PTE allows it."""
+    memory = mm.machine.memory
+    faulted = False
+    while True:
+        ptep = pte_offset(mm, address)
+        pte = memory[ptep] if ptep else 0
+        vma = mm.vmas.at(address)
+        allowed = vma is not None and vma.vm_flags & VM_ACCESS
+        if allowed and pte_present(pte) and (pte_write(pte) or not write):
+            break
+        faulted = True
+        yield from do_page_fault(mm, address, write)
+
+    used = pte_mkdirty(pte_mkyoung(pte)) if write else pte_mkyoung(pte)
+    if used != pte:
+        memory[ptep] = used
+    if not faulted:
+        text = "{where} is mapped, no fault: the CPU {did}"
+        did = "writes and sets accessed, dirty" if write else "reads and sets accessed"
+        yield Step(text, page=pte_pfn(pte), mm=mm.id, ptep=ptep, where=place_name(mm, address), did=did)
+
+
+def do_page_fault(mm: Mm, address: int, write: bool) -> Steps:
+    """The CPU could not use the PTE: find the VMA, and ask it (do_page_fault, arch/i386/mm/fault.c).
+
+    Raises:
+        KernelError: EFAULT, where a real process would get SIGSEGV.
+    """
+    vma = mm.vmas.find(address)
+    if vma is not None and address < vma.vm_start and vma.vm_flags & VM_GROWSDOWN:
+        yield from expand_stack(vma, address)
+
+    where = place_name(mm, address)
+    if vma is None or address < vma.vm_start:
+        raise KernelError("EFAULT", f"{where} is in no VMA: the process would get SIGSEGV")
+    if not vma.vm_flags & VM_ACCESS or (write and not vma.vm_flags & VM_WRITE):
+        kind = "written" if write else "read"
+        raise KernelError("EFAULT", f"{where} may not be {kind}: the process would get SIGSEGV")
+
+    text = "{where} faults on a {kind}"
+    yield Step(text, vma=vma.id, mm=mm.id, where=where, kind="write" if write else "read")
+    yield from handle_mm_fault(mm, vma, address, write)
+
+
+def expand_stack(vma: Vma, address: int) -> Steps:
+    """A VMA that grows down takes in an address below it (expand_stack, mm/mmap.c).
+
+    Raises:
+        KernelError: EFAULT, another VMA is in the way.
+    """
+    mm = vma.vm_mm
+    start = address & ~(PAGE_SIZE - 1)
+    below = mm.vmas.before(vma.vm_start)
+    if below is not None and below.vm_end > start:
+        raise KernelError("EFAULT", f"{place_name(mm, address)}: the stack would grow into another VMA")
+    label = label_at(mm, vma.vm_start)
+    vma.vm_pgoff -= (vma.vm_start - start) >> PAGE_SHIFT
+    vma.vm_start = start
+    if label is not None and label.start > start:
+        label.start = start
+    yield Step("{who} grows down to {start:#x}", vma=vma.id, mm=mm.id, who=mm.name, start=start)
+
+
+def handle_mm_fault(mm: Mm, vma: Vma, address: int, write: bool) -> Steps:
+    """The page tables down to the PTE, then what its content asks for (handle_mm_fault, handle_pte_fault)."""
+    ptep = pte_alloc(mm, address)
+    pte = mm.machine.memory[ptep]
+    if pte_none(pte):
+        yield from do_anonymous_page(mm, vma, address, ptep, write)
+    elif not pte_present(pte):
+        yield from do_swap_page(mm, vma, address, ptep, write)
+    elif write:
+        yield from do_wp_page(mm, vma, address, ptep)
+
+
+def do_anonymous_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Steps:
+    """First touch of anonymous memory (do_anonymous_page).
+
+    A read maps the zero page, which has no reverse map and takes no frame; a write takes a frame.
+    """
+    memory = mm.machine.memory
+    where = place_name(mm, address)
+    if not write:
+        memory[ptep] = pte_wrprotect(mk_pte(ZERO_PFN, vm_page_prot(vma)))
+        text = "{where} now maps the zero page, read-only: no frame is taken"
+        yield Step(text, vma=vma.id, mm=mm.id, ptep=ptep, where=where)
+        return
+
+    page = alloc_page(mm.machine)
+    mm.rss += 1
+    memory[ptep] = pte_mkwrite(pte_mkdirty(mk_pte(page.pfn, vm_page_prot(vma))))
+    lru_cache_add_active(page)
+    page.set(PG_referenced)
+    text = "{where} got frame {page:#x}, zeroed and mapped writable"
+    yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where)
+    yield from mm.machine.scheme.page_add_rmap(page, vma, address, fresh=True)
+
+
+def do_wp_page(mm: Mm, vma: Vma, address: int, ptep: int) -> Steps:
+    """A write through a read-only PTE of a writable VMA: reuse the page, or copy it (do_wp_page)."""
+    memory = mm.machine.memory
+    where = place_name(mm, address)
+    old_pfn = pte_pfn(memory[ptep])
+    old = mm.machine.page(old_pfn)
+
+    if not is_zero_page(old_pfn) and can_share_swap_page(old):
+        memory[ptep] = pte_mkwrite(pte_mkdirty(pte_mkyoung(memory[ptep])))
+        text = "{where}: nobody else has frame {page:#x}: written in place, not copied"
+        yield Step(text, page=old_pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where)
+        return
+
+    page = alloc_page(mm.machine)
+    if is_zero_page(old_pfn):
+        mm.rss += 1
+    else:
+        yield from mm.machine.scheme.page_remove_rmap(old)
+    memory[ptep] = pte_mkwrite(pte_mkdirty(mk_pte(page.pfn, vm_page_prot(vma))))
+    lru_cache_add_active(page)
+    text = "{where}: frame {old:#x} is {why}: copied to frame {page:#x}"
+    why = "the zero page" if is_zero_page(old_pfn) else "shared"
+    yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where, old=old_pfn, why=why)
+
+    yield from mm.machine.scheme.page_add_rmap(page, vma, address, fresh=True)
+    if not is_zero_page(old_pfn):
+        free_page_and_swap_cache(old)
+
+
+def do_swap_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Steps:
+    """A fault on a swap entry: find the page in the swap cache, or read it in (do_swap_page).
+
+    The page stays in the swap cache, and its slot with it, until swap is half full or it is freed.
+    """
+    machine = mm.machine
+    where = place_name(mm, address)
+    slot = pte_to_slot(machine.memory[ptep])
+    pfn = lookup_swap_cache(machine, slot)
+    if pfn:
+        page = machine.page(pfn)
+        page.count += 1
+        text = "{where}: slot {slot} is still in the swap cache, frame {page:#x}: a minor fault"
+    else:
+        page = read_swap_cache_async(machine, slot)
+        text = "{where}: slot {slot} was read into frame {page:#x}: a major fault"
+    page.set(PG_referenced)
+    yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where, slot=slot)
+
+    swap_free(machine, slot)
+    if vm_swap_full(machine):
+        remove_exclusive_swap_page(page)
+    mm.rss += 1
+    pte = pte_mkyoung(mk_pte(page.pfn, vm_page_prot(vma)))
+    if write and can_share_swap_page(page):
+        pte = pte_mkwrite(pte_mkdirty(pte))
+    machine.memory[ptep] = pte
+    text = "{where} maps frame {page:#x} again, {how}"
+    how = "writable" if pte_write(pte) else "read-only"
+    yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where, how=how)
+    yield from machine.scheme.page_add_rmap(page, vma, address, fresh=False)
+
+
+def copy_page_range(vma: Vma, child: Vma) -> Steps:
+    """fork: copy the PTEs of one VMA, page by page (copy_page_range).
+
+    The child gets a PTE page wherever the parent has one, and a copy of each entry in it.
+    """
+    if vma.pages >= vma.machine.options.bulk:
+        copied = bulk.copy_range(vma, child)
+        if copied is not None:
+            text = "{who}: {n:,} PTEs copied at once, both sides read-only"
+            yield Step(text, vma=child.id, mm=child.vm_mm.id, who=child.vm_mm.name, n=copied)
+            return
+
+    for base in range(vma.vm_start & ~(PMD_SIZE - 1), vma.vm_end, PMD_SIZE):
+        start, end = max(base, vma.vm_start), min(base + PMD_SIZE, vma.vm_end)
+        if not pte_offset(vma.vm_mm, start):
+            continue
+        pte_alloc(child.vm_mm, start)
+        for address in present_ptes(vma.vm_mm, start, end).tolist():
+            yield from copy_one_pte(vma, child, address)
+
+
+def copy_one_pte(vma: Vma, child: Vma, address: int) -> Steps:
+    """fork: copy one entry; a private page becomes read-only on both sides (copy_page_range's inner loop)."""
+    machine = vma.machine
+    memory = machine.memory
+    src, dst = pte_offset(vma.vm_mm, address), pte_offset(child.vm_mm, address)
+    pte = memory[src]
+    where = place_name(vma.vm_mm, address)
+    about: dict[str, Any] = {"vma": child.id, "mm": child.vm_mm.id, "ptep": dst, "where": where}
+
+    if is_swap_pte(pte):
+        swap_duplicate(machine, pte_to_slot(pte))
+        memory[dst] = pte
+        text = "{where}: swap entry copied, slot {slot} has one more holder"
+        yield Step(text, slot=pte_to_slot(pte), **about)
+        yield from machine.scheme.swap_dup_rmap(vma, child)
+        return
+
+    if not vma.vm_flags & VM_SHARED and pte_write(pte):
+        pte = memory[src] = pte_wrprotect(pte)
+    memory[dst] = pte_mkold(pte)
+    if is_zero_page(pte_pfn(pte)):
+        yield Step("{where}: the child maps the zero page too", **about)
+        return
+
+    page = machine.page(pte_pfn(pte))
+    page.count += 1
+    child.vm_mm.rss += 1
+    text = "{where}: PTE copied, frame {page:#x} is read-only on both sides"
+    yield Step(text, page=page.pfn, **about)
+    yield from machine.scheme.page_dup_rmap(page, vma, child)
+
+
+def zap_page_range(vma: Vma, start: int, end: int) -> Steps:
+    """Drop every mapping in [start, end) of a VMA; page tables stay (zap_page_range)."""
+    for address in present_ptes(vma.vm_mm, start, end).tolist():
+        yield from zap_pte(vma, address)
+
+
+def zap_pte(vma: Vma, address: int) -> Steps:
+    """Drop one mapping, and the page or the slot with the last of them (zap_pte_range)."""
+    machine = vma.machine
+    mm = vma.vm_mm
+    ptep = pte_offset(mm, address)
+    pte = machine.memory[ptep]
+    machine.memory[ptep] = 0
+    about: dict[str, Any] = {"vma": vma.id, "mm": mm.id, "ptep": ptep, "where": place_name(mm, address)}
+
+    if is_swap_pte(pte):
+        free_swap_and_cache(machine, pte_to_slot(pte))
+        yield Step("{where}: swap entry dropped, slot {slot} lost a holder", slot=pte_to_slot(pte), **about)
+        return
+    if is_zero_page(pte_pfn(pte)):
+        yield Step("{where}: the zero page is unmapped", **about)
+        return
+
+    page = machine.page(pte_pfn(pte))
+    mm.rss -= 1
+    if pte_dirty(pte):
+        page.set(PG_dirty)
+    yield from machine.scheme.page_remove_rmap(page)
+    freed = free_page_and_swap_cache(page)
+    fate = "and is free" if freed else "others still have it" if page.mapcount else "stays in the swap cache"
+    yield Step("{where}: frame {page:#x} unmapped, {fate}", page=page.pfn, fate=fate, **about)
+
+

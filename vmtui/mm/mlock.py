@@ -1,0 +1,71 @@
+"""mlock and munlock (mm/mlock.c of 2.6.4)."""
+
+from __future__ import annotations
+
+from vmtui.mm.memory import access
+from vmtui.mm.mm_types import VM_ACCESS, VM_LOCKED, VM_WRITE, Mm, Vma, vma_name
+from vmtui.mm.mmap import check_range, refuse_hole, split_vma, vma_merge, vmas_of_range
+from vmtui.mm.page import PAGE_SHIFT
+from vmtui.mm.step import Step, Steps
+
+
+def sys_mlock(mm: Mm, start: int, end: int) -> Steps:
+    """Keep [start, end) in memory: its VMAs are locked, its pages faulted in (sys_mlock).
+
+    Raises:
+        KernelError: EINVAL; ENOMEM at a hole, partial.
+    """
+    yield from do_mlock(mm, start, end, lock=True)
+
+
+def sys_munlock(mm: Mm, start: int, end: int) -> Steps:
+    """Let [start, end) be swapped again (sys_munlock).
+
+    Raises:
+        KernelError: EINVAL; ENOMEM at a hole, partial.
+    """
+    yield from do_mlock(mm, start, end, lock=False)
+
+
+def do_mlock(mm: Mm, start: int, end: int, lock: bool) -> Steps:
+    """Walk the VMAs of the range (do_mlock)."""
+    check_range(mm, start, end)
+    vmas = vmas_of_range(mm, start, end)
+    reached = vmas[-1].vm_end if vmas else start
+    at = start
+    while at < min(end, reached):
+        vma = mm.vmas.holding(at)
+        stop = min(end, vma.vm_end)
+        yield from mlock_fixup(vma, at, stop, lock)
+        at = stop
+    if reached < end:
+        refuse_hole(mm.vmas.overlapping(start, reached), mm, start, end)
+
+
+def mlock_fixup(vma: Vma, start: int, end: int, lock: bool) -> Steps:
+    """One VMA's part: cut it out, set or clear VM_LOCKED, fault its pages in (mlock_fixup)."""
+    flags = vma.vm_flags | VM_LOCKED if lock else vma.vm_flags & ~VM_LOCKED
+    if flags == vma.vm_flags:
+        word = "locked" if lock else "not locked"
+        yield Step("{who} is {word} already", vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma), word=word)
+        return
+
+    pgoff = vma.vm_pgoff + ((start - vma.vm_start) >> PAGE_SHIFT)
+    merged = yield from vma_merge(vma.vm_mm, start, end, flags, pgoff, vma)
+    if merged is None:
+        if start != vma.vm_start:
+            yield from split_vma(vma, start, new_below=True)
+        if end != vma.vm_end:
+            yield from split_vma(vma, end, new_below=False)
+        vma.vm_flags = flags
+    vma = merged or vma
+    text = "{who}: VM_LOCKED set, its pages must stay" if lock else "{who}: VM_LOCKED cleared"
+    yield Step(text, vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma))
+    if lock:
+        yield from make_pages_present(vma, start, end)
+
+
+def make_pages_present(vma: Vma, start: int, end: int) -> Steps:
+    """Fault in every page, for write where the VMA may be written (make_pages_present, mm/memory.c)."""
+    if vma.vm_flags & VM_ACCESS:
+        yield from access(vma.vm_mm, start, end, write=bool(vma.vm_flags & VM_WRITE))

@@ -1,0 +1,185 @@
+"""The kernel's objects: task, mm_struct, vm_area_struct, anon_vma (include/linux/sched.h, mm.h, objrmap.h).
+
+Only fields that something reads are here.  Names are the kernel's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final
+
+import attrs
+
+from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE
+from vmtui.state.containers import OrderedSet, SortedVmas
+from vmtui.state.struct import Struct, struct
+
+if TYPE_CHECKING:
+    from vmtui.mm.machine import Machine
+
+VM_READ: Final = 0x1
+VM_WRITE: Final = 0x2
+VM_EXEC: Final = 0x4
+VM_SHARED: Final = 0x8
+VM_GROWSDOWN: Final = 0x100
+VM_LOCKED: Final = 0x2000
+
+VM_ACCESS: Final = VM_READ | VM_WRITE | VM_EXEC
+
+
+@struct
+class Label(Struct):
+    """A name for an address range of a process; ours, so that commands and screens can say ``heap[3]``.
+
+    It lives from mmap until the range is wholly unmapped, through splits and holes.
+    """
+
+    kind: ClassVar[str] = "label"
+    if TYPE_CHECKING:
+        machine: Machine
+
+    name: str
+    start: int
+    end: int
+
+
+@struct
+class AnonVma(Struct):
+    """``struct anon_vma``: a lock and the head of a list of VMAs (RFC of 10 March 2004).
+
+    Attributes:
+        vmas: The list, newest first: each VMA is added at the head.
+    """
+
+    kind: ClassVar[str] = "anon_vma"
+    if TYPE_CHECKING:
+        machine: Machine
+
+    vmas: OrderedSet[Vma] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "vmas", OrderedSet(self.machine.history, newest_first=True))
+
+
+@struct
+class Vma(Struct):
+    """``struct vm_area_struct``: a range of one process's addresses, all of one kind.
+
+    Attributes:
+        vm_start, vm_end: The range in bytes, half open.
+        vm_flags: VM_* bits.
+        vm_pgoff: For anonymous memory the page number of the address it was first mapped at; it is kept
+            when the VMA moves, so that ``index - vm_pgoff`` always finds a page again.
+        vm_file: The file mapped; None for anonymous memory.
+        anon_vma: The list it is queued on, if any.
+    """
+
+    kind: ClassVar[str] = "vma"
+    if TYPE_CHECKING:
+        machine: Machine
+
+    vm_mm: Mm
+    vm_start: int
+    vm_end: int
+    vm_flags: int
+    vm_pgoff: int
+    vm_file: None = None
+    anon_vma: AnonVma | None = None
+
+    @property
+    def pages(self) -> int:
+        """Its length in pages."""
+        return (self.vm_end - self.vm_start) >> PAGE_SHIFT
+
+
+@struct
+class Mm(Struct):
+    """``struct mm_struct``: the address space of one process.
+
+    Attributes:
+        name: The process's name, for sentences.
+        rss: Pages present.
+        vmas: Its VMAs by address (mm->mmap, mm->mm_rb).
+        labels: Names given to ranges.
+    """
+
+    kind: ClassVar[str] = "mm"
+    if TYPE_CHECKING:
+        machine: Machine
+
+    name: str
+    rss: int = 0
+    vmas: SortedVmas[Vma] = attrs.field(init=False)
+    labels: OrderedSet[Label] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "vmas", SortedVmas(self.machine.history))
+        object.__setattr__(self, "labels", OrderedSet(self.machine.history))
+
+
+@struct
+class Task(Struct):
+    """``struct task_struct``: a process, of one thread.
+
+    Attributes:
+        name: comm; unique among the living.
+        parent: The name of the process that forked it; None if it was spawned.
+        mm: Its address space; None once it is dead.
+    """
+
+    kind: ClassVar[str] = "task"
+    if TYPE_CHECKING:
+        machine: Machine
+
+    name: str
+    parent: str | None = None
+    mm: Mm | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self.mm is not None
+
+
+def linear_page_index(vma: Vma, address: int) -> int:
+    """What page->index is for the page at `address` of `vma` (linear_page_index, include/linux/pagemap.h)."""
+    return ((address - vma.vm_start) >> PAGE_SHIFT) + vma.vm_pgoff
+
+
+def vma_address(index: int, vma: Vma) -> int:
+    """Where in `vma` the page of this index would be; maybe outside it (vma_address, mm/rmap.c)."""
+    return vma.vm_start + ((index - vma.vm_pgoff) << PAGE_SHIFT)
+
+
+def label_at(mm: Mm, address: int) -> Label | None:
+    """The name that covers `address`, or None."""
+    for label in mm.labels:
+        if label.start <= address < label.end:
+            return label
+    return None
+
+
+def find_label(mm: Mm, name: str) -> Label | None:
+    """The range of this name, or None."""
+    for label in mm.labels:
+        if label.name == name:
+            return label
+    return None
+
+
+def place_name(mm: Mm, address: int) -> str:
+    """A page as a person names it: ``sh.heap[3]``, or ``sh:0x40003000`` where no label covers it."""
+    label = label_at(mm, address)
+    if label is None:
+        return f"{mm.name}:{address:#x}"
+    return f"{mm.name}.{label.name}[{(address - label.start) // PAGE_SIZE}]"
+
+
+def vma_name(vma: Vma) -> str:
+    """A VMA as a person names it: ``sh.heap``, with its first page where it is not the label's."""
+    label = label_at(vma.vm_mm, vma.vm_start)
+    if label is None:
+        return f"{vma.vm_mm.name}:{vma.vm_start:#x}"
+    if label.start == vma.vm_start and label.end == vma.vm_end:
+        return f"{vma.vm_mm.name}.{label.name}"
+    first = (vma.vm_start - label.start) // PAGE_SIZE
+    return f"{vma.vm_mm.name}.{label.name}[{first}:{first + vma.pages}]"

@@ -1,0 +1,147 @@
+"""struct page: one column per field, and `Page`, a view of one row.
+
+The fields are those of the RFC of March 2004 (include/linux/mm.h and page-flags.h of 2.6.4 with it):
+flags, count, index, lru, the union ``as`` (mapping, vma or anon_vma), mapcount, private.  The union is
+one number, `mapping`; the page's flags say which kind of object it numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from vmtui.state.column import Column, Where
+from vmtui.state.history import History
+
+if TYPE_CHECKING:
+    from vmtui.mm.machine import Machine
+
+PAGE_SHIFT: Final = 12
+PAGE_SIZE: Final = 1 << PAGE_SHIFT
+PAGE_MASK: Final = ~(PAGE_SIZE - 1)
+
+#: Frame 0 is nobody's, so that 0 can mean none; frame 1 is empty_zero_page.
+ZERO_PFN: Final = 1
+FIRST_PFN: Final = 2
+
+PG_locked: Final = 1 << 0
+PG_referenced: Final = 1 << 2
+PG_uptodate: Final = 1 << 3
+PG_dirty: Final = 1 << 4
+PG_lru: Final = 1 << 5
+PG_active: Final = 1 << 6
+PG_reserved: Final = 1 << 11
+PG_writeback: Final = 1 << 13
+PG_direct: Final = 1 << 16
+PG_swapcache: Final = 1 << 17
+PG_anon: Final = 1 << 20
+#: Ours: the frame holds a page table.
+PG_table: Final = 1 << 24
+
+#: Flag names, without the prefix, and their bits.  Bit numbers are those of 2.6.0 and the RFC (PG_anon
+#: 20, PG_direct 16); PG_swapcache is 2.6.6's flag at a number of ours, PG_table is ours.
+PAGE_FLAGS: Mapping[str, int] = MappingProxyType(
+    {
+        "locked": PG_locked,
+        "referenced": PG_referenced,
+        "uptodate": PG_uptodate,
+        "dirty": PG_dirty,
+        "lru": PG_lru,
+        "active": PG_active,
+        "reserved": PG_reserved,
+        "writeback": PG_writeback,
+        "direct": PG_direct,
+        "swapcache": PG_swapcache,
+        "anon": PG_anon,
+        "table": PG_table,
+    }
+)
+
+
+class MemMap:
+    """mem_map: the fields of every struct page, each a column indexed by pfn.
+
+    Args:
+        history: The tape.
+        frames: Number of frames.
+        used: The pfns in use.
+    """
+
+    __slots__ = ("count", "flags", "index", "lru", "mapcount", "mapping", "private")
+
+    def __init__(self, history: History, frames: int, used: Callable[[], Iterable[Where]]) -> None:
+        self.flags = Column(history, frames, np.uint32, used)
+        self.count = Column(history, frames, np.int32, used)
+        self.mapcount = Column(history, frames, np.int32, used)
+        self.mapping = Column(history, frames, np.uint32, used)
+        self.index = Column(history, frames, np.uint32, used)
+        self.private = Column(history, frames, np.uint32, used)
+        self.lru = Column(history, frames, np.uint32, used)
+
+    def columns(self) -> dict[str, Column]:
+        """The columns by field."""
+        return {name: getattr(self, name) for name in sorted(self.__slots__)}
+
+
+def _field(name: str, meaning: str) -> property:
+    def read(page: Page) -> int:
+        column: Column = getattr(page.machine.mem_map, name)
+        return column.cell[page.pfn]
+
+    def write(page: Page, value: int) -> None:
+        getattr(page.machine.mem_map, name)[page.pfn] = value
+
+    return property(read, write, doc=meaning)
+
+
+class Page:
+    """One ``struct page``.
+
+    A view, cheap to make; it holds no state of its own.  Frame 0 is not a page.
+    """
+
+    __slots__ = ("machine", "pfn")
+
+    def __init__(self, machine: Machine, pfn: int) -> None:
+        if not 0 < pfn < machine.frames_total:
+            raise IndexError(f"no frame {pfn}")
+        self.machine = machine
+        self.pfn = pfn
+
+    flags = _field("flags", "PG_* bits.")
+    count = _field("count", "References: one a mapping, one of the swap cache, one of whoever holds it.")
+    mapcount = _field("mapcount", "PTEs that map it.")
+    mapping = _field("mapping", "The union: the number of an address_space, a VMA or an anon_vma.")
+    index = _field("index", "Offset in pages within the object; for a page table, its base address.")
+    private = _field("private", "The swap slot, under PG_swapcache.")
+    lru = _field("lru", "Its ticket on the LRU list it is on; 0 on none.")
+
+    def test(self, bit: int | str) -> bool:
+        """Whether a flag is set; by PG_* bit or by name."""
+        mask = PAGE_FLAGS[bit] if isinstance(bit, str) else bit
+        return self.machine.mem_map.flags.cell[self.pfn] & mask != 0
+
+    def set(self, bits: int) -> None:
+        """Set flags."""
+        self.flags |= bits
+
+    def clear(self, bits: int) -> None:
+        """Clear flags."""
+        self.flags &= ~bits
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Page) and other.pfn == self.pfn
+
+    def __hash__(self) -> int:
+        return hash(self.pfn)
+
+    def __repr__(self) -> str:
+        return f"page@{self.pfn:#x}"
+
+
+def flag_names(flags: int) -> tuple[str, ...]:
+    """The names of the flags set, in bit order."""
+    return tuple(name for name, bit in PAGE_FLAGS.items() if flags & bit)

@@ -1,0 +1,275 @@
+"""Page tables in physical memory, PAE (include/asm-i386/pgtable-3level.h and pgtable.h of 2.6.0).
+
+Physical memory is one column of 64-bit entries, 512 to a frame, so the address of a PTE is an integer:
+``pfn << 9 | slot``, its physical address in 8-byte units (`ptep`).  Three levels: a pgd of four
+entries a process, which is 32 bytes of slab and no frame; pmd pages, 512 entries of 2 MB; PTE pages, 512
+entries of 4 KB.
+
+A swap entry is not present and not zero: ``slot << 5 | type`` in its upper half.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vmtui.errors import KernelError
+from vmtui.mm.mm_types import VM_ACCESS, VM_SHARED, VM_WRITE, Mm, Vma
+from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, Page
+from vmtui.mm.page_alloc import alloc_table, free_table
+
+if TYPE_CHECKING:
+    from vmtui.mm.machine import Machine
+
+PTRS_PER_PGD: Final = 4
+PTRS_PER_TABLE: Final = 512
+PMD_SHIFT: Final = 21
+PMD_SIZE: Final = 1 << PMD_SHIFT
+PGDIR_SHIFT: Final = 30
+PGDIR_SIZE: Final = 1 << PGDIR_SHIFT
+
+PAGE_PRESENT: Final = 0x001
+PAGE_RW: Final = 0x002
+PAGE_USER: Final = 0x004
+PAGE_ACCESSED: Final = 0x020
+PAGE_DIRTY: Final = 0x040
+PAGE_PROTNONE: Final = 0x080
+
+#: An entry of the upper levels (_KERNPG_TABLE with USER).
+_TABLE: Final = PAGE_PRESENT | PAGE_RW | PAGE_USER | PAGE_ACCESSED | PAGE_DIRTY
+#: A swap entry's slot starts at bit 5 of its upper half.
+SWP_SHIFT: Final = 32 + 5
+
+
+def mk_pte(pfn: int, prot: int) -> int:
+    """An entry for a frame (mk_pte)."""
+    return pfn << PAGE_SHIFT | prot
+
+
+def vm_page_prot(vma: Vma) -> int:
+    """The bits a VMA's entries start with (protection_map); a private one is never writable at once."""
+    if not vma.vm_flags & VM_ACCESS:
+        return PAGE_PROTNONE | PAGE_ACCESSED
+    prot = PAGE_PRESENT | PAGE_USER | PAGE_ACCESSED
+    if vma.vm_flags & VM_SHARED and vma.vm_flags & VM_WRITE:
+        prot |= PAGE_RW
+    return prot
+
+
+def pte_present(pte: int) -> bool:
+    """Whether it maps a frame; under PROT_NONE too, though the CPU would fault."""
+    return pte & (PAGE_PRESENT | PAGE_PROTNONE) != 0
+
+
+def pte_none(pte: int) -> bool:
+    """Whether it is empty."""
+    return pte == 0
+
+
+def pte_pfn(pte: int) -> int:
+    """The frame it maps."""
+    return pte >> PAGE_SHIFT
+
+
+def pte_write(pte: int) -> bool:
+    """Whether the CPU may write through it."""
+    return pte & PAGE_RW != 0
+
+
+def pte_young(pte: int) -> bool:
+    """Whether the CPU used it since the bit was cleared."""
+    return pte & PAGE_ACCESSED != 0
+
+
+def pte_dirty(pte: int) -> bool:
+    """Whether the CPU wrote through it."""
+    return pte & PAGE_DIRTY != 0
+
+
+def pte_mkwrite(pte: int) -> int:
+    """The entry, writable."""
+    return pte | PAGE_RW
+
+
+def pte_wrprotect(pte: int) -> int:
+    """The entry, read-only."""
+    return pte & ~PAGE_RW
+
+
+def pte_mkyoung(pte: int) -> int:
+    """The entry, accessed."""
+    return pte | PAGE_ACCESSED
+
+
+def pte_mkold(pte: int) -> int:
+    """The entry, not accessed."""
+    return pte & ~PAGE_ACCESSED
+
+
+def pte_mkdirty(pte: int) -> int:
+    """The entry, dirty."""
+    return pte | PAGE_DIRTY
+
+
+def pte_modify(pte: int, prot: int) -> int:
+    """The entry with other protection; frame, accessed and dirty bits stay."""
+    kept = pte & (~0 << PAGE_SHIFT | PAGE_ACCESSED | PAGE_DIRTY)
+    return kept | (prot & ~PAGE_ACCESSED)
+
+
+def swp_entry_to_pte(slot: int) -> int:
+    """The entry that says: swapped out to this slot of the one swap area."""
+    return slot << SWP_SHIFT
+
+
+def is_swap_pte(pte: int) -> bool:
+    """Whether it is a swap entry."""
+    return pte != 0 and not pte & (PAGE_PRESENT | PAGE_PROTNONE)
+
+
+def pte_to_slot(pte: int) -> int:
+    """The slot of a swap entry."""
+    return pte >> SWP_SHIFT
+
+
+def is_zero_page(pfn: int) -> bool:
+    """Whether a frame is empty_zero_page, which every read of untouched memory maps."""
+    return pfn == ZERO_PFN
+
+
+def pgd_index(mm: Mm, address: int) -> int:
+    """Where the pgd entry for an address lies in the pgd column."""
+    return mm.id * PTRS_PER_PGD + (address >> PGDIR_SHIFT)
+
+
+def pmd_offset(mm: Mm, address: int) -> int:
+    """Where the pmd entry for an address lies in memory; 0 if the mm has no page tables (it is gone)."""
+    pgd = mm.machine.pgd.cell[pgd_index(mm, address)]
+    if not pgd:
+        return 0
+    return (pgd >> PAGE_SHIFT) * PTRS_PER_TABLE + ((address >> PMD_SHIFT) & 511)
+
+
+def pte_offset(mm: Mm, address: int) -> int:
+    """The ptep for an address: pgd, pmd, PTE page; 0 where there is no PTE page (pte_offset_map)."""
+    pmdp = pmd_offset(mm, address)
+    pmd = mm.machine.memory.cell[pmdp] if pmdp else 0
+    if not pmd:
+        return 0
+    return (pmd >> PAGE_SHIFT) * PTRS_PER_TABLE + ((address >> PAGE_SHIFT) & 511)
+
+
+def pte_alloc(mm: Mm, address: int) -> int:
+    """`pte_offset`, with the PTE page made if there is none (pte_alloc_map, mm/memory.c).
+
+    The page table's own struct page says whose it is: `mapping` is the mm, `index` the base address.
+
+    Raises:
+        KernelError: ENOMEM.
+    """
+    machine = mm.machine
+    pmdp = pmd_offset(mm, address)
+    if not machine.memory.cell[pmdp]:
+        table = alloc_table(machine, highmem=machine.options.highpte)
+        table.mapping = mm.id
+        table.index = address & ~(PMD_SIZE - 1)
+        machine.memory[pmdp] = mk_pte(table.pfn, _TABLE)
+        machine.work["page_tables_made"] += 1
+    return pte_offset(mm, address)
+
+
+def ptep_to_mm_address(machine: Machine, ptep: int) -> tuple[Mm | None, int]:
+    """Whose PTE this is, and for which address: the page-table page's struct page knows (asm-generic/rmap.h)."""
+    table = machine.page(ptep // PTRS_PER_TABLE)
+    return machine.mms.get(table.mapping), table.index + ((ptep % PTRS_PER_TABLE) << PAGE_SHIFT)
+
+
+def pgd_alloc(mm: Mm) -> None:
+    """The pgd and its pmd pages: three of the user's, a fourth under 4:4 (pgd_alloc, arch/i386/mm/pgtable.c).
+
+    Raises:
+        KernelError: ENOMEM.
+    """
+    machine = mm.machine
+    if mm.id >= machine.max_mms:
+        raise KernelError("EAGAIN", f"no more than {machine.max_mms:,} address spaces in one session")
+    machine.ledger.charge("pgd")
+    for slot in range(-(-machine.task_size // PGDIR_SIZE)):
+        pmd = alloc_table(machine, highmem=False)
+        pmd.mapping = mm.id
+        pmd.index = slot << PGDIR_SHIFT
+        machine.pgd[mm.id * PTRS_PER_PGD + slot] = mk_pte(pmd.pfn, PAGE_PRESENT)
+
+
+def pgd_free(mm: Mm) -> None:
+    """Give the pgd and the pmd pages back; their entries are zero by now (pgd_free)."""
+    machine = mm.machine
+    for slot in range(PTRS_PER_PGD):
+        at = mm.id * PTRS_PER_PGD + slot
+        pgd = machine.pgd.cell[at]
+        if pgd:
+            machine.pgd[at] = 0
+            free_table(Page(machine, pgd >> PAGE_SHIFT))
+    machine.ledger.uncharge("pgd")
+
+
+def free_pgtables(mm: Mm, start: int, end: int) -> int:
+    """Free the PTE pages of each 1 GB slot of [start, end) that has no VMA left (free_pgtables, 2.6.0).
+
+    Page tables go only then, and at exit: never at zap, swap-out or MADV_DONTNEED.  Returns how many went.
+    """
+    machine = mm.machine
+    freed = 0
+    for slot in range(start >> PGDIR_SHIFT, ((end - 1) >> PGDIR_SHIFT) + 1):
+        if mm.vmas.overlapping(slot << PGDIR_SHIFT, (slot + 1) << PGDIR_SHIFT):
+            continue
+        for pmdp in pmd_entries(mm, slot):
+            table = Page(machine, machine.memory.cell[pmdp] >> PAGE_SHIFT)
+            machine.memory[pmdp] = 0
+            free_table(table)
+            freed += 1
+    return freed
+
+
+def pmd_entries(mm: Mm, slot: int) -> list[int]:
+    """Where the non-empty pmd entries of one 1 GB slot lie, in address order."""
+    pgd = mm.machine.pgd.cell[mm.id * PTRS_PER_PGD + slot]
+    if not pgd:
+        return []
+    base = (pgd >> PAGE_SHIFT) * PTRS_PER_TABLE
+    entries = mm.machine.memory.all[base : base + PTRS_PER_TABLE]
+    return [base + int(offset) for offset in np.flatnonzero(entries)]
+
+
+def tables_of(mm: Mm) -> Iterator[tuple[int, int]]:
+    """(base address, pfn) of each PTE page of an mm, in address order."""
+    memory = mm.machine.memory.cell
+    for slot in range(PTRS_PER_PGD):
+        for pmdp in pmd_entries(mm, slot):
+            base = (slot << PGDIR_SHIFT) + ((pmdp % PTRS_PER_TABLE) << PMD_SHIFT)
+            yield base, memory[pmdp] >> PAGE_SHIFT
+
+
+def present_ptes(mm: Mm, start: int, end: int) -> NDArray[np.int64]:
+    """The addresses in [start, end) whose PTE is not empty, ascending."""
+    parts = []
+    memory = mm.machine.memory
+    for base in range(start & ~(PMD_SIZE - 1), end, PMD_SIZE):
+        low, high = max(start, base), min(end, base + PMD_SIZE)
+        ptep = pte_offset(mm, low)
+        if ptep:
+            slots = np.flatnonzero(memory.all[ptep : ptep + ((high - low) >> PAGE_SHIFT)])
+            parts.append(low + slots * PAGE_SIZE)
+    return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+
+def page_tables(mm: Mm) -> int:
+    """Frames that hold its page tables, pmd pages included."""
+    cell = mm.machine.pgd.cell
+    slots = [slot for slot in range(PTRS_PER_PGD) if cell[mm.id * PTRS_PER_PGD + slot]]
+    return len(slots) + sum(len(pmd_entries(mm, slot)) for slot in slots)
+
+

@@ -1,0 +1,397 @@
+"""The article's scheme: Andrea Arcangeli's anon_vma as posted on 10 and 11 March 2004, on 2.6.4.
+
+struct page gets a union of three pointers.  A file page's says its address_space.  An anonymous page that
+is new points straight at its VMA (PG_direct): no list, no bytes.  fork makes an ``anon_vma``, queues
+parent and child on its list, and turns the pages it finds indirect: they point at the list from then on.
+page->index and vm_pgoff give the address in every VMA of the list.
+
+A draft that never shipped: a split of a VMA leaves direct pages pointing at the wrong half, and two days
+later the direct pointer was given up.  ``draft=posted`` keeps that hole.  ``draft=intended`` closes it as
+its author first proposed, by walking the page tables at split, merge and mremap.
+Sources: the RFC mails <20040310103610.GB30940@dualathlon.random> and
+<20040311065254.GT30940@dualathlon.random>, and the thread of 12 March.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from vmtui.mm.mm_types import VM_LOCKED, AnonVma, Vma, linear_page_index, vma_name
+from vmtui.mm.page import Page, PG_anon, PG_direct, PG_referenced
+from vmtui.mm.pgtable import (
+    present_ptes,
+    pte_mkold,
+    pte_offset,
+    pte_pfn,
+    pte_present,
+    pte_young,
+)
+from vmtui.mm.rmap.picture import CandidateRow, draw_list
+from vmtui.mm.rmap.scheme import Pfns, Picture, page_check_address, walk_begins, walk_ends
+from vmtui.mm.rmap.unmap import set_swap_pte
+from vmtui.mm.step import END, LOCKED, MAPCOUNT, MISS_RANGE, Step, Steps
+
+if TYPE_CHECKING:
+    from vmtui.mm.machine import Machine
+
+
+class AnonVmaRfc:
+    """The scheme, of one machine."""
+
+    name: ClassVar[str] = "anon_vma_rfc"
+    title: ClassVar[str] = "anon_vma (RFC)"
+    kernel: ClassVar[str] = "2.6.4 + the RFC of 11 March 2004"
+    period: ClassVar[str] = "draft of 11 March 2004; holes closed by us (intended)"
+    departs: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    union_members: ClassVar[tuple[str, ...]] = ("mapping", "vma", "anon_vma")
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.intended = machine.options.draft == "intended"
+        self.expected = frozenset() if self.intended else frozenset({"unreachable"})
+        if not self.intended:
+            self.period = "draft of 11 March 2004, holes and all (posted)"  # type: ignore[misc]
+
+    # What a page points at.
+
+    def page_vma(self, page: Page) -> Vma | None:
+        """as.vma of a direct page; None if that VMA is gone and the pointer dangles."""
+        return self.machine.vmas.get(page.mapping)
+
+    def page_anon_vma(self, page: Page) -> AnonVma | None:
+        """as.anon_vma of an indirect page."""
+        return self.machine.anon_vmas.get(page.mapping)
+
+    def candidates(self, page: Page) -> Iterator[Vma]:
+        """Its VMA if it is direct, else the VMAs on its list, newest first."""
+        if page.test(PG_direct):
+            vma = self.page_vma(page)
+            return iter(() if vma is None else (vma,))
+        anon_vma = self.page_anon_vma(page) if page.test(PG_anon) else None
+        return iter(() if anon_vma is None else anon_vma.vmas)
+
+    # A page is mapped and unmapped.
+
+    def page_add_rmap(self, page: Page, vma: Vma, address: int, *, fresh: bool) -> Steps:
+        """A new page is direct; one from swap joins the list if its VMA is on one (page_add_rmap)."""
+        self.machine.work["rmap_add"] += 1
+        page.mapcount += 1
+        about: dict[str, Any] = {"page": page.pfn, "vma": vma.id}
+        if page.mapcount > 1:
+            yield Step("struct page {page:#x}: mapcount is now {n}", n=page.mapcount, **about)
+            return
+
+        page.index = linear_page_index(vma, address)
+        if fresh or vma.anon_vma is None:
+            page.set(PG_anon | PG_direct)
+            page.mapping = vma.id
+            yield Step("struct page {page:#x} points straight at its VMA: PG_direct", **about)
+        else:
+            page.set(PG_anon)
+            page.mapping = vma.anon_vma.id
+            text = "struct page {page:#x} points at the anon_vma of its VMA"
+            yield Step(text, anon_vma=vma.anon_vma.id, **about)
+
+    def page_remove_rmap(self, page: Page) -> Steps:
+        """One mapping less; with the last one the page forgets what it pointed at (page_remove_rmap)."""
+        self.machine.work["rmap_remove"] += 1
+        page.mapcount -= 1
+        if page.mapcount == 0:
+            page.clear(PG_anon | PG_direct)
+            page.mapping = 0
+        yield Step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, n=page.mapcount)
+
+    # fork.
+
+    def page_dup_rmap(self, page: Page, vma: Vma, child: Vma) -> Steps:
+        """The child maps the page too: it is shared, so it must be on a list (page_add_rmap, at fork)."""
+        self.machine.work["rmap_add"] += 1
+        anon_vma = yield from self.anon_vma_fork(vma, child)
+        page.mapcount += 1
+        text = "struct page {page:#x}: mapcount is now {n}"
+        if page.test(PG_direct):
+            page.clear(PG_direct)
+            page.mapping = anon_vma.id
+            text = "struct page {page:#x} swings over to the anon_vma; mapcount {n}"
+        yield Step(text, page=page.pfn, vma=child.id, anon_vma=anon_vma.id, n=page.mapcount)
+
+    def swap_dup_rmap(self, vma: Vma, child: Vma) -> Steps:
+        """A swap entry counts like an anonymous page: whoever swaps it in must find the list."""
+        yield from self.anon_vma_fork(vma, child)
+
+    def anon_vma_fork(self, vma: Vma, child: Vma) -> Steps:
+        """The list parent and child share: made at the first anonymous page found, joined once.
+
+        dup_mmap keeps a spare anon_vma at hand for this; it is charged when it is used.
+        """
+        if vma.anon_vma is None:
+            anon_vma = self.anon_vma_alloc()
+            self.list_add(child, anon_vma)
+            self.list_add(vma, anon_vma)
+            text = "an anon_vma is made; {child}, then {parent} queued at its head"
+        elif child.anon_vma is None:
+            anon_vma = vma.anon_vma
+            self.list_add(child, anon_vma)
+            text = "{child} is queued at the head of the anon_vma of {parent}"
+        else:
+            return child.anon_vma
+
+        who, whose = vma_name(child), vma_name(vma)
+        yield Step(text, vma=child.id, anon_vma=anon_vma.id, child=who, parent=whose)
+        return anon_vma
+
+    def anon_vma_alloc(self) -> AnonVma:
+        """A new, empty anon_vma; 12 bytes, 8 without SMP (anon_vma_alloc)."""
+        machine = self.machine
+        machine.ledger.charge("anon_vma")
+        machine.work["anon_vma_alloc"] += 1
+        return machine.anon_vmas.add(AnonVma(machine, machine.anon_vmas.next_id))
+
+    def list_add(self, vma: Vma, anon_vma: AnonVma) -> None:
+        """Queue a VMA at the head (list_add of anon_vma_node)."""
+        anon_vma.vmas.add(vma)
+        vma.anon_vma = anon_vma
+
+    def vma_unlink(self, vma: Vma) -> None:
+        """A VMA that goes leaves its list; an anon_vma without VMAs is freed (anon_vma_unlink)."""
+        anon_vma = vma.anon_vma
+        if anon_vma is None:
+            return
+        anon_vma.vmas.remove(vma)
+        vma.anon_vma = None
+        if not len(anon_vma.vmas):
+            self.machine.anon_vmas.free(anon_vma)
+            self.machine.ledger.uncharge("anon_vma")
+            self.machine.work["anon_vma_free"] += 1
+
+    # VMAs are cut, joined and moved.
+
+    def can_vma_merge(self, one: Vma, other: Vma | None) -> bool:
+        """At most one of the two may be on a list, or both on the same; as posted, they never merge."""
+        if not self.intended:
+            return False
+        if other is None or one.anon_vma is None or other.anon_vma is None:
+            return True
+        return one.anon_vma is other.anon_vma
+
+    def vma_split(self, vma: Vma, new: Vma) -> Steps:
+        """One VMA became two: a direct page can point at only one of them.
+
+        As posted, nothing is done, and pages in the new half are lost to the walk.  As intended, a walk of
+        the page tables makes every direct page indirect, and both halves are queued on its list.
+        """
+        anon_vma = vma.anon_vma
+        if anon_vma is not None:
+            self.list_add(new, anon_vma)
+        if not self.intended:
+            return
+
+        for half in (vma, new):
+            for page in self.direct_pages(half, half.vm_start, half.vm_end):
+                if anon_vma is None:
+                    anon_vma = self.anon_vma_alloc()
+                    self.list_add(vma, anon_vma)
+                    self.list_add(new, anon_vma)
+                    yield Step("an anon_vma is made for both halves", vma=vma.id, anon_vma=anon_vma.id)
+                page.clear(PG_direct)
+                page.mapping = anon_vma.id
+                text = "struct page {page:#x} can no longer be direct: it swings over"
+                yield Step(text, page=page.pfn, vma=half.id, anon_vma=anon_vma.id)
+
+    def vma_adjust(self, survivor: Vma, donor: Vma, start: int, end: int) -> Steps:
+        """Part of one VMA went to another: direct pages are pointed at the one that has them now."""
+        if donor.anon_vma is not None and survivor.anon_vma is None:
+            self.list_add(survivor, donor.anon_vma)
+        yield from self.repoint(survivor, start, end)
+
+    def vma_move(self, vma: Vma, new: Vma) -> Steps:
+        """mremap: the VMA at the new address joins the list; direct pages are pointed at it."""
+        if vma.anon_vma is not None and new.anon_vma is None:
+            self.list_add(new, vma.anon_vma)
+        yield from self.repoint(new, new.vm_start, new.vm_end)
+
+    def repoint(self, vma: Vma, start: int, end: int) -> Steps:
+        """Point every direct page of [start, end) at `vma`."""
+        for page in self.direct_pages(vma, start, end):
+            if page.mapping != vma.id:
+                page.mapping = vma.id
+                text = "struct page {page:#x} now points at {who}"
+                yield Step(text, page=page.pfn, vma=vma.id, who=vma_name(vma))
+
+    def direct_pages(self, vma: Vma, start: int, end: int) -> list[Page]:
+        """The direct pages that PTEs of [start, end) map, by a walk of the page tables."""
+        found = []
+        for address in present_ptes(vma.vm_mm, start, end).tolist():
+            pte = self.machine.memory[pte_offset(vma.vm_mm, address)]
+            if pte_present(pte):
+                page = self.machine.page(pte_pfn(pte))
+                if page.test(PG_direct):
+                    found.append(page)
+        return found
+
+    # The walk.
+
+    def page_referenced(self, page: Page) -> Steps:
+        """Who used the page lately?  Every candidate is looked at, to the end (page_referenced).
+
+        Returns:
+            How many references were found; all young bits are clear now.
+        """
+        yield walk_begins(page, "referenced")
+        referenced = 0
+        if page.test(PG_referenced):
+            page.clear(PG_referenced)
+            referenced += 1
+
+        if page.test(PG_direct) and self.page_vma(page) is None:
+            yield self.dangling(page)
+        for vma in self.candidates(page):
+            referenced += yield from self.page_referenced_one(page, vma)
+        yield walk_ends(page, END)
+        return referenced
+
+    def page_referenced_one(self, page: Page, vma: Vma) -> Steps:
+        """Test and clear the young bit of one VMA's PTE, if it maps the page (page_referenced_one)."""
+        ptep = yield from page_check_address(page, vma)
+        if not ptep or not pte_young(page.machine.memory[ptep]):
+            return 0
+        page.machine.memory[ptep] = pte_mkold(page.machine.memory[ptep])
+        text = "{who}: used since last asked; accessed bit cleared"
+        yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma))
+        return 1
+
+    def try_to_unmap(self, page: Page) -> Steps:
+        """Take the page out of every page table that maps it (try_to_unmap, mm/objrmap.c of the RFC).
+
+        Returns:
+            Whether no PTE maps it any more.
+        """
+        yield walk_begins(page, "unmap")
+        stopped = END
+        if page.test(PG_direct) and self.page_vma(page) is None:
+            yield self.dangling(page)
+        for vma in self.candidates(page):
+            if (yield from self.try_to_unmap_one(page, vma)) == LOCKED:
+                stopped = LOCKED
+                break
+            if page.mapcount == 0:
+                stopped = MAPCOUNT
+                break
+        yield walk_ends(page, stopped)
+        return page.mapcount == 0
+
+    def try_to_unmap_one(self, page: Page, vma: Vma) -> Steps:
+        """Replace one VMA's PTE by the swap entry, if it maps the page (try_to_unmap_one)."""
+        ptep = yield from page_check_address(page, vma)
+        if not ptep:
+            return END
+        if vma.vm_flags & VM_LOCKED:
+            text = "{who} is locked in memory: the page stays"
+            yield Step(text, page=page.pfn, vma=vma.id, who=vma_name(vma))
+            return LOCKED
+
+        set_swap_pte(page, vma.vm_mm, ptep)
+        text = "{who}: its PTE now holds swap slot {slot}"
+        yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma), slot=page.private)
+        yield from self.page_remove_rmap(page)
+        return END
+
+    def look(self, page: Page, *, full: bool) -> Steps:
+        """The walk of try_to_unmap with its hands behind its back; `full`: past the stop rule."""
+        yield walk_begins(page, "look")
+        stopped = END
+        found = 0
+        if page.test(PG_direct) and self.page_vma(page) is None:
+            yield self.dangling(page)
+        for vma in self.candidates(page):
+            ptep = yield from page_check_address(page, vma)
+            found += 1 if ptep else 0
+            if not full and ptep and vma.vm_flags & VM_LOCKED:
+                stopped = LOCKED
+                break
+            if not full and found == page.mapcount:
+                stopped = MAPCOUNT
+                break
+        yield walk_ends(page, stopped)
+        return found
+
+    def dangling(self, page: Page) -> Step:
+        """The candidate that a direct page's freed VMA would have been."""
+        text = "frame {page:#x}: the VMA it points at is gone: a dangling pointer"
+        return Step(text, MISS_RANGE, page=page.pfn)
+
+    # Many pages at once.
+
+    def add_rmap_bulk(self, pfns: Pfns, vma: Vma, first_index: int) -> None:
+        """`page_add_rmap` for fresh pages at consecutive addresses."""
+        mem_map = self.machine.mem_map
+        mem_map.mapcount.put(pfns, 1)
+        mem_map.index.put(pfns, np.arange(first_index, first_index + len(pfns), dtype=np.int64))
+        mem_map.mapping.put(pfns, vma.id)
+        mem_map.flags.put(pfns, mem_map.flags.all[pfns] | (PG_anon | PG_direct))
+        self.machine.work["rmap_add"] += len(pfns)
+
+    def dup_rmap_bulk(self, pfns: Pfns, vma: Vma, child: Vma) -> None:
+        """`page_dup_rmap` for the pages of a VMA."""
+        for _ in self.anon_vma_fork(vma, child):
+            pass
+        assert child.anon_vma is not None
+        mem_map = self.machine.mem_map
+        if len(pfns):
+            mem_map.mapcount.add(pfns, 1)
+            direct = pfns[mem_map.flags.all[pfns] & PG_direct != 0]
+            if len(direct):
+                mem_map.flags.put(direct, mem_map.flags.all[direct] & ~np.uint32(PG_direct))
+                mem_map.mapping.put(direct, child.anon_vma.id)
+            self.machine.work["rmap_add"] += len(pfns)
+
+    # What it says of itself.
+
+    def problems(self) -> Iterable[tuple[str, str]]:
+        """Lists that are empty, VMAs queued and not pointing back."""
+        for anon_vma in self.machine.anon_vmas:
+            if not len(anon_vma.vmas):
+                yield "anon_vma_empty", f"{anon_vma!r} has no VMA and was not freed"
+            for vma in anon_vma.vmas:
+                if vma.anon_vma is not anon_vma:
+                    yield "anon_vma_link", f"{vma!r} is queued on {anon_vma!r} and points at {vma.anon_vma!r}"
+        for vma in self.machine.vmas:
+            if vma.anon_vma is not None and vma not in vma.anon_vma.vmas:
+                yield "anon_vma_link", f"{vma!r} points at {vma.anon_vma!r} and is not queued on it"
+
+    def reverse_map_bytes(self) -> int:
+        """12 bytes a VMA (list node and pointer), and one anon_vma a list."""
+        machine = self.machine
+        return 12 * len(machine.vmas) + machine.ledger.sizes["anon_vma"] * len(machine.anon_vmas)
+
+    def live_member(self, page: Page) -> str | None:
+        """vma while PG_direct, anon_vma while only PG_anon."""
+        if not page.mapcount or not page.test(PG_anon):
+            return None
+        return "vma" if page.test(PG_direct) else "anon_vma"
+
+    def why(self, page: Page) -> str:
+        """The two flags, and what follows."""
+        anon, direct = int(page.test(PG_anon)), int(page.test(PG_direct))
+        return f"PG_anon {anon} · PG_direct {direct} ⇒ {self.live_member(page) or 'none'}"
+
+    def picture(self, page: Page, first: int = 0, count: int = 32) -> Picture:
+        """page → VMA → PTE while direct, the anon_vma's place empty; page → anon_vma → VMAs after fork."""
+        anon_vma = self.page_anon_vma(page) if self.live_member(page) == "anon_vma" else None
+        rows = [CandidateRow.of(page, vma) for vma in islice(self.candidates(page), first, first + count)]
+        total = len(anon_vma.vmas) if anon_vma is not None else sum(1 for _ in self.candidates(page))
+        title, lines = "anon_vma", ("none until", "fork")
+        if anon_vma is not None:
+            size = self.machine.ledger.sizes["anon_vma"]
+            title, lines = f"anon_vma {anon_vma.id}", (f"vmas {total}", f"{size} B")
+        ref = ("anon_vma", anon_vma.id) if anon_vma is not None else None
+        return draw_list(page, "anon_vma", ref, title, lines, rows, total, first)
+
+
+SCHEME = AnonVmaRfc
+

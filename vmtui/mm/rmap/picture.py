@@ -1,0 +1,108 @@
+"""Pictures of a page that has one object between it and a list of VMAs, or none."""
+
+from __future__ import annotations
+
+import attrs
+
+from vmtui.mm.mm_types import Vma, vma_address
+from vmtui.mm.page import Page, flag_names
+from vmtui.mm.pgtable import is_swap_pte, pte_offset, pte_pfn, pte_present, pte_to_slot
+from vmtui.mm.rmap.scheme import Edge, Node, Picture
+from vmtui.mm.step import Ref
+
+
+@attrs.frozen
+class CandidateRow:
+    """One VMA that the walk would examine, and what is found there.
+
+    Attributes:
+        vma, mm, name, label: The VMA, its process, and what they are called.
+        span: Its addresses, short.
+        address: Where the page would be.
+        ptep: The PTE there, 0 if there is no page table or the address is outside.
+        content: What that PTE holds, in a word or two.
+    """
+
+    vma: int
+    mm: int
+    name: str
+    span: tuple[int, int]
+    pgoff: int
+    address: int
+    ptep: int
+    content: str
+
+    @classmethod
+    def of(cls, page: Page, vma: Vma) -> CandidateRow:
+        """The row of a VMA, for a page."""
+        address = vma_address(page.index, vma)
+        inside = vma.vm_start <= address < vma.vm_end
+        ptep = pte_offset(vma.vm_mm, address) if inside else 0
+        if not inside:
+            content = "outside"
+        elif not ptep:
+            content = "no table"
+        else:
+            pte = page.machine.memory[ptep]
+            if pte_present(pte):
+                content = f"{pte_pfn(pte):#x}"
+            else:
+                content = f"slot {pte_to_slot(pte)}" if is_swap_pte(pte) else "empty"
+        span = (vma.vm_start, vma.vm_end)
+        return cls(vma.id, vma.vm_mm.id, vma.vm_mm.name, span, vma.vm_pgoff, address, ptep, content)
+
+
+def draw_list(
+    page: Page,
+    heading: str,
+    ref: Ref | None,
+    title: str,
+    lines: tuple[str, ...],
+    rows: list[CandidateRow],
+    total: int,
+    first: int,
+) -> Picture:
+    """page → object → VMA, VMA → next VMA, each VMA → mm → PTE.
+
+    Without an object (`ref` None) its box is drawn empty and the page points at the first VMA.
+    """
+    nodes = [
+        Node(0, "page", ("page", page.pfn), f"page {page.pfn:#x}", page_lines(page)),
+        Node(1, "object", ref, title, lines, empty=ref is None),
+    ]
+    edges: list[Edge] = []
+    source = 0 if ref is None else 1
+    if ref is not None:
+        edges.append(Edge(0, 1, heading, 0))
+    for number, row in enumerate(rows, start=first):
+        vma = len(nodes)
+        start, end = row.span
+        nodes.append(
+            Node(
+                2,
+                "vma",
+                ("vma", row.vma),
+                row.name,
+                (f"{start:x}-{end:x}", f"pgoff {row.pgoff:x}"),
+                number,
+            )
+        )
+        nodes.append(Node(3, "mm", ("mm", row.mm), row.name, ("pgd",), number))
+        pte: Ref | None = ("pte", row.ptep) if row.ptep else None
+        nodes.append(Node(4, "pte", pte, "pte", (row.content, f"{row.address:x}"), number, empty=pte is None))
+        label = "" if number == first else "next"
+        edges.append(Edge(source, vma, label, len(edges)))
+        edges.append(Edge(vma, vma + 1, "", len(edges)))
+        edges.append(Edge(vma + 1, vma + 2, "", len(edges)))
+        source = vma
+    headings = ("struct page", heading, "VMA list", "mm", "page table")
+    return Picture(headings, tuple(nodes), tuple(edges), total, first)
+
+
+def page_lines(page: Page) -> tuple[str, ...]:
+    """What the page's box says: references, index, and its telling flags."""
+    names = ("anon", "direct", "swapcache", "locked")
+    telling = [name.upper() for name in flag_names(page.flags) if name in names]
+    return (f"mapcount {page.mapcount}", f"index {page.index:x}", " ".join(telling) or "-")
+
+

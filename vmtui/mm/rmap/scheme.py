@@ -1,0 +1,251 @@
+"""What a reverse-mapping scheme is: a Protocol, the picture it draws of a page, the walk's common parts.
+
+The machine calls a scheme at the kernel's own hook points and nowhere else knows which one it has.
+A scheme is one module of this package with a class `SCHEME`, named in `vmtui.mm.rmap.SCHEMES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from vmtui.mm.mm_types import Vma, vma_address, vma_name
+from vmtui.mm.page import Page
+from vmtui.mm.pgtable import pte_offset, pte_pfn, pte_present
+from vmtui.mm.step import (
+    HIT,
+    MISS_NOPTE,
+    MISS_NOTABLE,
+    MISS_PFN,
+    MISS_RANGE,
+    WALK,
+    WALKED,
+    Ref,
+    Step,
+    Steps,
+)
+
+if TYPE_CHECKING:
+    from vmtui.mm.machine import Machine
+
+Pfns = NDArray[np.int64]
+
+
+@attrs.frozen
+class Node:
+    """A box of the picture.
+
+    Attributes:
+        column: Which heading it stands under, from 0.
+        kind: ``page``, ``object``, ``vma``, ``mm``, ``pte`` or ``chain``.
+        ref: The object it is, if it is one.
+        title: Its name.
+        lines: What it says, at most three short lines.
+        row: The candidate's row, counted over the whole walk; -1 for what stands beside all rows.
+        empty: A place kept for something that does not exist yet; drawn dim.
+    """
+
+    column: int
+    kind: str
+    ref: Ref | None
+    title: str
+    lines: tuple[str, ...] = ()
+    row: int = -1
+    empty: bool = False
+
+
+@attrs.frozen
+class Edge:
+    """An arrow of the picture: a pointer the kernel follows.
+
+    Attributes:
+        source, target: Indices into the picture's nodes.
+        label: What the pointer is called; may be "".
+        order: Its place in the walk, from 0.
+    """
+
+    source: int
+    target: int
+    label: str = ""
+    order: int = 0
+
+
+@attrs.frozen
+class Picture:
+    """All that a walk over one page would follow, as a graph.
+
+    Attributes:
+        headings: One per column.
+        nodes, edges: The graph.
+        total: Candidate rows in all.
+        first: The row number of the first candidate given.
+    """
+
+    headings: tuple[str, ...]
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    total: int
+    first: int = 0
+
+
+class Scheme(Protocol):
+    """A reverse map.
+
+    Generators (called by ``yield from``): page_add_rmap, page_dup_rmap, swap_dup_rmap,
+    page_remove_rmap, vma_split, vma_adjust, vma_move, page_referenced, try_to_unmap, look.
+    The rest are plain.
+    """
+
+    name: ClassVar[str]
+    #: What people call it, and the kernel it came with.
+    title: ClassVar[str]
+    kernel: ClassVar[str]
+    #: What it is, in a line.
+    period: ClassVar[str]
+    #: Where it may differ from the other schemes: command, and why.
+    departs: ClassVar[Mapping[str, str]]
+    #: Anomalies that `check` finds and the scheme is known for, under these options.
+    expected: frozenset[str]
+    #: The members of struct page's union, in the order of the declaration.
+    union_members: ClassVar[tuple[str, ...]]
+
+    def page_add_rmap(self, page: Page, vma: Vma, address: int, *, fresh: bool) -> Steps:
+        """A PTE of `vma` now maps an anonymous page: a `fresh` one, or one from swap."""
+
+    def page_dup_rmap(self, page: Page, vma: Vma, child: Vma) -> Steps:
+        """fork copied a PTE: `child` maps the page too."""
+
+    def swap_dup_rmap(self, vma: Vma, child: Vma) -> Steps:
+        """fork copied a swap entry."""
+
+    def page_remove_rmap(self, page: Page) -> Steps:
+        """A PTE that mapped the page is gone."""
+
+    def can_vma_merge(self, one: Vma, other: Vma | None) -> bool:
+        """Whether the scheme lets two anonymous VMAs become one; `other` None: a range with no VMA yet."""
+
+    def vma_split(self, vma: Vma, new: Vma) -> Steps:
+        """`new` took over part of `vma`."""
+
+    def vma_adjust(self, survivor: Vma, donor: Vma, start: int, end: int) -> Steps:
+        """[start, end), mapped through `donor` so far, now belongs to `survivor`."""
+
+    def vma_move(self, vma: Vma, new: Vma) -> Steps:
+        """mremap: `new` stands where `vma`'s PTEs have gone."""
+
+    def vma_unlink(self, vma: Vma) -> None:
+        """The VMA is going; its PTEs are gone."""
+
+    def page_referenced(self, page: Page) -> Steps:
+        """Clear the young bits of all PTEs that map the page; how many were set."""
+
+    def try_to_unmap(self, page: Page) -> Steps:
+        """Replace every PTE that maps the page by its swap entry; whether all are gone."""
+
+    def look(self, page: Page, *, full: bool) -> Steps:
+        """The walk of try_to_unmap that changes nothing; `full`: without its stop rule."""
+
+    def add_rmap_bulk(self, pfns: Pfns, vma: Vma, first_index: int) -> None:
+        """`page_add_rmap` for fresh pages of consecutive addresses, at once."""
+
+    def dup_rmap_bulk(self, pfns: Pfns, vma: Vma, child: Vma) -> None:
+        """`page_dup_rmap` for many pages, or none where fork copied swap entries only."""
+
+    def candidates(self, page: Page) -> Iterable[Vma]:
+        """The VMAs a walk without a stop rule would examine, in order."""
+
+    def problems(self) -> Iterable[tuple[str, str]]:
+        """(name, sentence) of each broken invariant of the scheme's own data."""
+
+    def reverse_map_bytes(self) -> int:
+        """Low memory the reverse map takes beyond what a kernel without one would."""
+
+    def live_member(self, page: Page) -> str | None:
+        """The member of the union that is valid, or None."""
+
+    def why(self, page: Page) -> str:
+        """Which flags say so."""
+
+    def picture(self, page: Page, first: int = 0, count: int = 32) -> Picture:
+        """What a walk over the page would follow; candidates from row `first`, at most `count`."""
+
+
+def load(name: str, machine: Machine) -> Scheme:
+    """The scheme of this name, for a machine."""
+    module = import_module(f"vmtui.mm.rmap.{name}")
+    return cast(Scheme, module.SCHEME(machine))
+
+
+def walk_begins(page: Page, kind: str) -> Step:
+    """The step that opens a walk."""
+    return Step(
+        "frame {page:#x}: who maps it? mapcount says {n}",
+        WALK,
+        page=page.pfn,
+        kind=kind,
+        scheme=page.machine.scheme.name,
+        n=page.mapcount,
+    )
+
+
+def walk_ends(page: Page, stopped: str) -> Step:
+    """The step that closes a walk."""
+    return Step(WALK_END_TEXT[stopped], WALKED, page=page.pfn, stopped=stopped)
+
+
+#: What the end of a walk says, by what ended it.
+WALK_END_TEXT: Mapping[str, str] = {
+    "end": "frame {page:#x}: no candidate is left, the walk ends",
+    "mapcount": "frame {page:#x}: every mapping was found, the walk stops here",
+    "locked": "frame {page:#x}: VM_LOCKED keeps it in memory, the walk stops here",
+}
+
+
+def page_check_address(page: Page, vma: Vma) -> Steps:
+    """The ptep through which `vma` maps `page`, or 0 (page_check_address, mm/rmap.c).
+
+    One candidate: from page->index and vm_pgoff the address, from the page tables the entry.
+    """
+    address = vma_address(page.index, vma)
+    about: dict[str, Any] = {"page": page.pfn, "vma": vma.id, "nodes": 1, "who": vma_name(vma)}
+
+    if not vma.vm_start <= address < vma.vm_end:
+        yield Step("{who}: the page would be outside this VMA: ruled out", MISS_RANGE, **about)
+        return 0
+
+    ptep = pte_offset(vma.vm_mm, address)
+    if not ptep:
+        yield Step("{who}: no page table there: miss", MISS_NOTABLE, **about)
+        return 0
+
+    pte = page.machine.memory[ptep]
+    if not pte_present(pte):
+        yield Step("{who}: its PTE is empty or swapped: miss", MISS_NOPTE, ptep=ptep, **about)
+        return 0
+
+    if pte_pfn(pte) != page.pfn:
+        text = "{who}: its PTE holds frame {other:#x}, not {page:#x}: miss"
+        yield Step(text, MISS_PFN, ptep=ptep, other=pte_pfn(pte), **about)
+        return 0
+
+    yield Step("{who}: its PTE maps frame {page:#x}: hit", HIT, ptep=ptep, **about)
+    return ptep
+
+
+def mapped_ptep(page: Page, vma: Vma) -> int:
+    """`page_check_address` for whoever does not watch."""
+    address = vma_address(page.index, vma)
+    if not vma.vm_start <= address < vma.vm_end:
+        return 0
+    ptep = pte_offset(vma.vm_mm, address)
+    if not ptep:
+        return 0
+    pte = page.machine.memory[ptep]
+    return ptep if pte_present(pte) and pte_pfn(pte) == page.pfn else 0
+
+

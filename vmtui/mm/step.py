@@ -1,0 +1,279 @@
+"""Steps, and the driver that pulls them and records where the kernel stood.
+
+A watched function is a generator.  It yields a `Step` *after* the effect it tells of.  At each yield
+the driver looks at the chain of suspended generators: that is the kernel's call stack, and the
+instruction each is suspended at gives the line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from types import CodeType
+from typing import Any, Final
+
+import attrs
+
+#: (kind, number): how objects are named outside mm/.  Kinds: page (pfn), vma, mm, task, anon_vma, pte
+#: (its address in 8-byte units), swap (slot).
+Ref = tuple[str, int]
+
+HIT: Final = "hit"
+MISS_RANGE: Final = "miss_range"
+MISS_NOTABLE: Final = "miss_notable"
+MISS_NOPTE: Final = "miss_nopte"
+MISS_PFN: Final = "miss_pfn"
+SKIP_NO_RSS: Final = "skip_no_rss"
+SKIP_NO_MM: Final = "skip_no_mm"
+LEFT: Final = "left"
+
+#: Outcomes of a candidate; a candidate that a walk examines yields exactly one Step with one of these.
+CANDIDATE: Final = frozenset(
+    {HIT, MISS_RANGE, MISS_NOTABLE, MISS_NOPTE, MISS_PFN, SKIP_NO_RSS, SKIP_NO_MM, LEFT}
+)
+#: Outcomes for which a PTE was read.
+_READ_PTE: Final = frozenset({HIT, MISS_NOPTE, MISS_PFN, LEFT})
+
+WALK: Final = "walk"
+WALKED: Final = "walked"
+
+#: Why a walk ended.
+END: Final = "end"
+MAPCOUNT: Final = "mapcount"
+LOCKED: Final = "locked"
+
+
+class Step:
+    """What a watched function has just done, in one plain sentence.
+
+    The sentence is kept as a pattern and its values, and formatted when it is shown.
+
+    Attributes:
+        text: The pattern, in the past tense, subject first.
+        outcome: What became of a candidate, `WALK`, `WALKED`, or "".
+        page, vma, mm, anon_vma, ptep: What it is about, as numbers; 0 for none.
+        values: What the pattern needs.
+    """
+
+    __slots__ = ("anon_vma", "mm", "outcome", "page", "ptep", "text", "values", "vma")
+
+    def __init__(
+        self,
+        text: str,
+        outcome: str = "",
+        *,
+        page: int = 0,
+        vma: int = 0,
+        mm: int = 0,
+        anon_vma: int = 0,
+        ptep: int = 0,
+        **values: Any,
+    ) -> None:
+        self.text = text
+        self.outcome = outcome
+        self.page = page
+        self.vma = vma
+        self.mm = mm
+        self.anon_vma = anon_vma
+        self.ptep = ptep
+        self.values = values
+
+    @property
+    def sentence(self) -> str:
+        """The sentence."""
+        return self.text.format(page=self.page, ptep=self.ptep, **self.values)
+
+    @property
+    def refs(self) -> tuple[Ref, ...]:
+        """What it is about, as references."""
+        numbers = (
+            ("page", self.page),
+            ("vma", self.vma),
+            ("mm", self.mm),
+            ("anon_vma", self.anon_vma),
+            ("pte", self.ptep),
+        )
+        return tuple((kind, number) for kind, number in numbers if number)
+
+    def __repr__(self) -> str:
+        return f"<Step {self.outcome or '-'}: {self.sentence}>"
+
+
+#: What a watched function is: it yields Steps and may return a value.
+Steps = Generator[Step, None, Any]
+
+
+@attrs.frozen
+class Frame:
+    """One function on the simulated kernel's stack.
+
+    Attributes:
+        function: Its name.
+        file: Its file under the package, as ``mm/fork.py``.
+        line: The line it stands at, from 1.
+        first_line: The line its ``def`` is on.
+    """
+
+    function: str
+    file: str
+    line: int
+    first_line: int
+
+
+class Place:
+    """Where a step was yielded: a code object, an instruction in it, and the place of its caller.
+
+    Places are interned: equal stacks are one object, and lines are worked out only when asked for.
+    """
+
+    __slots__ = ("_code", "_lasti", "parent")
+
+    def __init__(self, parent: Place | None, code: CodeType, lasti: int) -> None:
+        self.parent = parent
+        self._code = code
+        self._lasti = lasti
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """The call stack, outermost first."""
+        outer = self.parent.frames if self.parent is not None else ()
+        code = self._code
+        _, _, path = code.co_filename.replace("\\", "/").rpartition("/vmtui/")
+        return (*outer, Frame(code.co_name, path, _line(code, self._lasti), code.co_firstlineno))
+
+
+def _line(code: CodeType, lasti: int) -> int:
+    for start, stop, line in code.co_lines():
+        if start <= lasti < stop and line is not None:
+            return line
+    return code.co_firstlineno
+
+
+class StepRecord:
+    """A step as recorded: what, where, and the tape position at which the state is that of the step."""
+
+    __slots__ = ("mark", "place", "step")
+
+    def __init__(self, step: Step, place: Place, mark: int) -> None:
+        self.step = step
+        self.place = place
+        self.mark = mark
+
+
+class Driver:
+    """Pulls watched functions and tells where they stand.
+
+    While the innermost generator of the last step is not finished nothing outside it has moved, so the
+    chain is kept and only its end looked at again; the cost does not grow with the depth of the stack.
+    """
+
+    __slots__ = ("_places",)
+
+    def __init__(self) -> None:
+        self._places: dict[tuple[Place | None, CodeType, int], Place] = {}
+
+    def run(self, outermost: Steps) -> Iterator[tuple[Step, Place]]:
+        """The steps of a watched function, each with its place."""
+        chain: list[Any] = [outermost]
+        places: list[Place] = []
+        intern = self._intern
+        for step in outermost:
+            while len(chain) > 1 and chain[-1].gi_frame is None:
+                chain.pop()
+            # The last frame still there has moved on; those outside it have not.
+            del places[len(chain) - 1 :]
+            inner = chain[-1].gi_yieldfrom
+            while inner is not None:
+                chain.append(inner)
+                inner = inner.gi_yieldfrom
+            for generator in chain[len(places) :]:
+                parent = places[-1] if places else None
+                places.append(intern(parent, generator.gi_code, generator.gi_frame.f_lasti))
+            yield step, places[-1]
+
+    def _intern(self, parent: Place | None, code: CodeType, lasti: int) -> Place:
+        key = (parent, code, lasti)
+        place = self._places.get(key)
+        if place is None:
+            place = self._places[key] = Place(parent, code, lasti)
+        return place
+
+
+@attrs.frozen(kw_only=True)
+class WalkRecord:
+    """What one walk of the reverse map examined and found.
+
+    Attributes:
+        kind: ``referenced``, ``unmap``, ``look`` or ``mkclean``.
+        page: The frame whose mappings were looked for.
+        scheme: The scheme that walked.
+        examined: Candidates looked at; ``hits + misses``.
+        nodes: List elements (or tree nodes, or chain cache lines) followed to reach them.
+        ptes: PTEs read.
+        stopped: ``end``, ``mapcount`` or ``locked``; None while the walk is under way.
+        first, last: The walk's records, as a slice of those it was read from.
+    """
+
+    kind: str
+    page: int
+    scheme: str
+    examined: int = 0
+    hits: int = 0
+    misses: int = 0
+    miss_range: int = 0
+    miss_notable: int = 0
+    miss_nopte: int = 0
+    miss_pfn: int = 0
+    skip_no_rss: int = 0
+    skip_no_mm: int = 0
+    left: int = 0
+    nodes: int = 0
+    ptes: int = 0
+    stopped: str | None = None
+    first: int = 0
+    last: int = 0
+
+
+def walks_of(records: Sequence[StepRecord]) -> tuple[WalkRecord, ...]:
+    """The walks among the steps of one command, counted from the steps' outcomes."""
+    walks: list[WalkRecord] = []
+    counts: dict[str, int] = {}
+    begun: Step | None = None
+    first = 0
+
+    def close(last: int, stopped: str | None) -> None:
+        assert begun is not None
+        hits = counts.get(HIT, 0)
+        examined = sum(counts.get(outcome, 0) for outcome in CANDIDATE)
+        nodes = counts.get("nodes", 0)
+        ptes = sum(counts.get(outcome, 0) for outcome in _READ_PTE)
+        misses = {key: counts.get(key, 0) for key in CANDIDATE if key != HIT}
+        walks.append(
+            WalkRecord(
+                kind=begun.values["kind"],
+                page=begun.page,
+                scheme=begun.values["scheme"],
+                examined=examined,
+                hits=hits,
+                misses=examined - hits,
+                nodes=nodes,
+                ptes=ptes,
+                stopped=stopped,
+                first=first,
+                last=last,
+                **misses,
+            )
+        )
+
+    for index, record in enumerate(records):
+        step = record.step
+        if step.outcome == WALK:
+            begun, first, counts = step, index, {}
+        elif begun is not None and step.outcome == WALKED:
+            close(index + 1, step.values["stopped"])
+            begun = None
+        elif begun is not None and step.outcome in CANDIDATE:
+            counts[step.outcome] = counts.get(step.outcome, 0) + 1
+            counts["nodes"] = counts.get("nodes", 0) + step.values.get("nodes", 0)
+    if begun is not None:
+        close(len(records), None)
+    return tuple(walks)

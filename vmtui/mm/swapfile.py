@@ -1,0 +1,163 @@
+"""Swap slots (mm/swapfile.c of 2.6.4).
+
+One swap area.  ``swap_map[slot]`` counts the holders of a slot: a swap entry in a page table each, and
+the swap cache.  Slot 0 is the header's.  The slot given out is the lowest free one (*ours*: the kernel
+searches on from where it left off, in clusters).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vmtui.mm.page import PAGE_SIZE, Page, PG_dirty, PG_swapcache, PG_writeback
+from vmtui.mm.page_alloc import put_page
+from vmtui.mm.swap import lru_cache_del
+from vmtui.state.column import Column, Where
+from vmtui.state.history import History
+
+if TYPE_CHECKING:
+    from vmtui.mm.machine import Machine
+
+_LOWEST, _USED, _HIGHEST = range(3)
+
+
+class SwapArea:
+    """The swap area and its map (``struct swap_info_struct``).
+
+    Attributes:
+        slots: Slots in all.
+        map: Holders of each slot.
+        cached: The frame that holds each slot's page in the swap cache (swapper_space), 0 for none.
+    """
+
+    __slots__ = ("cached", "map", "register", "slots")
+
+    def __init__(self, history: History, nbytes: int) -> None:
+        self.slots = nbytes // PAGE_SIZE
+        self.register = Column(history, 3, np.int64, lambda: [slice(0, 3)])
+        self.map = Column(history, self.slots + 1, np.uint32, self._extent)
+        self.cached = Column(history, self.slots + 1, np.uint32, self._extent)
+        self.register.cell[_LOWEST] = 1
+
+    def _extent(self) -> list[Where]:
+        return [slice(0, self.highest + 1)]
+
+    @property
+    def highest(self) -> int:
+        """The highest slot ever given out."""
+        return self.register.cell[_HIGHEST]
+
+    def used(self) -> int:
+        """Slots with a holder."""
+        return self.register.cell[_USED]
+
+    def lowest_free(self) -> int:
+        """The lowest free slot, or 0."""
+        slot = self.register.cell[_LOWEST]
+        counts = self.map.cell
+        while slot <= self.slots and counts[slot]:
+            slot += 1
+        return slot if slot <= self.slots else 0
+
+
+def get_swap_page(machine: Machine) -> int:
+    """A free slot with one holder, or 0 if there is none (get_swap_page)."""
+    swap = machine.swap
+    slot = swap.lowest_free()
+    if slot:
+        swap.map[slot] = 1
+        swap.register[_LOWEST] = slot + 1
+        swap.register[_USED] += 1
+        if slot > swap.register.cell[_HIGHEST]:
+            swap.register[_HIGHEST] = slot
+    return slot
+
+
+def swap_duplicate(machine: Machine, slot: int) -> None:
+    """One holder more (swap_duplicate)."""
+    machine.swap.map[slot] += 1
+
+
+def swap_free(machine: Machine, slot: int) -> int:
+    """One holder less; the slot is free when none is left.  How many are (swap_free)."""
+    swap = machine.swap
+    swap.map[slot] -= 1
+    left = swap.map.cell[slot]
+    if left == 0:
+        swap.register[_USED] -= 1
+        if slot < swap.register.cell[_LOWEST]:
+            swap.register[_LOWEST] = slot
+    return left
+
+
+def vm_swap_full(machine: Machine) -> bool:
+    """Whether more than half of swap is used, so that slots are given up early (vm_swap_full)."""
+    return machine.swap.used() * 2 > machine.swap.slots
+
+
+def delete_from_swap_cache(page: Page) -> None:
+    """Take a page out of the swap cache; what it holds is nowhere else now (delete_from_swap_cache)."""
+    machine = page.machine
+    slot = page.private
+    machine.swap.cached[slot] = 0
+    page.private = 0
+    page.clear(PG_swapcache)
+    page.set(PG_dirty)
+    page.count -= 1
+    swap_free(machine, slot)
+
+
+def remove_exclusive_swap_page(page: Page) -> bool:
+    """Give up the slot of a page nobody else can want from swap (remove_exclusive_swap_page).
+
+    That is: the swap cache is the slot's only holder, and besides the cache only the caller holds the page.
+    """
+    if not page.test(PG_swapcache) or page.test(PG_writeback):
+        return False
+    if page.count != 2 or page.machine.swap.map.cell[page.private] != 1:
+        return False
+    delete_from_swap_cache(page)
+    return True
+
+
+def can_share_swap_page(page: Page) -> bool:
+    """Whether a write may use this page instead of a copy: nobody else has it (can_share_swap_page).
+
+    One reference, the caller's PTE; or two where the second is the swap cache and no entry holds the slot.
+    """
+    if page.count == 2 and page.test(PG_swapcache):
+        return page.machine.swap.map.cell[page.private] == 1
+    return page.count == 1
+
+
+def free_swap_and_cache(machine: Machine, slot: int) -> bool:
+    """Drop a swap entry; with it the cached page if that was all that kept it (free_swap_and_cache).
+
+    Returns:
+        Whether a frame was freed.
+    """
+    if swap_free(machine, slot) != 1:
+        return False
+    pfn = machine.swap.cached.cell[slot]
+    if not pfn:
+        return False
+    page = machine.page(pfn)
+    page.count += 1
+    if page.count == 2 or vm_swap_full(machine):
+        delete_from_swap_cache(page)
+    return release_page(page)
+
+
+def release_page(page: Page) -> bool:
+    """Drop a reference; a page nobody holds leaves the LRU and is free (page_cache_release)."""
+    if page.count == 1 and page.lru:
+        lru_cache_del(page)
+    return put_page(page)
+
+
+def free_page_and_swap_cache(page: Page) -> bool:
+    """Drop a mapping's reference, and the page's slot if it was the last to want it (mm/swap_state.c)."""
+    remove_exclusive_swap_page(page)
+    return release_page(page)

@@ -1,0 +1,176 @@
+"""Page-out: from the LRU to swap, and to a free frame (mm/vmscan.c of 2.6.4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from vmtui.mm.page import (
+    Page,
+    PG_active,
+    PG_anon,
+    PG_dirty,
+    PG_referenced,
+    PG_swapcache,
+    PG_writeback,
+)
+from vmtui.mm.step import Step, Steps
+from vmtui.mm.swap import activate_page, lru_cache_add, lru_cache_add_active, lru_cache_del
+from vmtui.mm.swap_state import add_to_swap
+from vmtui.mm.swapfile import delete_from_swap_cache, release_page
+
+if TYPE_CHECKING:
+    from vmtui.mm.machine import Machine
+
+DEF_PRIORITY: Final = 12
+SWAP_CLUSTER_MAX: Final = 32
+
+
+def shrink_list(machine: Machine, pfns: list[int], *, forced: bool) -> Steps:
+    """Try to free each page of a list (shrink_list).
+
+    Args:
+        forced: The pages were named by the user: that they were referenced does not save them.
+
+    Returns:
+        How many frames were freed.
+    """
+    freed = 0
+    for pfn in pfns:
+        page = isolate(machine.page(pfn))
+        verdict = yield from shrink_page(page, forced)
+        if verdict == "free":
+            delete_from_swap_cache(page)
+            release_page(page)
+            freed += 1
+            yield Step("frame {page:#x} left the swap cache and is free", page=pfn)
+        else:
+            yield from putback(page, verdict)
+    return freed
+
+
+def shrink_page(page: Page, forced: bool) -> Steps:
+    """One page through the stages of page-out (the loop body of shrink_list).
+
+    Returns:
+        ``free``, ``keep`` or ``activate``.
+    """
+    machine = page.machine
+    if page.mapcount:
+        referenced = yield from machine.scheme.page_referenced(page)
+        if referenced and not forced:
+            yield Step("frame {page:#x} was used lately: back to the active list", page=page.pfn)
+            return "activate"
+        if referenced:
+            yield Step("frame {page:#x}: forced, so references are ignored", page=page.pfn)
+
+    if page.test(PG_anon) and not page.test(PG_swapcache):
+        added = yield from add_to_swap(page)
+        if not added:
+            return "activate"
+
+    if page.mapcount:
+        gone = yield from machine.scheme.try_to_unmap(page)
+        if not gone:
+            return "activate"
+
+    if page.test(PG_dirty):
+        yield from pageout(page)
+        return "keep"
+    # Two references are left: the swap cache's and ours.
+    return "free" if page.count == 2 else "keep"
+
+
+def pageout(page: Page) -> Steps:
+    """Write the page to its slot; it is not freed in the same pass (pageout, swap_writepage)."""
+    page.clear(PG_dirty)
+    page.set(PG_writeback)
+    yield Step("frame {page:#x} is being written to slot {slot}", page=page.pfn, slot=page.private)
+    page.clear(PG_writeback)
+    text = "frame {page:#x} is clean and unmapped; a later pass will free it"
+    yield Step(text, page=page.pfn)
+
+
+def isolate(page: Page) -> Page:
+    """Take a page off its LRU list, with a reference of our own."""
+    if page.lru:
+        lru_cache_del(page)
+    page.count += 1
+    return page
+
+
+def putback(page: Page, verdict: str) -> Steps:
+    """Put a page that stays back on a list, and drop our reference."""
+    if verdict == "activate":
+        activate_page(page)
+        text = "frame {page:#x} stays, on the active list"
+    else:
+        page.clear(PG_active)
+        lru_cache_add(page)
+        text = "frame {page:#x} waits on the inactive list"
+    release_page(page)
+    yield Step(text, page=page.pfn)
+
+
+def swapout(machine: Machine, pfns: list[int]) -> Steps:
+    """Force each page out by name: a pass that unmaps and writes it, or frees it if that was done before."""
+    yield from shrink_list(machine, pfns, forced=True)
+
+
+def evict(machine: Machine, pfns: list[int]) -> Steps:
+    """Force each page out until its frame is free, or the pass shows that something holds it."""
+    for pfn in pfns:
+        freed = yield from shrink_list(machine, [pfn], forced=True)
+        if not freed and not machine.page(pfn).mapcount and machine.page(pfn).test(PG_swapcache):
+            yield from shrink_list(machine, [pfn], forced=True)
+
+
+def referenced(machine: Machine, pfns: list[int]) -> Steps:
+    """page_referenced of each page, alone."""
+    for pfn in pfns:
+        yield from machine.scheme.page_referenced(machine.page(pfn))
+
+
+def look(machine: Machine, pfns: list[int], full: bool) -> Steps:
+    """The walk of try_to_unmap over each page, changing nothing."""
+    for pfn in pfns:
+        yield from machine.scheme.look(machine.page(pfn), full=full)
+
+
+def reclaim(machine: Machine, nr_pages: int) -> Steps:
+    """Free frames from the cold end of the LRU, looking harder in each pass (try_to_free_pages).
+
+    Returns:
+        How many were freed; fewer than asked where references, locks or a full swap hold the rest.
+    """
+    freed = 0
+    for priority in range(DEF_PRIORITY, -1, -1):
+        yield from refill_inactive(machine, priority)
+        n = max(len(machine.inactive_list) >> priority, SWAP_CLUSTER_MAX)
+        for pfn in machine.inactive_list.oldest(n):
+            if freed == nr_pages:
+                break
+            freed += yield from shrink_list(machine, [pfn], forced=False)
+        if freed == nr_pages:
+            break
+    yield Step("{n:,} of {asked:,} pages were freed", n=freed, asked=nr_pages)
+    return freed
+
+
+def refill_inactive(machine: Machine, priority: int) -> Steps:
+    """Move pages nobody used lately from the active list to the inactive one (refill_inactive_zone)."""
+    if len(machine.inactive_list) > len(machine.active_list):
+        return
+    n = max(len(machine.active_list) >> priority, SWAP_CLUSTER_MAX)
+    for pfn in machine.active_list.oldest(n):
+        page = machine.page(pfn)
+        lru_cache_del(page)
+        used = page.test(PG_referenced)
+        if page.mapcount:
+            used = yield from machine.scheme.page_referenced(page)
+        page.clear(PG_referenced | PG_active)
+        if used:
+            lru_cache_add_active(page)
+            yield Step("frame {page:#x} was used lately and stays active", page=pfn)
+        else:
+            lru_cache_add(page)
+            yield Step("frame {page:#x} is cold: it goes to the inactive list", page=pfn)

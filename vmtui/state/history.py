@@ -1,0 +1,115 @@
+"""The tape: every change of state, in order, each undone and redone by the same motion.
+
+A record is four cells of a flat list: ``swap, a, b, value``.  Calling ``swap(a, b, value)`` puts
+`value` in its place and returns what stood there, which is then written back into the record.
+Going back over a record and going forward over it again are therefore one operation, and the tape
+needs no separate redo list.
+
+A *mark* is a position on the tape, counted from the first record ever made.  Old records may be
+dropped (`History.drop`); marks keep their meaning, and a mark older than what is kept is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from vmtui.errors import VmtuiError
+
+Swap = Callable[[Any, Any, Any], Any]
+
+#: List cells a record takes.
+WIDTH = 4
+
+#: What a record costs, in bytes: four list cells and, usually, one boxed number.
+RECORD_BYTES = 64
+
+
+def _nbytes(thing: object) -> int:
+    return int(getattr(thing, "nbytes", 0))
+
+
+class TooOldError(VmtuiError):
+    """A mark was visited whose records have been dropped from the tape."""
+
+
+class History:
+    """The tape of one machine, with a cursor."""
+
+    __slots__ = ("_bulk_bytes", "_tape", "base", "position")
+
+    def __init__(self) -> None:
+        self._tape: list[Any] = []
+        self._bulk_bytes = 0
+        #: Mark of the oldest record kept.
+        self.base = 0
+        #: Mark at the cursor.
+        self.position = 0
+
+    def note(self, swap: Swap, a: Any, b: Any, old: Any) -> None:
+        """Record that `old` stood at (a, b); anything ahead of the cursor is given up."""
+        tape = self._tape
+        if self.position - self.base != len(tape):
+            self.cut()
+        tape.extend((swap, a, b, old))
+        self.position += WIDTH
+
+    def note_bulk(self, swap: Swap, a: Any, b: Any, old: Any, nbytes: int) -> None:
+        """`note` for a record that holds arrays of `nbytes` bytes."""
+        self.note(swap, a, b, old)
+        self._bulk_bytes += nbytes
+
+    @property
+    def mark(self) -> int:
+        """The present position; `seek` returns to it."""
+        return self.position
+
+    @property
+    def end(self) -> int:
+        """The mark after the last record."""
+        return self.base + len(self._tape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held by the records, estimated."""
+        return len(self._tape) // WIDTH * RECORD_BYTES + self._bulk_bytes
+
+    def cut(self) -> None:
+        """Give up the records ahead of the cursor."""
+        del self._tape[self.position - self.base :]
+
+    def drop(self, mark: int) -> None:
+        """Forget the records older than `mark`; those positions can no longer be visited.
+
+        Raises:
+            ValueError: `mark` is ahead of the cursor.
+        """
+        if mark > self.position:
+            raise ValueError(f"mark {mark} is ahead of the cursor at {self.position}")
+        if mark > self.base:
+            gone = self._tape[: mark - self.base]
+            arrays = (thing for i in range(0, len(gone), WIDTH) for thing in gone[i + 2 : i + WIDTH])
+            self._bulk_bytes -= sum(map(_nbytes, arrays))
+            del self._tape[: mark - self.base]
+            self.base = mark
+
+    def seek(self, mark: int) -> None:
+        """Move the state to what it was at `mark`, back or forward.
+
+        Raises:
+            TooOldError: the records down to `mark` have been dropped.
+            ValueError: `mark` is beyond the end of the tape.
+        """
+        if mark < self.base:
+            raise TooOldError(f"mark {mark} is older than the tape, which starts at {self.base}")
+        if mark > self.end:
+            raise ValueError(f"mark {mark} is beyond the end of the tape, {self.end}")
+        tape = self._tape
+        at, goal = self.position - self.base, mark - self.base
+        while at > goal:
+            at -= WIDTH
+            tape[at + 3] = tape[at](tape[at + 1], tape[at + 2], tape[at + 3])
+        while at < goal:
+            tape[at + 3] = tape[at](tape[at + 1], tape[at + 2], tape[at + 3])
+            at += WIDTH
+        self.position = mark
