@@ -84,7 +84,8 @@ def room_behind(mm: Mm, vma: Vma, old_end: int, new_end: int) -> bool:
 def grow_in_place(vma: Vma, new_end: int) -> Steps:
     """Nothing is in the way: the VMA just ends later."""
     vma.vm_end = new_end
-    yield Step("{who} grew in place, to {end:#x}", vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma), end=new_end)
+    text = "{who} grew in place, to {end:#x}"
+    yield Step(text, vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma), end=new_end)
 
 
 def move_vma(vma: Vma, start: int, end: int, new_addr: int, new_length: int) -> Steps:

@@ -86,15 +86,21 @@ class MemMap:
         return {name: getattr(self, name) for name in sorted(self.__slots__)}
 
 
-def _field(name: str, meaning: str) -> property:
-    def read(page: Page) -> int:
-        column: Column = getattr(page.machine.mem_map, name)
+class _Field:
+    """A field of a page: a cell of the column of that name."""
+
+    __slots__ = ("__doc__", "name")
+
+    def __init__(self, name: str, meaning: str) -> None:
+        self.name = name
+        self.__doc__ = meaning
+
+    def __get__(self, page: Page, owner: type[Page]) -> int:
+        column: Column = getattr(page.machine.mem_map, self.name)
         return column.cell[page.pfn]
 
-    def write(page: Page, value: int) -> None:
-        getattr(page.machine.mem_map, name)[page.pfn] = value
-
-    return property(read, write, doc=meaning)
+    def __set__(self, page: Page, value: int) -> None:
+        getattr(page.machine.mem_map, self.name)[page.pfn] = value
 
 
 class Page:
@@ -111,13 +117,13 @@ class Page:
         self.machine = machine
         self.pfn = pfn
 
-    flags = _field("flags", "PG_* bits.")
-    count = _field("count", "References: one a mapping, one of the swap cache, one of whoever holds it.")
-    mapcount = _field("mapcount", "PTEs that map it.")
-    mapping = _field("mapping", "The union: the number of an address_space, a VMA or an anon_vma.")
-    index = _field("index", "Offset in pages within the object; for a page table, its base address.")
-    private = _field("private", "The swap slot, under PG_swapcache.")
-    lru = _field("lru", "Its ticket on the LRU list it is on; 0 on none.")
+    flags = _Field("flags", "PG_* bits.")
+    count = _Field("count", "References: one a mapping, one of the swap cache, one of whoever holds it.")
+    mapcount = _Field("mapcount", "PTEs that map it.")
+    mapping = _Field("mapping", "The union: the number of an address_space, a VMA or an anon_vma.")
+    index = _Field("index", "Offset in pages within the object; for a page table, its base address.")
+    private = _Field("private", "The swap slot, under PG_swapcache.")
+    lru = _Field("lru", "Its ticket on the LRU list it is on; 0 on none.")
 
     def test(self, bit: int | str) -> bool:
         """Whether a flag is set; by PG_* bit or by name."""
