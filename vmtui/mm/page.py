@@ -89,8 +89,6 @@ class MemMap:
 class _Field:
     """A field of a page: a cell of the column of that name."""
 
-    __slots__ = ("__doc__", "name")
-
     def __init__(self, name: str, meaning: str) -> None:
         self.name = name
         self.__doc__ = meaning
