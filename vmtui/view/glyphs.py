@@ -88,11 +88,7 @@ def char(name: str) -> str:
 
 #: Box-drawing characters by the weight of their arms: north, east, south, west; 0 none, 1 light, 2 heavy.
 #: The index is ``north * 27 + east * 9 + south * 3 + west``.
-BOX: Final = (
-    " ╴╸╷┐┑╻┒┓╶─╾┌┬┭┎┰┱╺╼━┍┮┯┏┲┳"
-    "╵┘┙│┤┥╽┧┪└┴┵├┼┽┟╁╅┕┶┷┝┾┿┢╆╈"
-    "╹┚┛╿┦┩┃┨┫┖┸┹┞╀╃┠╂╉┗┺┻┡╄╇┣╊╋"
-)
+BOX: Final = " ╴╸╷┐┑╻┒┓╶─╾┌┬┭┎┰┱╺╼━┍┮┯┏┲┳╵┘┙│┤┥╽┧┪└┴┵├┼┽┟╁╅┕┶┷┝┾┿┢╆╈╹┚┛╿┦┩┃┨┫┖┸┹┞╀╃┠╂╉┗┺┻┡╄╇┣╊╋"
 #: Corners of light boxes are round.
 ROUND: Final[Mapping[str, str]] = MappingProxyType({"┌": "╭", "┐": "╮", "└": "╰", "┘": "╯"})
 

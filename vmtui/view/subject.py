@@ -33,7 +33,9 @@ GONE: Final = "not mapped at this step"
 _NAME = r'"?(?P<{0}>[^"]+?)"?'
 _PLACE: Final = re.compile(
     _NAME.format("task")
-    + r"(?:\." + _NAME.format("label") + r"\[(?P<page>\d+)\]|:(?P<address>0x[0-9a-fA-F]+|\d+))"
+    + r"(?:\."
+    + _NAME.format("label")
+    + r"\[(?P<page>\d+)\]|:(?P<address>0x[0-9a-fA-F]+|\d+))"
 )
 
 

@@ -1,0 +1,78 @@
+"""What the walk at the cursor has found so far, laid over the picture of its page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import attrs
+
+from vmtui.mm.step import CANDIDATE, WalkRecord
+from vmtui.view.text import count
+
+if TYPE_CHECKING:
+    from vmtui.session import Session
+
+
+@attrs.frozen
+class Overlay:
+    """Outcomes of a walk by candidate row.
+
+    Attributes:
+        outcomes: Row → outcome, of the rows examined up to the cursor.
+        steps: Row → the cursor position at which its outcome is known.
+        active: The row whose candidate the step at the cursor examined; -1 for none.
+        walking: There is a walk; without one nothing is dim.
+        note: The counter line.
+    """
+
+    outcomes: Mapping[int, str] = attrs.field(factory=dict)
+    steps: Mapping[int, int] = attrs.field(factory=dict)
+    active: int = -1
+    walking: bool = False
+    note: str = ""
+
+    @property
+    def last(self) -> int:
+        """The row examined last; -1 for none."""
+        return max(self.outcomes, default=-1)
+
+
+def overlay(session: Session, pfn: int, total: int = 0) -> Overlay:
+    """The last walk over a frame that the command at the cursor has begun; `total` candidates in all."""
+    done = session.command_at(session.cursor)
+    walk = next((walk for walk in reversed(session.walks) if walk.page == pfn), None)
+    if done is None or walk is None:
+        return Overlay()
+    note = counter(walk, total)
+    if done.quiet:
+        return Overlay(note=note)
+
+    outcomes: dict[int, str] = {}
+    steps: dict[int, int] = {}
+    active = -1
+    for cursor in range(done.first + walk.first + 1, min(done.first + walk.last, session.cursor) + 1):
+        outcome = session.steps[cursor - 1].step.outcome
+        if outcome in CANDIDATE:
+            row = len(outcomes)
+            outcomes[row], steps[row] = outcome, cursor
+            active = row if cursor == session.cursor else -1
+    return Overlay(outcomes, steps, active, True, note)
+
+
+def counter(walk: WalkRecord, total: int = 0) -> str:
+    """The counter line of a walk: how far it is, or what it came to."""
+    hits, misses = count(walk.hits, "hit"), count(walk.misses, "miss", "misses")
+    if walk.stopped is None:
+        if not walk.examined:
+            return count(total, "candidate") if total else ""
+        where = f"{ordinal(walk.examined)} of {total:,}" if total else ordinal(walk.examined)
+        return f"{where} · {hits} · {misses}"
+    nodes, ptes = count(walk.nodes, "node"), count(walk.ptes, "pte")
+    return f"examined {walk.examined:,} = {hits} + {misses} · {nodes} · {ptes}"
+
+
+def ordinal(number: int) -> str:
+    """``1st``, ``2nd``, ``3rd``, ``11th``."""
+    ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number:,}{ending}"
