@@ -1,0 +1,6 @@
+"""The command language: its grammar, commands, expressions and files."""
+
+from vmtui.scenario.commands import COMMANDS, Command
+from vmtui.scenario.parser import parse_command, parse_expression, parse_line
+
+__all__ = ["COMMANDS", "Command", "parse_command", "parse_expression", "parse_line"]
