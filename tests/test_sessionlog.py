@@ -1,6 +1,7 @@
 """The session log: what was accepted is on disk, and a replay is back where the run was."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -105,6 +106,88 @@ def test_a_replay_ends_on_the_same_branch_command_and_subject(log):
     assert resumed.session.branch.name == "main"
     assert resumed.session.cursor == resumed.session.commands[1].last
     assert len(resumed.session.branches) == 2
+
+
+def test_a_fold_is_a_fold_again(log):
+    """What `quietly … end` made one mark is one mark after a resume, so that step numbers stay right."""
+    session = Session(ram="32M")
+    for command in COMMANDS:
+        session.do(command)
+        log.follow(session)
+    session.fold(3)
+    log.follow(session)
+    session.do("exit child")
+    log.follow(session)
+
+    resumed = sessionlog.replay(log.path)
+
+    assert sessionlog.Fold(3) in sessionlog.read(log.path).entries
+    assert resumed.session.cursor == session.cursor
+    assert [done.last for done in resumed.session.commands] == [done.last for done in session.commands]
+
+
+WHAT_IF = (
+    "fork sh", "read sh.heap[0]", "write sh.heap[1]", "swapout sh.heap[2]", "evict sh.heap[3]", "exit sh1",
+    "fork nobody", "write sh.heap[9]",
+)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_follow_is_all_an_app_needs(log, seed):
+    """After any mixture of commands, refusals, moves and branches the replay has the same branches and stands
+    on the same one."""
+    session = Session(ram="32M")
+    choose = random.Random(seed)
+    for command in COMMANDS[:3]:
+        session.do(command)
+        log.follow(session)
+    for _ in range(30):
+        kind = choose.choice(["do", "do", "do", "undo", "seek", "checkout"])
+        if kind == "do":
+            session.attempt(choose.choice(WHAT_IF))
+            log.follow(session)
+        elif kind == "undo":
+            session.undo()
+        elif kind == "seek":
+            session.seek(choose.randrange(session.end + 1))
+        else:
+            session.checkout(choose.choice(session.branches).name)
+    if session.attempt("fork sh").error is None:
+        log.follow(session)
+
+    resumed = sessionlog.replay(log.path)
+
+    assert resumed.stopped is None
+    assert [(b.name, b.parent, b.at, b.commands) for b in resumed.session.branches] == [
+        (b.name, b.parent, b.at, b.commands) for b in session.branches
+    ]
+    assert resumed.session.branch.name == session.branch.name
+    assert resumed.session.digest() == session.digest()
+
+
+def test_a_resumed_log_follows_on(log):
+    """After a resume, follow writes only what is new, and the next replay has both."""
+    session = Session(ram="32M")
+    for command in COMMANDS:
+        session.do(command)
+        log.follow(session)
+    session.undo()
+    session.do("fork sh other")
+    log.follow(session)
+    log.close()
+
+    resumed = sessionlog.replay(log.path)
+    going_on = SessionLog.resume(resumed)
+    going_on.follow(resumed.session)
+    assert sessionlog.read(log.path).commands == len(COMMANDS) + 1
+    resumed.session.checkout("main")
+    resumed.session.do("exit child")
+    going_on.follow(resumed.session)
+
+    again = sessionlog.replay(log.path)
+    assert again.session.branch.name == "main"
+    assert again.session.digest() == resumed.session.digest()
+    assert sessionlog.read(log.path).commands == len(COMMANDS) + 2
 
 
 def test_a_command_that_is_refused_now_stops_the_replay(log):
