@@ -13,12 +13,12 @@ from typing import Any, Final
 
 import attrs
 
-from vmtui.errors import KernelError, ScenarioError
+from vmtui.errors import KernelError
 from vmtui.mm.digest import digest
 from vmtui.mm.kernel import Options
 from vmtui.mm.machine import Machine
 from vmtui.mm.step import Driver, Place, Step, StepRecord, WalkRecord, walks_of
-from vmtui.scenario import parse_line
+from vmtui.scenario import parse_command
 from vmtui.scenario.commands import Command
 from vmtui.scenario.state import state
 from vmtui.state.history import RECORD_BYTES, WIDTH
@@ -455,20 +455,8 @@ class Session:
         return digest(self.machine)
 
 
-def parse_command(line: str) -> Command:
-    """The command a line of the language is.
-
-    Raises:
-        ScenarioError: it is none.
-    """
-    parsed = parse_line(line)
-    if not isinstance(parsed, Command):
-        raise ScenarioError("expected a command", source=line)
-    return parsed
-
-
 _DROPPED: Final = StepRecord(
     Step("this step was dropped from memory; go there and it is played again"),
-    Place(None, parse_command.__code__, 0),
+    Place(None, Session.seek.__code__, 0),
     0,
 )

@@ -63,13 +63,12 @@ class _Scan:
         self.rss: Counter[int] = Counter()
         self.outside: list[tuple[Mm, int]] = []
         self.writable: list[int] = []
-        memory = machine.memory.cell
+        memory = machine.memory
         for mm in machine.mms:
             for base, pfn in tables_of(mm):
-                for slot in range(PTRS_PER_TABLE):
-                    ptep = pfn * PTRS_PER_TABLE + slot
-                    if memory[ptep]:
-                        self._entry(mm, base + slot * PAGE_SIZE, ptep, memory[ptep])
+                table = pfn * PTRS_PER_TABLE
+                for slot in memory.all[table : table + PTRS_PER_TABLE].nonzero()[0].tolist():
+                    self._entry(mm, base + slot * PAGE_SIZE, table + slot, memory[table + slot])
 
     def _entry(self, mm: Mm, address: int, ptep: int, pte: int) -> None:
         if mm.vmas.at(address) is None:

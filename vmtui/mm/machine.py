@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from vmtui.errors import PlaceError
-from vmtui.mm.kernel import TASK_SIZE, Options
+from vmtui.mm.kernel import TASK_SIZE, Options, format_size
 from vmtui.mm.mm_types import AnonVma, Mm, Task, Vma
 from vmtui.mm.page import PAGE_SIZE, ZERO_PFN, MemMap, Page, PG_anon, PG_swapcache, PG_table
 from vmtui.mm.page_alloc import Ledger, boot, build_zones
@@ -18,6 +18,7 @@ from vmtui.mm.swapfile import SwapArea
 from vmtui.state.column import Column, Where
 from vmtui.state.containers import ObjectTable
 from vmtui.state.history import History
+from vmtui.state.reserve import ReserveError, largest
 
 #: What the fast path is counted in, for every command.
 WORK: Final = ("rmap_add", "rmap_remove", "anon_vma_alloc", "anon_vma_free", "page_tables_made")
@@ -63,9 +64,21 @@ class Machine:
     def __init__(self, options: Options | None = None) -> None:
         self.options = options = options or Options()
         self.history = history = History()
-        self.frames_total = frames = options.ram // PAGE_SIZE
+        self.frames_total = options.ram // PAGE_SIZE
         self.task_size = TASK_SIZE[options.split]
 
+        try:
+            self._build(history, options)
+        except ReserveError as error:
+            # The columns beside memory take a thirtieth of it.
+            fits = largest(options.ram) // 2
+            hint = f"ram={format_size(fits)} would fit" if fits else "no machine would fit"
+            raise ReserveError(error.asked, f"{error.limit}; {hint}") from error
+        boot(self)
+        history.drop(history.mark)
+
+    def _build(self, history: History, options: Options) -> None:
+        frames = self.frames_total
         self.zones = build_zones(history, options)
         self.ledger = Ledger(history, options, self.zones[0])
         self.mem_map = MemMap(history, frames, self.frames_used)
@@ -84,8 +97,6 @@ class Machine:
         self._by_name: dict[str, int] = {}
 
         self.scheme: Scheme = load(options.rmap, self)
-        boot(self)
-        history.drop(history.mark)
 
     def page(self, pfn: int) -> Page:
         """The struct page of a frame.

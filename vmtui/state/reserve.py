@@ -51,6 +51,20 @@ def reserve(length: int, dtype: DTypeLike) -> tuple[NDArray[Any], mmap.mmap]:
     return np.frombuffer(buffer, dtype=kind, count=length), buffer
 
 
+def largest(nbytes: int) -> int:
+    """The largest power of two, below `nbytes`, of bytes that can be reserved now; 0 if none from 1 MB up."""
+    size = 1 << (nbytes - 1).bit_length() - 1
+    while size >= 1 << 20:
+        try:
+            array, _ = reserve(size, np.uint8)
+        except ReserveError:
+            size >>= 1
+            continue
+        del array
+        return size
+    return 0
+
+
 def release(buffer: mmap.mmap, start: int, stop: int) -> None:
     """Hand the whole host pages of bytes [start, stop), already zero, back to the host."""
     if not hasattr(mmap, "MADV_DONTNEED") or sys.platform != "linux":
