@@ -96,9 +96,9 @@ def touch(mm: Mm, address: int, write: bool) -> Steps:
     if used != pte:
         memory[ptep] = used
     if not faulted:
-        text = "{where} is mapped, no fault: the CPU {did}"
-        did = "writes and sets accessed, dirty" if write else "reads and sets accessed"
-        yield Step(text, page=pte_pfn(pte), mm=mm.id, ptep=ptep, where=place_name(mm, address), did=did)
+        text = "{where} was mapped, no fault: the CPU set {bits}"
+        bits = "accessed and dirty" if write else "accessed"
+        yield Step(text, page=pte_pfn(pte), mm=mm.id, ptep=ptep, where=place_name(mm, address), bits=bits)
 
 
 def do_page_fault(mm: Mm, address: int, write: bool) -> Steps:
@@ -118,7 +118,7 @@ def do_page_fault(mm: Mm, address: int, write: bool) -> Steps:
         kind = "written" if write else "read"
         raise KernelError("EFAULT", f"{where} may not be {kind}: the process would get SIGSEGV")
 
-    text = "{where} faults on a {kind}"
+    text = "{where} faulted on a {kind}"
     yield Step(text, vma=vma.id, mm=mm.id, where=where, kind="write" if write else "read")
     yield from handle_mm_fault(mm, vma, address, write)
 
@@ -163,7 +163,7 @@ def do_anonymous_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) ->
     where = place_name(mm, address)
     if not write:
         memory[ptep] = pte_wrprotect(mk_pte(ZERO_PFN, vm_page_prot(vma)))
-        text = "{where} now maps the zero page, read-only: no frame is taken"
+        text = "{where} maps the zero page now, read-only: no frame was taken"
         yield Step(text, vma=vma.id, mm=mm.id, ptep=ptep, where=where)
         return
 
@@ -312,7 +312,7 @@ def zap_pte(vma: Vma, address: int) -> Steps:
         yield Step("{where}: swap entry dropped, slot {slot} lost a holder", slot=pte_to_slot(pte), **about)
         return
     if is_zero_page(pte_pfn(pte)):
-        yield Step("{where}: the zero page is unmapped", **about)
+        yield Step("{where}: the zero page was unmapped", **about)
         return
 
     page = machine.page(pte_pfn(pte))

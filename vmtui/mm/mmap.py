@@ -129,6 +129,7 @@ def split_vma(vma: Vma, address: int, new_below: bool) -> Steps:
         The new VMA.
     """
     mm = vma.vm_mm
+    who = vma_name(vma)
     pages = (address - vma.vm_start) >> PAGE_SHIFT
     if new_below:
         new = vma_alloc(mm, vma.vm_start, address, vma.vm_flags, vma.vm_pgoff)
@@ -138,9 +139,8 @@ def split_vma(vma: Vma, address: int, new_below: bool) -> Steps:
         new = vma_alloc(mm, address, vma.vm_end, vma.vm_flags, vma.vm_pgoff + pages)
         vma.vm_end = address
     mm.vmas.insert(new)
-    text = "{who} was cut at {at:#x}: the new VMA is the part {side}"
-    side = "below" if new_below else "above"
-    yield Step(text, vma=new.id, mm=mm.id, who=vma_name(vma), at=address, side=side)
+    text = "{who} was cut in two: {new} has a VMA of its own now"
+    yield Step(text, vma=new.id, mm=mm.id, who=who, new=vma_name(new))
     yield from mm.machine.scheme.vma_split(vma, new)
     return new
 

@@ -117,7 +117,7 @@ class AnonVmaRfc:
         if page.test(PG_direct):
             page.clear(PG_direct)
             page.mapping = anon_vma.id
-            text = "struct page {page:#x} swings over to the anon_vma; mapcount {n}"
+            text = "struct page {page:#x} swung over to the anon_vma; mapcount {n}"
         yield Step(text, page=page.pfn, vma=child.id, anon_vma=anon_vma.id, n=page.mapcount)
 
     def swap_dup_rmap(self, vma: Vma, child: Vma) -> Steps:
@@ -133,11 +133,11 @@ class AnonVmaRfc:
             anon_vma = self.anon_vma_alloc()
             self.list_add(child, anon_vma)
             self.list_add(vma, anon_vma)
-            text = "an anon_vma is made; {child}, then {parent} queued at its head"
+            text = "an anon_vma was made; {child}, then {parent} joined its head"
         elif child.anon_vma is None:
             anon_vma = vma.anon_vma
             self.list_add(child, anon_vma)
-            text = "{child} is queued at the head of the anon_vma of {parent}"
+            text = "{child} joined the anon_vma of {parent}, at the head"
         else:
             return child.anon_vma
 
@@ -197,10 +197,10 @@ class AnonVmaRfc:
                     anon_vma = self.anon_vma_alloc()
                     self.list_add(vma, anon_vma)
                     self.list_add(new, anon_vma)
-                    yield Step("an anon_vma is made for both halves", vma=vma.id, anon_vma=anon_vma.id)
+                    yield Step("an anon_vma was made for both halves", vma=vma.id, anon_vma=anon_vma.id)
                 page.clear(PG_direct)
                 page.mapping = anon_vma.id
-                text = "struct page {page:#x} can no longer be direct: it swings over"
+                text = "struct page {page:#x} cannot stay direct: it swung over"
                 yield Step(text, page=page.pfn, vma=half.id, anon_vma=anon_vma.id)
 
     def vma_adjust(self, survivor: Vma, donor: Vma, start: int, end: int) -> Steps:
