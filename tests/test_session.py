@@ -16,6 +16,11 @@ from vmtui.session import Session
 START = ("spawn sh", "mmap sh heap 4 pages rw private", "write sh.heap", "fork sh child")
 
 
+def texts(session: Session) -> list[str]:
+    """The commands of the branch."""
+    return [done.text for done in session.commands]
+
+
 @pytest.fixture
 def session() -> Session:
     """A parent and a child that share four pages."""
@@ -69,7 +74,7 @@ class TestCommands:
         assert before != session.digest()
         session.do("write a.h[0]")
         assert session.failed is None
-        assert ["spawn a", "mmap a h 1100 pages rw private", "write a.h[0]"] == [d.text for d in session.commands]
+        assert ["spawn a", "mmap a h 1100 pages rw private", "write a.h[0]"] == texts(session)
 
     def test_partial_refusal_keeps_what_was_done(self, session: Session) -> None:
         """A write that runs off its mapping keeps the pages it touched; one undo takes them back."""

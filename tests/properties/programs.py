@@ -11,7 +11,8 @@ _PROCESSES = ("a", "b", "c", "d")
 @st.composite
 def places(draw: st.DrawFn, pages: int) -> str:
     """A place: a label, a page of it or a range, sometimes beyond its end."""
-    name = f"{draw(st.sampled_from(_PROCESSES[:2] + _PROCESSES))}.{draw(st.sampled_from(_LABELS[:1] + _LABELS))}"
+    process = draw(st.sampled_from(_PROCESSES[:2] + _PROCESSES))
+    name = f"{process}.{draw(st.sampled_from(_LABELS[:1] + _LABELS))}"
     kind = draw(st.integers(0, 3))
     if kind == 0:
         return name
@@ -36,7 +37,8 @@ def lines(draw: st.DrawFn, pages: int) -> str:
     if kind <= 11:
         return f"fork {draw(process)} {draw(process)}"
     if kind <= 13:
-        return f"mmap {draw(process)} {draw(label)} {many} {draw(st.sampled_from(('rw', 'rw', 'r', 'none')))} private"
+        perms = draw(st.sampled_from(("rw", "rw", "r", "none")))
+        return f"mmap {draw(process)} {draw(label)} {many} {perms} private"
     if kind == 14:
         return f"mmap {draw(process)} k {many} rw private after h"
     if kind <= 16:
