@@ -110,7 +110,7 @@ class ScenarioError(VmtuiError):
             The file, or None at the prompt.
 
         line, column:
-            Counted from 1; column 0 if the whole line is meant, line 0 if the whole file is.
+            Counted from 1; column 0 if the whole line is meant, line 0 if the whole file is, or at the prompt.
 
         expected:
             What could stand there, in the reader's words, at most five.
@@ -134,7 +134,7 @@ class ScenarioError(VmtuiError):
         message: str,
         *,
         path: str | None = None,
-        line: int = 1,
+        line: int = 0,
         column: int = 0,
         expected: tuple[str, ...] = (),
         source: str = "",
@@ -151,10 +151,10 @@ class ScenarioError(VmtuiError):
     @property
     def position(self) -> str:
         """Where it is: ``FILE:12:18``, with only the parts that are known; at the prompt the column alone."""
-        if self.path is None:
+        if self.path is None and not self.line:
             return f"column {self.column}" if self.column else ""
         numbers = [str(number) for number in (self.line, self.column) if number]
-        return ":".join([printable(self.path), *numbers])
+        return ":".join(["line" if self.path is None else printable(self.path), *numbers])
 
     def __str__(self) -> str:
         lines = [f"{self.position}: {self.message}" if self.position else self.message]

@@ -2,5 +2,6 @@
 
 from vmtui.scenario.commands import COMMANDS, Command
 from vmtui.scenario.parser import parse_command, parse_expression, parse_line
+from vmtui.scenario.script import Script, load
 
-__all__ = ["COMMANDS", "Command", "parse_command", "parse_expression", "parse_line"]
+__all__ = ["COMMANDS", "Command", "Script", "load", "parse_command", "parse_expression", "parse_line"]

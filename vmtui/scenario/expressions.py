@@ -18,6 +18,7 @@ from vmtui.scenario.nodes import ExpressionError, Node, Value, subnodes
 
 __all__ = [
     "FUNCTIONS",
+    "NOTHING",
     "AllOf",
     "AnyOf",
     "Braced",
@@ -31,6 +32,7 @@ __all__ = [
     "Observable",
     "Product",
     "Scope",
+    "Static",
     "Sum",
     "Text",
     "Variable",
@@ -411,21 +413,29 @@ class _OnePage:
         return self.scope.observe_range(observable)
 
 
-class _Nothing:
-    """A scope with no machine and no variables."""
+@attrs.frozen
+class Static:
+    """A scope without a machine: variables alone."""
+
+    variables: Mapping[str, Value]
 
     def variable(self, name: str) -> Value:
-        raise ExpressionError(f"no param, loop variable or let is called {name}")
+        """The value of a param or a loop variable."""
+        if name not in self.variables:
+            raise ExpressionError(f"no param, loop variable or let is called {name}")
+        return self.variables[name]
 
     def observe(self, observable: Observable) -> Value:
+        """Refuse."""
         raise ExpressionError(f"{observable} reads the machine, which this place cannot")
 
     def observe_range(self, observable: Observable) -> Sequence[Value]:
+        """Refuse."""
         raise ExpressionError(f"{observable} reads the machine, which this place cannot")
 
 
-NOTHING: Final = _Nothing()
-"""The scope of an expression that must be known before anything runs."""
+NOTHING: Final = Static(MappingProxyType({}))
+"""The scope of an expression in which no variable is left."""
 
 
 def constant(value: Value) -> Expr:

@@ -23,7 +23,7 @@ def distance(left: str, right: str) -> int:
 
 def closest(word: str, words: Iterable[str]) -> str | None:
     """The nearest of `words`, if it is near enough to be a slip: one letter in three, at least one."""
-    if not 0 < len(word) <= 64:
+    if not 1 < len(word) <= 64:
         return None
     allowed = max(1, len(word) // 3)
     best: tuple[int, str] | None = None
