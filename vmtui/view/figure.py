@@ -96,6 +96,7 @@ class Figure:
             self._box(placed)
         self._heads()
         self._more()
+        self._nobody()
         return self.canvas.rows()
 
     def boxes(self) -> tuple[Box, ...]:
@@ -303,6 +304,14 @@ class Figure:
         if after < layout.total:
             y = layout.row_y(after - 1) + layout.form.height
             self.canvas.text(x, y, self._hidden("more_down", after, layout.total), "dim")
+
+    def _nobody(self) -> None:
+        """Where there is no candidate, say so instead of drawing nothing."""
+        beside = [placed for placed in self.placed.values() if placed.node.row < 0]
+        free = [column for column in self.plan.columns if all(p.node.column != column for p in beside)]
+        if not self.plan.total and free:
+            x = self.plan.columns[free[0]].x
+            self.canvas.text(x, self.plan.top + 1, "mapped by nobody", "dim")
 
     def _hidden(self, glyph: str, start: int, stop: int) -> str:
         outcomes = self.found.outcomes

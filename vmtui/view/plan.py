@@ -152,7 +152,7 @@ def flat(node: Node, limit: int) -> str:
 
 def fit_columns(picture: Picture, form: Form, room: int) -> tuple[dict[int, Column], int, int]:
     """Columns in so many cells, with their gap and padding."""
-    numbers = sorted({node.column for node in picture.nodes})
+    numbers = list(range(len(picture.headings)))
     spare = {node.column for node in picture.nodes if node.kind == SPARE_KIND}
     without = [number for number in numbers if number not in spare]
     narrowest = TIGHT_GAP if form != LINE_FORM else LINE_GAP
@@ -180,7 +180,9 @@ def _options(picture: Picture, number: int, form: Form, pad: int) -> list[tuple[
     """Widths a column can have, widest first, each with the longest line that it still shows."""
     nodes = [node for node in picture.nodes if node.column == number]
     heading = width(picture.headings[number])
-    last = number == max(node.column for node in picture.nodes)
+    last = number == len(picture.headings) - 1
+    if not nodes:
+        return [(heading, 0)]
     if form == LINE_FORM:
         # A node that is a page-table entry is what the outcome stands behind.
         extra = OUTCOME_ROOM if last else 0

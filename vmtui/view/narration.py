@@ -1,0 +1,104 @@
+"""The strip under the panes: an error, else a failed expect, else a card, else what the last step did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from vmtui.view.glyphs import char
+from vmtui.view.model import Row, line
+from vmtui.view.now import step_at
+from vmtui.view.overlay import counter
+from vmtui.view.text import pad
+from vmtui.view.text import width as width_of
+
+if TYPE_CHECKING:
+    from vmtui.session import Session
+
+
+class Telling(Protocol):
+    """What the view needs of a player."""
+
+    @property
+    def card(self) -> str | None:
+        """The card at the present position."""
+
+    @property
+    def upcoming(self) -> Sequence[Any]:
+        """The commands not run yet."""
+
+
+def narration(
+    session: Session,
+    player: Telling | None,
+    width: int,
+    lines: int = 3,
+    said: tuple[str, str] | None = None,
+) -> tuple[Row, ...]:
+    """`lines` rows of exactly `width` cells.
+
+    Args:
+        said: A text and its role that come before a card: a failed expect, a notice.
+    """
+    text, role = message(session, player, said)
+    wrapped = [row for part in text.split("\n") for row in wrap(part, width - 2)]
+    status = status_line(session) if role != "error" else ""
+    if len(wrapped) >= lines:
+        # A card of short lines is run together before any of it is cut.
+        wrapped = wrap(" ".join(text.split()), width - 2)
+    shown = wrapped[:lines]
+    if len(wrapped) > lines:
+        shown[-1] = pad(shown[-1] + " " + wrapped[lines], width - 2)
+    rows = [Row(line((" " + pad(row, width - 1), role)), explain="narration") for row in shown]
+    if len(rows) < lines and status:
+        rows += [_blank(width)] * (lines - 1 - len(rows))
+        rows.append(Row(line((" " + pad(status, width - 1), "dim")), explain="narration"))
+    return tuple([*rows, *[_blank(width)] * lines][:lines])
+
+
+def message(session: Session, player: Telling | None, said: tuple[str, str] | None) -> tuple[str, str]:
+    """What is said, by rank, and its role."""
+    failed = session.failed
+    if failed is not None and failed.error is not None and session.cursor >= failed.first:
+        return f"{char('miss')} {failed.text}: {failed.error}", "error"
+    done = session.command_at(session.cursor)
+    if done is not None and done.error is not None and session.cursor == done.last:
+        return f"{char('miss')} {done.text}: {done.error}", "error"
+    if said is not None:
+        return said
+    card = player.card if player is not None else None
+    if card:
+        return card, "card"
+    step = step_at(session)
+    if step is None:
+        return session.machine.scheme.period, "text"
+    return step.sentence, "text"
+
+
+def status_line(session: Session) -> str:
+    """The command at the cursor, which of its steps, and the counter of its walk."""
+    done = session.command_at(session.cursor)
+    if done is None:
+        return "the machine just built"
+    parts = [done.text]
+    steps = done.last - done.first
+    if session.cursor < done.last:
+        parts.append(f"step {session.cursor - done.first} of {steps}")
+    if session.walks:
+        parts.append(counter(session.walks[-1]))
+    return " · ".join(part for part in parts if part)
+
+
+def wrap(text: str, cells: int) -> list[str]:
+    """The text in lines of at most `cells` cells, broken between words."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and width_of(lines[-1]) + 1 + width_of(word) <= cells:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines or [""]
+
+
+def _blank(width: int) -> Row:
+    return Row(line(" " * width))

@@ -1,0 +1,184 @@
+"""Pane 1: the processes and their VMAs; processes that are alike fold to one row."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Hashable
+from itertools import accumulate
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from vmtui.mm.mm_types import VM_EXEC, VM_LOCKED, VM_READ, VM_SHARED, VM_WRITE, Mm, Task, Vma, label_at
+from vmtui.mm.page import PAGE_SIZE
+from vmtui.view.glyphs import char
+from vmtui.view.model import Pane, Row, Rows, line
+from vmtui.view.now import step_at
+from vmtui.view.subject import Subject, locate, resolve
+from vmtui.view.text import count, pad
+
+if TYPE_CHECKING:
+    from vmtui.session import Session
+
+#: Processes alike that are folded, at least.
+FOLD: Final = 4
+#: Cells from which a VMA shows its whole range and its permissions.
+_WIDE: Final = 34
+
+
+@attrs.frozen
+class _Group:
+    """One process with its VMAs, or several folded to a row."""
+
+    tasks: tuple[Task, ...]
+    mm: Mm
+
+    @property
+    def length(self) -> int:
+        """Rows."""
+        return 1 if len(self.tasks) > 1 else 1 + len(self.mm.vmas)
+
+
+def processes(session: Session, subject: Subject | None, width: int = 0) -> Pane:
+    """The living processes in order of their making, each with its VMAs by address."""
+    machine = session.machine
+    chosen = resolve(session, subject)
+    step = step_at(session)
+    lit_vma, lit_mm = _lit(session, subject)
+    shown = {lit_mm}
+    if chosen is not None and chosen[0] == "mm":
+        shown.add(chosen[1])
+    if step is not None:
+        acting = machine.vmas.get(step.vma)
+        shown |= {step.mm, acting.vm_mm.id if acting is not None else 0}
+
+    groups = _fold([task for task in machine.tasks if task.mm is not None], shown)
+    ends = list(accumulate(group.length for group in groups))
+
+    def make(index: int) -> Row:
+        number = bisect_right(ends, index)
+        group = groups[number]
+        offset = index - (ends[number - 1] if number else 0)
+        if offset:
+            vma = group.mm.vmas[offset - 1]
+            row = _vma_row(vma, width, lit=vma.id == lit_vma)
+            return attrs.evolve(
+                row,
+                subject=chosen == ("vma", vma.id),
+                current=step is not None and step.vma == vma.id,
+            )
+        lit = group.mm.id == lit_mm and len(group.tasks) == 1
+        here = step is not None and step.mm == group.mm.id and not step.vma
+        return attrs.evolve(_process_row(group, lit=lit), subject=chosen == ("mm", group.mm.id), current=here)
+
+    rows = Rows(ends[-1], make) if ends else (Row(line(("no process yet: spawn NAME", "dim"))),)
+    note = f"{count(len(machine.mms), 'process', 'processes')} · {count(len(machine.vmas), 'VMA')}"
+    return Pane("Processes · VMAs", rows, note, _focus(groups, ends, chosen, lit_vma, lit_mm))
+
+
+def permissions(flags: int) -> str:
+    """``rw-p`` as /proc/PID/maps has it."""
+    bits = ((VM_READ, "r"), (VM_WRITE, "w"), (VM_EXEC, "x"))
+    return "".join(sign if flags & bit else "-" for bit, sign in bits) + ("s" if flags & VM_SHARED else "p")
+
+
+def vma_label(vma: Vma) -> str:
+    """What a VMA is called within its process: ``heap``, or ``heap[2:4]`` where it is a part."""
+    label = label_at(vma.vm_mm, vma.vm_start)
+    if label is None:
+        return "(no name)"
+    if label.start == vma.vm_start and label.end == vma.vm_end:
+        return label.name
+    first = (vma.vm_start - label.start) // PAGE_SIZE
+    return f"{label.name}[{first}:{first + vma.pages}]"
+
+
+def _fold(tasks: list[Task], shown: set[int]) -> list[_Group]:
+    groups: list[_Group] = []
+    run: list[Task] = []
+    kind: Hashable = None
+    for task in [*tasks, None]:
+        this = (
+            _likeness(task) if task is not None and task.mm is not None and task.mm.id not in shown else None
+        )
+        if run and (this is None or this != kind):
+            groups += _folded(run)
+            run = []
+        if task is None:
+            break
+        if this is None and task.mm is not None:
+            groups.append(_Group((task,), task.mm))
+        else:
+            run.append(task)
+            kind = this
+    return groups
+
+
+def _folded(run: list[Task]) -> list[_Group]:
+    if len(run) >= FOLD and run[0].mm is not None:
+        return [_Group(tuple(run), run[0].mm)]
+    return [_Group((task,), task.mm) for task in run if task.mm is not None]
+
+
+def _likeness(task: Task) -> Hashable:
+    """What two processes must share to be alike."""
+    mm = task.mm
+    if mm is None or task.parent is None:
+        return None
+    vmas = mm.vmas
+    ends = (vmas[0].vm_start, vmas[len(vmas) - 1].vm_end) if len(vmas) else ()
+    return task.parent, task.name.rstrip("0123456789"), mm.rss, len(vmas), ends
+
+
+def _process_row(group: _Group, *, lit: bool) -> Row:
+    mm = group.mm
+    if len(group.tasks) > 1:
+        first, last = group.tasks[0].name, group.tasks[-1].name
+        spans = line(
+            (char("more_down"), "dim"),
+            " ",
+            (f"{first}…{last}", "mm"),
+            (f" ({len(group.tasks):,}, alike)", "dim"),
+        )
+        return Row(spans, ("mm", mm.id), explain="alike")
+    name = (mm.name, "accent" if lit else "mm")
+    spans = line((char("open"), "dim"), " ", name, (f"  rss {mm.rss:,}", "dim"))
+    return Row(spans, ("mm", mm.id), explain="mm")
+
+
+def _vma_row(vma: Vma, width: int, *, lit: bool) -> Row:
+    name = (pad(vma_label(vma), 6) if len(vma_label(vma)) < 6 else vma_label(vma), "accent" if lit else "vma")
+    locked = " locked" if vma.vm_flags & VM_LOCKED else ""
+    if width >= _WIDE:
+        where = f"{vma.vm_start:08x}-{vma.vm_end:08x}"
+        spans = line(name, " ", (where, "dim"), f" {permissions(vma.vm_flags)}", (locked, "warn"))
+    else:
+        spans = line(name, " ", (f"{vma.vm_start:08x} ", "dim"), f"{vma.pages:,}p", (locked, "warn"))
+    return Row(spans, ("vma", vma.id), depth=1, explain="vma")
+
+
+def _lit(session: Session, subject: Subject | None) -> tuple[int, int]:
+    """The VMA and the mm that a page subject lies in."""
+    where = locate(session.machine, subject.place) if subject is not None and subject.place else None
+    if where is None:
+        return 0, 0
+    vma = where[0].vmas.at(where[1])
+    return (vma.id if vma is not None else 0), where[0].id
+
+
+def _focus(
+    groups: list[_Group], ends: list[int], chosen: tuple[str, int] | None, lit_vma: int, lit_mm: int
+) -> int | None:
+    """The row of the subject, or of the VMA it lies in."""
+    kind, number = chosen if chosen is not None and chosen[0] in ("vma", "mm") else ("vma", lit_vma)
+    for at, group in enumerate(groups):
+        start = ends[at] - group.length
+        if kind == "mm" and group.mm.id == number:
+            return start
+        if kind == "vma" and len(group.tasks) == 1 and number:
+            for offset, vma in enumerate(group.mm.vmas):
+                if vma.id == number:
+                    return start + 1 + offset
+                if offset > 1000:
+                    break
+    return next((ends[at] - group.length for at, group in enumerate(groups) if group.mm.id == lit_mm), None)

@@ -1,0 +1,52 @@
+"""Pane 7: what the command at the cursor has done so far: its steps, and the candidates of its walks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmtui.mm.step import CANDIDATE, WALK, WALKED, Step
+from vmtui.view.glyphs import char, outcome_name
+from vmtui.view.model import Pane, Row, Rows, line
+from vmtui.view.overlay import counter
+from vmtui.view.subject import Subject, page_of
+from vmtui.view.text import count
+
+if TYPE_CHECKING:
+    from vmtui.session import Session
+
+
+def walk(session: Session, subject: Subject | None) -> Pane:
+    """One row a step, up to the cursor; each row goes to its step."""
+    done = session.command_at(session.cursor)
+    if done is None:
+        return Pane("Walk", (Row(line(("no command has run yet", "dim"))),))
+    first, cursor = done.first, session.cursor
+    pfn = page_of(session, subject)
+    digits = len(str(max(1, done.last - first)))
+
+    def make(index: int) -> Row:
+        step = session.steps[first + index].step
+        return step_row(step, first + index + 1, index + 1, digits, now=first + index + 1 == cursor, pfn=pfn)
+
+    walks = session.walks
+    note = counter(walks[-1]) if walks else f"step {cursor - first} of {count(done.last - first, 'step')}"
+    return Pane(f"Walk · {done.text}", Rows(cursor - first, make), note, max(0, cursor - first - 1))
+
+
+def step_row(step: Step, cursor: int, number: int, digits: int, *, now: bool, pfn: int = 0) -> Row:
+    """A step in a line: number, sign, sentence."""
+    name, role = sign(step)
+    said = role if name != "step" else "accent" if now else "text" if step.page in (0, pfn) else "dim"
+    spans = line((f"{number:>{digits}} ", "lineno"), (f"{char(name)} ", role), (step.sentence, said))
+    ref = next(iter(step.refs), None)
+    return Row(spans, ref, cursor, current=now, explain=name)
+
+
+def sign(step: Step) -> tuple[str, str]:
+    """The glyph and the role of a step."""
+    if step.outcome in CANDIDATE:
+        name = outcome_name(step.outcome)
+        return name, name
+    if step.outcome in (WALK, WALKED):
+        return step.outcome, "accent"
+    return "step", "dim"
