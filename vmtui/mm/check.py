@@ -119,7 +119,7 @@ def _frames(machine: Machine, scan: _Scan) -> Iterator[Problem]:
         held = mapped + page.test(PG_swapcache)
         if page.count != held:
             yield Problem("count", f"frame {page.pfn:#x}: count {page.count}, {held} references found")
-        if bool(mapped) != page.test(PG_anon):
+        if page.test(PG_anon) != (mapped > 0) and not page.test(PG_swapcache):
             yield Problem("anon", f"frame {page.pfn:#x}: PG_anon {page.test(PG_anon)}, mapped {mapped} times")
     in_use = {page.pfn for page in pages}
     for pfn in scan.ptes:

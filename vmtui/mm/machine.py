@@ -151,12 +151,14 @@ class Machine:
 
     def frames(self) -> dict[str, int]:
         """Frames by use: total, free, page_tables, anon (mapped), file, swap_cache (in it, mapped or not)."""
-        flags = np.concatenate([self.mem_map.flags.all[where] for where in self.frames_used()])
+        used = self.frames_used()
+        flags = np.concatenate([self.mem_map.flags.all[where] for where in used])
+        mapped = np.concatenate([self.mem_map.mapcount.all[where] for where in used]) > 0
         return {
             "total": self.frames_total,
             "free": sum(zone.free for zone in self.zones),
             "page_tables": self.ledger.page_tables,
-            "anon": int(np.count_nonzero(flags & PG_anon)),
+            "anon": int(np.count_nonzero(mapped & (flags & PG_anon != 0))),
             "file": 0,
             "swap_cache": int(np.count_nonzero(flags & PG_swapcache)),
         }

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from vmtui.mm.mm_types import VM_LOCKED, AnonVma, Vma, linear_page_index, vma_name
-from vmtui.mm.page import Page, PG_anon, PG_direct, PG_referenced
+from vmtui.mm.page import Page, PG_anon, PG_direct, PG_referenced, PG_swapcache
 from vmtui.mm.pgtable import (
     present_ptes,
     pte_mkold,
@@ -93,15 +93,19 @@ class AnonVmaRfc:
             yield Step("struct page {page:#x} points straight at its VMA: PG_direct", **about)
         else:
             page.set(PG_anon)
+            page.clear(PG_direct)
             page.mapping = vma.anon_vma.id
             text = "struct page {page:#x} points at the anon_vma of its VMA"
             yield Step(text, anon_vma=vma.anon_vma.id, **about)
 
     def page_remove_rmap(self, page: Page) -> Steps:
-        """One mapping less; with the last one the page forgets what it pointed at (page_remove_rmap)."""
+        """One mapping less; with the last one the page forgets what it pointed at (page_remove_rmap).
+
+        Not in the swap cache: there the union stays as it is until the page is mapped again, or freed.
+        """
         self.machine.work["rmap_remove"] += 1
         page.mapcount -= 1
-        if page.mapcount == 0:
+        if page.mapcount == 0 and not page.test(PG_swapcache):
             page.clear(PG_anon | PG_direct)
             page.mapping = 0
         yield Step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, n=page.mapcount)
@@ -371,7 +375,7 @@ class AnonVmaRfc:
 
     def live_member(self, page: Page) -> str | None:
         """vma while PG_direct, anon_vma while only PG_anon."""
-        if not page.mapcount or not page.test(PG_anon):
+        if not page.test(PG_anon):
             return None
         return "vma" if page.test(PG_direct) else "anon_vma"
 
