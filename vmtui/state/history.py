@@ -11,6 +11,7 @@ dropped (`History.drop`); marks keep their meaning, and a mark older than what i
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -25,10 +26,6 @@ WIDTH = 4
 RECORD_BYTES = 64
 
 
-def _nbytes(thing: object) -> int:
-    return int(getattr(thing, "nbytes", 0))
-
-
 class TooOldError(VmtuiError):
     """A mark was visited whose records have been dropped from the tape."""
 
@@ -36,10 +33,12 @@ class TooOldError(VmtuiError):
 class History:
     """The tape of one machine, with a cursor."""
 
-    __slots__ = ("_bulk_bytes", "_tape", "base", "position")
+    __slots__ = ("_bulk", "_bulk_bytes", "_tape", "base", "position")
 
     def __init__(self) -> None:
         self._tape: list[Any] = []
+        #: (mark, bytes) of the records that hold arrays, in order.
+        self._bulk: deque[tuple[int, int]] = deque()
         self._bulk_bytes = 0
         #: Mark of the oldest record kept.
         self.base = 0
@@ -57,7 +56,9 @@ class History:
     def note_bulk(self, swap: Swap, a: Any, b: Any, old: Any, nbytes: int) -> None:
         """`note` for a record that holds arrays of `nbytes` bytes."""
         self.note(swap, a, b, old)
-        self._bulk_bytes += nbytes
+        if nbytes:
+            self._bulk.append((self.position - WIDTH, nbytes))
+            self._bulk_bytes += nbytes
 
     @property
     def mark(self) -> int:
@@ -77,6 +78,8 @@ class History:
     def cut(self) -> None:
         """Give up the records ahead of the cursor."""
         del self._tape[self.position - self.base :]
+        while self._bulk and self._bulk[-1][0] >= self.position:
+            self._bulk_bytes -= self._bulk.pop()[1]
 
     def drop(self, mark: int) -> None:
         """Forget the records older than `mark`; those positions can no longer be visited.
@@ -87,10 +90,9 @@ class History:
         if mark > self.position:
             raise ValueError(f"mark {mark} is ahead of the cursor at {self.position}")
         if mark > self.base:
-            gone = self._tape[: mark - self.base]
-            arrays = (thing for i in range(0, len(gone), WIDTH) for thing in gone[i + 2 : i + WIDTH])
-            self._bulk_bytes -= sum(map(_nbytes, arrays))
             del self._tape[: mark - self.base]
+            while self._bulk and self._bulk[0][0] < mark:
+                self._bulk_bytes -= self._bulk.popleft()[1]
             self.base = mark
 
     def seek(self, mark: int) -> None:
