@@ -1,0 +1,353 @@
+"""What the overlay of ``i`` says: one entry for every field, object, flag and sign on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+import attrs
+
+from vmtui.view.glyphs import GLYPHS
+
+RFC: Final = "2.6.4 + the anon_vma RFC of 11 March 2004"
+OURS: Final = "ours: no kernel has it"
+
+
+@attrs.frozen
+class Explanation:
+    """One entry.
+
+    Attributes:
+        title: What it is called.
+        kernel: The kernel's name for it, and the version modelled.
+        text: Two sentences.
+        where: Where it is set, and where it is read.
+    """
+
+    title: str
+    kernel: str
+    text: str
+    where: str
+
+
+def _entry(title: str, kernel: str, text: str, where: str) -> Explanation:
+    return Explanation(title, kernel, text, where)
+
+
+_FIELDS: Final = {
+    "page": _entry(
+        "struct page",
+        f"struct page, include/linux/mm.h · {RFC}",
+        "The kernel keeps one for every frame of memory, 40 bytes each, all in low memory. It says who "
+        "holds the frame and, in this scheme, where to start looking for the page tables that map it.",
+        "Set by alloc_page and the fault handlers; read by everything that frees, shares or writes out a "
+        "page.",
+    ),
+    "page.flags": _entry(
+        "flags",
+        f"page->flags, include/linux/page-flags.h · {RFC}",
+        "One bit for each thing that can be true of a page: on the LRU, dirty, in the swap cache. PG_anon "
+        "and PG_direct together say which member of the union is valid.",
+        "Set with SetPageX, cleared with ClearPageX all over mm/; read with PageX.",
+    ),
+    "page.count": _entry(
+        "count",
+        "page->count, atomic_t · 2.6.0 to 2.6.6",
+        "How many hold the page: one for every PTE that maps it, one for the swap cache, one for whoever "
+        "works on it now. When it falls to zero the frame is free.",
+        "Raised by get_page and alloc_page, dropped by put_page; shrink_list frees a clean page at two.",
+    ),
+    "page.mapcount": _entry(
+        "mapcount",
+        f"page->mapcount, under PG_maplock · {RFC}",
+        "How many PTEs map the page. It tells the walk when it has found them all, which is where "
+        "try_to_unmap stops.",
+        "Raised by page_add_rmap, dropped by page_remove_rmap; read by try_to_unmap and shrink_list.",
+    ),
+    "page.union": _entry(
+        "union { mapping, vma, anon_vma }",
+        f"page->as · {RFC}",
+        "One pointer with three meanings: a file page's address_space, a new anonymous page's only VMA, "
+        "or, once fork has shared it, the anon_vma with the list. The flags beside it say which, so no "
+        "byte is spent on it.",
+        "Set by page_add_rmap and at fork by copy_page_range; read where a walk begins.",
+    ),
+    "page.index": _entry(
+        "index",
+        "page->index · 2.6; for anonymous pages from anon_vma on",
+        "The page's offset in pages within what it belongs to; for anonymous memory, the address it was "
+        "first mapped at, over 4096. With vm_pgoff it gives the address of the page in any VMA on the "
+        "list.",
+        "Set by page_add_rmap when the page gets its first mapping; read by vma_address in every walk.",
+    ),
+    "page.private": _entry(
+        "private",
+        "page->private · swap entry under PG_swapcache, as 2.6.6 came to do",
+        "The swap slot of a page in the swap cache. It leaves the union and index alone, so a page on its "
+        "way out is still found by the walk.",
+        "Set by add_to_swap_cache; read by try_to_unmap_one, which writes it into each PTE.",
+    ),
+    "page.lru": _entry(
+        "lru",
+        "page->lru, zone->active_list and inactive_list · 2.6",
+        "Which of the two LRU lists the page is on. Pages nobody used drift to the inactive list, and are "
+        "taken from its cold end.",
+        "Set by lru_cache_add and the passes of vmscan.c; read by shrink_cache and refill_inactive_zone.",
+    ),
+}
+
+_OBJECTS: Final = {
+    "vma": _entry(
+        "VMA",
+        f"struct vm_area_struct, include/linux/mm.h · {RFC}, 76 bytes",
+        "A range of one process's addresses with one set of permissions. The RFC adds 12 bytes to it: its "
+        "place on an anon_vma's list, and the pointer to that anon_vma.",
+        "Made by do_mmap and copied by fork, cut by munmap and mprotect; every walk looks at them one by "
+        "one.",
+    ),
+    "mm": _entry(
+        "process and mm",
+        "struct mm_struct, include/linux/sched.h · 2.6",
+        "The address space of a process: its VMAs and its page tables. rss counts the pages it has present.",
+        "Made by fork and exec, freed by exit; a walk goes through vma->vm_mm to the page tables.",
+    ),
+    "alike": _entry(
+        "processes alike",
+        OURS,
+        "Children of one parent with the same VMAs and the same rss are one row. One of them stands by "
+        "itself as soon as it is the subject or a step is about it.",
+        "Nothing in the machine is folded, only this list.",
+    ),
+    "anon_vma": _entry(
+        "anon_vma",
+        f"struct anon_vma, 12 bytes (8 without SMP) · {RFC}",
+        "A lock and the head of a list of the VMAs that may map a page: parent, children, and halves of "
+        "what was split. That a VMA is on the list does not mean it maps the page: it may have made its "
+        "own copy.",
+        "Made when fork meets the first anonymous page of a VMA; read by page_referenced and try_to_unmap.",
+    ),
+    "pte": _entry(
+        "page-table entry",
+        "pte_t, 64 bits under PAE · 2.6, i386",
+        "What the processor reads to turn an address into a frame: the frame's number and a few bits. Not "
+        "present and not empty, it holds a swap slot instead.",
+        "Set by the fault handlers, fork and try_to_unmap; read by the processor and by every candidate "
+        "check.",
+    ),
+    "swap": _entry(
+        "swap slot",
+        "swp_entry_t, swap_map[] in mm/swapfile.c · 2.6",
+        "A page's place on the swap device. swap_map counts its holders: each PTE with the entry, and the "
+        "swap cache.",
+        "Given by get_swap_page when a page is to go out; given back by swap_free.",
+    ),
+    "object": _entry(
+        "none until fork",
+        f"no anon_vma yet · {RFC}",
+        "A page that was never shared points straight at its one VMA, so there is no object and no list "
+        "to pay for. The first fork that copies it puts one here.",
+        "PG_direct set: page->as.vma; cleared at fork: page->as.anon_vma.",
+    ),
+}
+
+_WALK: Final = {
+    "hit": _entry(
+        "✓ hit",
+        "page_check_address found it, mm/objrmap.c · 2.6",
+        "The VMA's page table maps this very page. page_referenced clears its accessed bit, try_to_unmap "
+        "puts the swap entry in its place.",
+        "Decided when the PTE is present and pte_pfn is the page's.",
+    ),
+    "miss": _entry(
+        "✗ miss",
+        "page_check_address found another page, or none · 2.6",
+        "The VMA could map the page, and its page table was read, but it does not: it has its own copy, "
+        "its page is swapped out, or it never touched that address. These false candidates are the price "
+        "of walking VMAs.",
+        "Decided at the page table: no table, no present PTE, or another frame in it.",
+    ),
+    "ruled": _entry(
+        "– ruled out",
+        "vma_address is outside the VMA, mm/rmap.c · 2.6",
+        "Where the page would be lies outside this VMA, so nothing had to be read. It costs a look at the "
+        "list and a subtraction.",
+        "Decided from page->index, vm_pgoff, vm_start and vm_end.",
+    ),
+    "walk": _entry(
+        "○ a walk begins",
+        "page_referenced or try_to_unmap, mm/objrmap.c · 2.6.4 with objrmap",
+        "The kernel has a frame and wants its page tables. It asks who used the page, or takes it away "
+        "from all who map it.",
+        "Called by shrink_list and refill_inactive_zone when memory is short.",
+    ),
+    "walked": _entry(
+        "◉ a walk ends",
+        "the end of page_referenced or try_to_unmap · 2.6.4 with objrmap",
+        "The list was followed to its end, every mapping was found, or a locked VMA held the page. The "
+        "counter says what it cost: candidates, list nodes, PTEs.",
+        "try_to_unmap stops at mapcount 0; page_referenced of March 2004 always goes to the end.",
+    ),
+    "step": _entry(
+        "· a step",
+        "a decision in mm/ of the simulator",
+        "Something was done or decided; the sentence says what. It is the unit of time: . and , move by one.",
+        "Each is one yield of a function in the source pane.",
+    ),
+}
+
+_SCREEN: Final = {
+    "source": _entry(
+        "a line of source",
+        "the simulator's own function, named as the kernel's",
+        "This is the code that runs here, not a picture of it. Enter runs on to the line.",
+        "Files under vmtui/mm are named after the kernel's mm/*.c.",
+    ),
+    "stack": _entry(
+        "the call stack",
+        "who called whom, outermost first",
+        "The functions that wait for the running one to return. Enter runs until it has returned to this "
+        "one.",
+        "Recorded at each step, from the chain of suspended functions.",
+    ),
+    "frames": _entry(
+        "page frames",
+        "mem_map[], one struct page for each 4096 bytes · 2.6",
+        "Shape says what a frame holds, fill how many PTEs map it: none, one, two or more. Frames of user "
+        "pages come from the bottom, page tables from the top.",
+        "Read from flags, count and mapcount of each struct page; z and Z zoom.",
+    ),
+    "pages": _entry(
+        "the pages of a VMA",
+        "its PTEs in order of address · 2.6",
+        "Each page of the VMA as its page table has it: present, the zero page, in swap, or never touched.",
+        "Set by faults, fork, swap-out; v goes back to the frames.",
+    ),
+    "header": _entry(
+        "the machine",
+        f"scheme, rules and what is full · {RFC}",
+        "Memory counts frames that hold anything; low is what the kernel's own objects may still take "
+        "below 896 MB. rmap is what this scheme's reverse map takes beyond what a kernel without one "
+        "would.",
+        "The ledger charges mem_map, page tables, VMAs and anon_vmas as the period's kernel did.",
+    ),
+    "narration": _entry(
+        "the narration",
+        OURS,
+        "An error comes first, then a failed expectation, then what the scenario says, then what the last "
+        "step did. Below it stand the command and the counter of its walk.",
+        "Enter goes to the next beat.",
+    ),
+    "timeline": _entry(
+        "the timeline",
+        OURS,
+        "Each mark ends a command; the bars say how many steps it took. Left of the upright is what "
+        "happened, right of it what was undone or is still to come.",
+        "A click goes to that moment; typing a command there starts a branch.",
+    ),
+    "branch": _entry(
+        "a branch",
+        OURS,
+        "Commands that were given from an earlier moment than the end. It is kept as text and played "
+        "again when you go to it.",
+        "Made when a command is given after going back; B lists them.",
+    ),
+}
+
+_FLAG_TEXTS: Final = {
+    "locked": (
+        "PG_locked, bit 0",
+        "Somebody works on the page and others wait.",
+        "TestSetPageLocked in shrink_list",
+    ),
+    "referenced": (
+        "PG_referenced, bit 2",
+        "The page was used through the kernel since it was last asked.",
+        "mark_page_accessed; read and cleared by page_referenced",
+    ),
+    "uptodate": ("PG_uptodate, bit 3", "Its content is what it should be.", "the end of a read, add_to_swap"),
+    "dirty": (
+        "PG_dirty, bit 4",
+        "It differs from its copy on disk.",
+        "try_to_unmap_one from the PTE; pageout",
+    ),
+    "lru": (
+        "PG_lru, bit 5",
+        "It is on one of the two LRU lists.",
+        "lru_cache_add; shrink_cache takes it off",
+    ),
+    "active": (
+        "PG_active, bit 6",
+        "The list it is on is the active one.",
+        "activate_page, refill_inactive_zone",
+    ),
+    "reserved": ("PG_reserved, bit 11", "It is no ordinary page: the zero page.", "boot; do_wp_page, rmap"),
+    "writeback": ("PG_writeback, bit 13", "It is being written to disk now.", "pageout, end_page_writeback"),
+    "direct": (
+        "PG_direct, bit 16 of the RFC",
+        "The union is the one VMA that maps the page.",
+        "page_add_rmap for a new page; cleared at fork",
+    ),
+    "swapcache": (
+        "PG_swapcache, as 2.6.6; its number here is ours",
+        "It has a swap slot, in private.",
+        "add_to_swap_cache, delete_from_swap_cache",
+    ),
+    "anon": (
+        "PG_anon, bit 20 of the RFC",
+        "It belongs to no file: the union is a VMA or an anon_vma.",
+        "page_add_rmap; cleared with the last mapping",
+    ),
+    "table": ("ours: no flag in 2.6", "The frame holds a page table.", "pte_alloc_map, free_pgtables"),
+}
+
+_FLAGS: Final = {
+    f"flag.{name}": _entry(
+        f"{name.upper()}",
+        f"{kernel} · include/linux/page-flags.h",
+        f"{text} It is shown among the flags while it is set; a plus or a minus: the last step changed it.",
+        f"Set and read in {where}.",
+    )
+    for name, (kernel, text, where) in _FLAG_TEXTS.items()
+}
+
+#: What each sign on the screen is explained by, where that is not an entry of its own name.
+_SIGNS: Final = {
+    "pointer": "page.union",
+    "open": "mm",
+    "more_up": "walk",
+    "more_down": "walk",
+    "right": "page.union",
+    "left": "page.union",
+    "list_node": "anon_vma",
+    "list_more": "anon_vma",
+    "arrow": "page",
+    "implies": "page.union",
+    "none": "pages",
+    "swapped": "swap",
+    "bar": "header",
+    "bar_rest": "header",
+    "pinned": "header",
+    "follow": "header",
+    "now": "timeline",
+}
+_FRAMES: Final = ("free", "kernel", "table", "anon", "file", "swap", "zero")
+
+ENTRIES: Final[Mapping[str, Explanation]] = MappingProxyType(
+    {**_FIELDS, **_OBJECTS, **_WALK, **_SCREEN, **_FLAGS}
+)
+
+
+def explain(key: str) -> Explanation | None:
+    """The entry of a key; ``glyph.NAME`` for a sign. None where there is none."""
+    if not key.startswith("glyph."):
+        return ENTRIES.get(key)
+    name = key.removeprefix("glyph.")
+    glyph = GLYPHS.get(name)
+    if glyph is None:
+        return None
+    if name in ENTRIES and name not in _SIGNS:
+        return ENTRIES[name]
+    topic = _SIGNS.get(name) or ("frames" if name.split("_")[0] in _FRAMES else "timeline")
+    entry = ENTRIES[topic]
+    return attrs.evolve(entry, title=f"{glyph.char}  {glyph.meaning}")
