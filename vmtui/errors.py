@@ -110,7 +110,7 @@ class ScenarioError(VmtuiError):
             The file, or None at the prompt.
 
         line, column:
-            Counted from 1; column 0 if the whole line is meant, line 0 if the whole file is, or at the prompt.
+            Counted from 1.  Column 0 if the whole line is meant, line 0 at the prompt and for a whole file.
 
         expected:
             What could stand there, in the reader's words, at most five.
@@ -154,7 +154,9 @@ class ScenarioError(VmtuiError):
         if self.path is None and not self.line:
             return f"column {self.column}" if self.column else ""
         numbers = [str(number) for number in (self.line, self.column) if number]
-        return ":".join(["line" if self.path is None else printable(self.path), *numbers])
+        if self.path is None:
+            return f"line {':'.join(numbers)}"
+        return ":".join([printable(self.path), *numbers])
 
     def __str__(self) -> str:
         lines = [f"{self.position}: {self.message}" if self.position else self.message]

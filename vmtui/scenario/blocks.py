@@ -63,6 +63,8 @@ class Block:
     Attributes:
         line: The number of its first line.
         head: None for a block whose first line could not be read.
+        quiet: Whether its lines are played at once.
+        inside_quiet: Whether it stands in a block of which that is true.
         body: What stands in it.
         reads: The variables that the numbers of the loops in it read.
     """
@@ -70,6 +72,7 @@ class Block:
     line: int
     head: Repeat | Quietly | None
     quiet: bool
+    inside_quiet: bool
     body: list[Template | Block] = attrs.field(factory=list)
     reads: set[str] = attrs.field(factory=set)
 
@@ -187,8 +190,8 @@ class _Reader:
             self.report.add(number, f"blocks more than {MAX_NESTING} deep")
         if isinstance(head, Repeat):
             self._check_loop(number, head)
-        quiet = isinstance(head, Quietly) or bool(self.stack and self.stack[-1].quiet)
-        block = Block(number, head, quiet)
+        inside_quiet = bool(self.stack and self.stack[-1].quiet)
+        block = Block(number, head, isinstance(head, Quietly) or inside_quiet, inside_quiet)
         self._body().append(block)
         self.stack.append(block)
 
@@ -196,7 +199,7 @@ class _Reader:
         reads = variables(head.times)
         for name in sorted(reads):
             if name in self.lets:
-                self.report.add(number, f"{name} is a let: a loop's number must be known before anything runs")
+                self.report.add(number, f"{name} is a let: a loop cannot read what runs before it")
             else:
                 self._known(number, name)
         for block in self.stack:

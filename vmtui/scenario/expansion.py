@@ -37,8 +37,8 @@ class Env:
         return found
 
 
-Row = tuple[Template | None, Env | None]
-"""A line and its loop variables; no line for the end of ``quietly``."""
+Row = tuple[Template | Block, Env | None]
+"""A line and its loop variables; a block stands for the end of ``quietly``."""
 
 
 class _TooMany(Exception):
@@ -107,7 +107,7 @@ def expand(body: Sequence[Template | Block], params: Mapping[str, Value], report
     rows = list(_rows(body, params, None))
     settled = {part for part in _templates(body) if not part.names or part.late or _cannot_fail(part, params)}
     for template, env in rows:
-        if template is None or template in settled or report.full:
+        if isinstance(template, Block) or template in settled or report.full:
             continue
         try:
             replace_variables(template.statements, {**params, **(env.mapping() if env is not None else {})})
@@ -155,10 +155,10 @@ def _rows(body: Sequence[Template | Block], params: Mapping[str, Value], env: En
         else:
             yield from _rows(part.body, params, env)
             if isinstance(part.head, Quietly):
-                yield None, env
+                yield part, env
 
 
-def build_item(template: Template | None, env: Env | None, params: Mapping[str, Value]) -> items.Item:
+def build_item(template: Template | Block, env: Env | None, params: Mapping[str, Value]) -> items.Item:
     """
     The item of a row.
 
@@ -166,8 +166,8 @@ def build_item(template: Template | None, env: Env | None, params: Mapping[str, 
         ExpressionError: a number or a name that the variables make impossible.
     """
     common: dict[str, Any] = {"loop": env.mapping() if env is not None else {}, "params": params}
-    if template is None:
-        return items.Fold(**common)
+    if isinstance(template, Block):
+        return items.Fold(line=template.line, quiet=template.inside_quiet, **common)
     statement = template.statements[0]
     if template.names and not isinstance(statement, Expect | Say | Let):
         statement = replace_variables(statement, {**params, **common["loop"]})

@@ -92,6 +92,10 @@ class Observable(Expr):
         """Whether it stands for one value a page."""
         return False
 
+    def evaluate(self, scope: Scope) -> Value:
+        """What the scope reads."""
+        return scope.observe(self)
+
 
 @attrs.frozen
 class Literal(Expr):

@@ -1,0 +1,380 @@
+"""
+Playing a scenario on a session, with a screen or without.
+
+The player runs the items of a script one after the other and remembers where the cursor stood after each, so
+that a beat back is a move of the cursor and a beat forward over what was played runs nothing again.  Where it
+stands follows from the session's cursor: whoever else moves that, moves the player.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Generator
+from typing import Final
+
+import attrs
+
+from vmtui.errors import KernelError, ScenarioError
+from vmtui.mm.kernel import Options
+from vmtui.scenario.checks import CheckResult, check, check_error, failed
+from vmtui.scenario.commands import Command
+from vmtui.scenario.expressions import Expr
+from vmtui.scenario.facts import Facts
+from vmtui.scenario.items import Card, Check, CheckError, Fold, Item, LetItem, PauseItem, Run, Section, Show
+from vmtui.scenario.nodes import Value
+from vmtui.scenario.script import Script, load
+from vmtui.scenario.substitution import replace_variables
+from vmtui.session import Done, Session
+
+__all__ = ["Player", "Script", "facts_of", "load"]
+
+UPCOMING: Final = 200
+"""Commands that `Player.upcoming` looks ahead."""
+
+
+def facts_of(session: Session, variables: dict[str, Value] | None = None) -> Facts:
+    """What expressions read: the machine at the cursor, the walks and the work of the command there."""
+    done = session.command_at(session.cursor)
+    work = done.work if done is not None and session.cursor == done.last else {}
+    return Facts(session.machine, session.walks, work, variables or {})
+
+
+class Player:
+    """
+    A script on a session.
+
+    Args:
+        session: Fresh, with the script's machine options.
+        script: What is played.
+
+    Attributes:
+        results: The expects played, in order.
+        refused: The command that was refused where it should not have been, until the next one is run.
+    """
+
+    def __init__(self, session: Session, script: Script) -> None:
+        self.session = session
+        self.script = script
+        self.items = script.items
+        self.results: list[CheckResult] = []
+        self.refused: Done | None = None
+        self._index = 0
+        self._after: list[int] = []  # the cursor after each item played
+        self._numbers: list[int] = []  # the commands done after each item played
+        self._lets: list[tuple[int, str, Value]] = []
+        self._branch = session.branch.name
+        self._commands = len(session.commands)
+        self._quiet_from = 0
+        own = Options.parse(script.own_options)
+        self._own_scheme = all(
+            getattr(own, name) == getattr(session.options, name) for name in ("rmap", "rules", "draft")
+        )
+
+    # Where it stands.
+
+    @property
+    def index(self) -> int:
+        """How many items are done at the cursor."""
+        if not self.detour and not self._stands(self._index):
+            self._index = self._settle(self.session.cursor)
+        return self._index
+
+    def _stands(self, index: int) -> bool:
+        """Whether `index` items are done at the cursor."""
+        cursor = self.session.cursor
+        low = self._after[index - 1] if index else 0
+        return low <= cursor and (index == len(self._after) or cursor < self._after[index] or cursor == low)
+
+    def _settle(self, cursor: int) -> int:
+        """How many items are done at a cursor: up to the first stop there."""
+        index = bisect_left(self._after, cursor)
+        while index < len(self._after) and self._after[index] == cursor:
+            index += 1
+            if self.is_stop(index - 1):
+                break
+        return index
+
+    @property
+    def finished(self) -> bool:
+        """Whether everything has been played and the cursor stands behind it."""
+        return self.index == len(self.items)
+
+    @property
+    def played(self) -> int:
+        """How many items have been run so far, wherever the cursor stands."""
+        return len(self._after)
+
+    def position_of(self, index: int) -> int | None:
+        """The cursor after the first `index` items; None if they have not all been run."""
+        if not 0 <= index <= len(self._after):
+            return None
+        return self._after[index - 1] if index else 0
+
+    def is_stop(self, index: int) -> bool:
+        """Whether a beat ends after this item: a card, a section or a pause that has none beside it."""
+        item = self.items[index]
+        if isinstance(item, Section):
+            return not isinstance(self._neighbour(index, 1), Card)
+        if isinstance(item, PauseItem):
+            return not isinstance(self._neighbour(index, -1), Card)
+        return isinstance(item, Card)
+
+    def _neighbour(self, index: int, direction: int) -> Item | None:
+        """The next item that a reader would notice."""
+        index += direction
+        while 0 <= index < len(self.items):
+            item = self.items[index]
+            if not isinstance(item, Show | LetItem | Check):
+                return item
+            index += direction
+        return None
+
+    # What there is to see.
+
+    @property
+    def variables(self) -> dict[str, Value]:
+        """Params and lets as they are here."""
+        index = self.index
+        return {**self.script.params, **{name: value for at, name, value in self._lets if at < index}}
+
+    @property
+    def card(self) -> str | None:
+        """What is said here; None if the cursor has moved on since."""
+        index = self.index
+        if not index or self.session.cursor != self._after[index - 1]:
+            return None
+        for at in range(index - 1, -1, -1):
+            item = self.items[at]
+            if isinstance(item, Card):
+                return item.text(facts_of(self.session, {**self.variables, **item.loop}))
+            if isinstance(item, Run | CheckError | Section):
+                return None
+        return None
+
+    @property
+    def section(self) -> str:
+        """The heading of the section here; "" before the first."""
+        heading = self._last(Section)
+        return heading.text if isinstance(heading, Section) else ""
+
+    @property
+    def subject(self) -> str | None:
+        """What the script last showed, as it is typed."""
+        show = self._last(Show)
+        return show.text if isinstance(show, Show) else None
+
+    def _last(self, kind: type[Item]) -> Item | None:
+        for at in range(self.index - 1, -1, -1):
+            item = self.items[at]
+            if isinstance(item, kind):
+                return item
+        return None
+
+    @property
+    def failure(self) -> CheckResult | None:
+        """The expect that failed here, the last one first; None if none did, or the cursor has moved on."""
+        index = self.index
+        if not index or self.session.cursor != self._after[index - 1]:
+            return None
+        for result in reversed(self.results):
+            if result.index >= index:
+                continue
+            if self._after[result.index] != self.session.cursor:
+                return None
+            if result.holds is False:
+                return result
+        return None
+
+    @property
+    def upcoming(self) -> tuple[str, ...]:
+        """The next commands that have not been run, as text; at most 200."""
+        texts = []
+        for at in range(len(self._after), min(len(self.items), len(self._after) + 2 * UPCOMING)):
+            item = self.items[at]
+            if isinstance(item, Run):
+                texts.append(str(item.command))
+        return tuple(texts[:UPCOMING])
+
+    # Detours.
+
+    @property
+    def detour(self) -> bool:
+        """Whether the session has left the script: a command was typed."""
+        if self.session.branch.name != self._branch:
+            return True
+        end = self._after[-1] if self._after else 0
+        return len(self.session.commands) > self._commands and self.session.cursor > end
+
+    def return_to_script(self) -> None:
+        """Back to where the script was left."""
+        session = self.session
+        index = self._index
+        if session.branch.name != self._branch:
+            session.checkout(self._branch)
+        self._measure()
+        self._index = min(index, len(self._after))
+        session.seek(self._after[self._index - 1] if self._index else 0)
+
+    def _measure(self) -> None:
+        """Read the cursor after each item off the commands again: a fold or a replay moves it."""
+        commands = self.session.commands
+        self._after = [commands[number - 1].last if number else 0 for number in self._numbers]
+
+    # Playing.
+
+    def beat(self) -> bool:
+        """Play to the next stop; False if there was nothing to play."""
+        playing = self.beating()
+        while True:
+            try:
+                next(playing)
+            except StopIteration as end:
+                return bool(end.value)
+
+    def beating(self) -> Generator[None, None, bool]:
+        """`beat` in slices: yields now and then."""
+        if self.detour or self.finished:
+            return False
+        index = self.index
+        cursor = self.session.cursor
+        while index < len(self.items):
+            if index < len(self._after):
+                cursor = self._after[index]
+            else:
+                self.session.seek(self._after[-1] if self._after else 0)
+                done = yield from self.running_item()
+                cursor = self.session.cursor
+                if not done or self._failed_at(index):
+                    index += done
+                    break
+            index += 1
+            if self.is_stop(index - 1):
+                break
+        if self.session.cursor != cursor:
+            self.session.seek(cursor)
+        self._index = index
+        return True
+
+    def _failed_at(self, index: int) -> bool:
+        return bool(self.results) and self.results[-1].index == index and self.results[-1].holds is False
+
+    def forward(self) -> bool:
+        """One step forward, running the next command where the tape ends; False if nothing is left."""
+        session = self.session
+        if session.cursor < session.end or self.detour:
+            return session.step()
+        index = self.index
+        start = session.cursor
+        while index < len(self.items):
+            if index == len(self._after) and not _drain(self.running_item()):
+                return session.cursor != start
+            index += 1
+            self._index = index
+            if session.cursor != start and not self.items[index - 1].quiet:
+                break
+            if self.is_stop(index - 1) or self._failed_at(index - 1):
+                return True
+        if session.cursor > start:
+            session.seek(start + 1)
+        return session.cursor != start
+
+    def previous_beat(self) -> bool:
+        """Back to the stop before; False at the start."""
+        if self.detour:
+            return False
+        index = self.index
+        here = self._after[index - 1] if index else 0
+        if index == 0 and self.session.cursor == 0:
+            return False
+        target = index if self.session.cursor > here else index - 1
+        while target > 0 and not self.is_stop(target - 1):
+            target -= 1
+        self._index = max(target, 0)
+        self.session.seek(self._after[self._index - 1] if self._index else 0)
+        return True
+
+    def running_item(self) -> Generator[None, None, bool]:
+        """Run the first item that has not been run, in slices; False if it was refused."""
+        index = len(self._after)
+        item = self.items[index]
+        self.refused = None
+        match item:
+            case Run(command=command):
+                done = yield from self._attempt(command, item)
+                if done.error is not None:
+                    self.refused = done
+                    if not done.error.partial:
+                        return False
+            case CheckError(errno=errno, command=command):
+                done = yield from self._attempt(command, item)
+                self._judge(check_error(errno, done.text, done.error), item, index)
+            case Check(expect=expect):
+                applies = self._own_scheme or not expect.is_of_scheme
+                if expect.schemes:
+                    applies = self.session.options.rmap in expect.schemes
+                facts = facts_of(self.session, {**self._all_lets(), **item.loop})
+                self._judge(check(expect, facts, applies=applies), item, index)
+            case LetItem(name=name, value=value):
+                self._let(name, value, item, index)
+            case Fold():
+                self._fold()
+            case _:
+                pass
+        self._enter(item)
+        return True
+
+    def _let(self, name: str, value: Expr, item: Item, index: int) -> None:
+        """Keep a value; one that cannot be read is a failed expect, and none."""
+        found: Value = None
+        try:
+            found = value.evaluate(facts_of(self.session, {**self._all_lets(), **item.loop}))
+        except (KernelError, ScenarioError) as error:
+            self._judge(failed(f"let {name} = {value}", error.message), item, index)
+        self._lets.append((index, name, found))
+
+    def _attempt(self, command: Command, item: Item) -> Generator[None, None, Done]:
+        """Run a command in its place."""
+        try:
+            ready = replace_variables(command, self._all_lets())
+        except ScenarioError as error:
+            at, number = self.session.cursor, len(self.session.commands)
+            trouble = KernelError("EINVAL", error.message)
+            return Done(number, str(command), command, at, at, trouble, item.line, item.loop)
+        if item.quiet and not self._quiet_from:
+            self._quiet_from = len(self.session.commands) + 1
+        done = yield from self.session.running(
+            ready, line_number=item.line, loop=item.loop or None, quiet=item.quiet
+        )
+        self._branch = self.session.branch.name
+        self._commands = len(self.session.commands)
+        return done
+
+    def _all_lets(self) -> dict[str, Value]:
+        return {**self.script.params, **{name: value for _, name, value in self._lets}}
+
+    def _judge(self, result: CheckResult, item: Item, index: int) -> None:
+        self.results.append(attrs.evolve(result, line=item.line, loop=item.loop, index=index))
+
+    def _fold(self) -> None:
+        """The end of ``quietly``: one step for all its commands."""
+        if self._quiet_from and not self._inside_quiet():
+            self.session.fold(len(self.session.commands) - self._quiet_from + 1)
+            self._quiet_from = 0
+            self._measure()
+
+    def _inside_quiet(self) -> bool:
+        """Whether a block around this one is quiet too."""
+        return self.items[len(self._after)].quiet
+
+    def _enter(self, item: Item) -> None:
+        self._numbers.append(self._commands)
+        self._after.append(self.session.cursor if self.session.failed is None else self.session.end)
+        self._index = len(self._after)
+
+
+def _drain(work: Generator[None, None, bool]) -> bool:
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return bool(end.value)
