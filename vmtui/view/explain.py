@@ -269,12 +269,12 @@ _FLAG_TEXTS: Final = {
     "dirty": (
         "PG_dirty, bit 4",
         "It differs from its copy on disk.",
-        "try_to_unmap_one from the PTE; pageout",
+        "try_to_unmap_one, pageout",
     ),
     "lru": (
         "PG_lru, bit 5",
         "It is on one of the two LRU lists.",
-        "lru_cache_add; shrink_cache takes it off",
+        "lru_cache_add, shrink_cache",
     ),
     "active": (
         "PG_active, bit 6",

@@ -87,11 +87,37 @@ class Figure:
             if node.column in layout.columns and (node.row < 0 or node.row in rows)
         }
 
+        self.above = self._above()
+        self.links = [link for edge in self.edges for link in self._links(edge)]
+
+    def _above(self) -> Placed | None:
+        """What stands for the rows above those in view."""
+        if not self.plan.first:
+            return None
+        node = next(node for node in self.picture.nodes if node.row == self.plan.first)
+        x = min(placed.x for placed in self.placed.values() if placed.node.row == self.plan.first)
+        return Placed(node, x, self.plan.top - 1, 1, 1, (), "dim", _FRAMELESS, False)
+
+    def _links(self, edge: Edge) -> list[tuple[Placed, Placed, Edge]]:
+        """A pointer between what is drawn; rows above those in view are one end for all."""
+        source, target = self._end(edge.source), self._end(edge.target)
+        if source is None or target is None or source is target:
+            return []
+        to_first = target.node.row == self.plan.first and target is not self.above
+        if self.above is not None and source.node.row < 0 and to_first:
+            # The picture begins at this row: what points at it points at the first of those above.
+            return [(source, self.above, edge), (self.above, target, edge)]
+        return [(source, target, edge)]
+
+    def _end(self, number: int) -> Placed | None:
+        row = self.picture.nodes[number].row
+        return self.above if 0 <= row < self.plan.first else self.placed.get(number)
+
     def draw(self) -> tuple[Row, ...]:
         """The lines of the drawing."""
         self._headings()
-        for _, edge in sorted((self._rank(edge), edge.order) for edge in self.edges):
-            self._edge(next(e for e in self.edges if e.order == edge))
+        for link in sorted(self.links, key=lambda link: self._rank(link[2])):
+            self._link(*link)
         for placed in sorted(self.placed.values(), key=lambda p: (p.weight, p.lit)):
             self._box(placed)
         self._heads()
@@ -232,10 +258,7 @@ class Figure:
             name = outcome_name(outcome)
             self.canvas.text(x - 1, y, f" {char(name)} " if self.boxed else f" {char(name)}", name)
 
-    def _edge(self, edge: Edge) -> None:
-        source, target = self.placed.get(edge.source), self.placed.get(edge.target)
-        if source is None or target is None:
-            return
+    def _link(self, source: Placed, target: Placed, edge: Edge) -> None:
         role, weight = self._edge_look(edge)
         canvas = self.canvas
         if source.node.column == target.node.column:
@@ -264,6 +287,8 @@ class Figure:
     def _next(self, source: Placed, target: Placed, label: str, role: str, weight: int) -> None:
         """A pointer to the row below."""
         canvas = self.canvas
+        if self.boxed and source.weight == _FRAMELESS:
+            return
         if not self.boxed:
             bend = target.x - 3
             canvas.down(bend, source.y, target.y, role, weight)
@@ -276,15 +301,12 @@ class Figure:
 
     def _heads(self) -> None:
         """The heads of pointers, over everything else."""
-        for edge in self.edges:
-            source, target = self.placed.get(edge.source), self.placed.get(edge.target)
-            if source is None or target is None:
-                continue
+        for source, target, edge in self.links:
             role, _ = self._edge_look(edge)
             if source.node.column == target.node.column:
                 if not self.boxed:
                     self.canvas.text(self._head(target), target.y, char("right"), role)
-                elif not self.plan.form.gap:
+                elif not self.plan.form.gap and source.weight != _FRAMELESS:
                     self.canvas.text(target.right - 4, target.y, char("more_down"), role)
             elif source.x < target.x:
                 self.canvas.text(self._head(target), target.anchor, char("right"), role)
@@ -299,8 +321,8 @@ class Figure:
             return
         x = min(placed.x for placed in rows)
         after = layout.first + layout.count
-        if layout.first:
-            self.canvas.text(x, layout.top - 1, self._hidden("more_up", 0, layout.first), "dim")
+        if self.above is not None:
+            self.canvas.text(x, self.above.y, self._hidden("more_up", 0, layout.first), "dim")
         if after < layout.total:
             y = layout.row_y(after - 1) + layout.form.height
             self.canvas.text(x, y, self._hidden("more_down", after, layout.total), "dim")

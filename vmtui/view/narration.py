@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from vmtui.view.glyphs import char
 from vmtui.view.model import Row, line
@@ -13,24 +12,13 @@ from vmtui.view.text import pad
 from vmtui.view.text import width as width_of
 
 if TYPE_CHECKING:
+    from vmtui.player import Player
     from vmtui.session import Session
-
-
-class Telling(Protocol):
-    """What the view needs of a player."""
-
-    @property
-    def card(self) -> str | None:
-        """The card at the present position."""
-
-    @property
-    def upcoming(self) -> Sequence[Any]:
-        """The commands not run yet."""
 
 
 def narration(
     session: Session,
-    player: Telling | None,
+    player: Player | None,
     width: int,
     lines: int = 3,
     said: tuple[str, str] | None = None,
@@ -38,7 +26,7 @@ def narration(
     """`lines` rows of exactly `width` cells.
 
     Args:
-        said: A text and its role that come before a card: a failed expect, a notice.
+        said: A text and its role that come before a card: a notice.
     """
     text, role = message(session, player, said)
     wrapped = [row for part in text.split("\n") for row in wrap(part, width - 2)]
@@ -56,7 +44,7 @@ def narration(
     return tuple([*rows, *[_blank(width)] * lines][:lines])
 
 
-def message(session: Session, player: Telling | None, said: tuple[str, str] | None) -> tuple[str, str]:
+def message(session: Session, player: Player | None, said: tuple[str, str] | None) -> tuple[str, str]:
     """What is said, by rank, and its role."""
     failed = session.failed
     if failed is not None and failed.error is not None and session.cursor >= failed.first:
@@ -64,6 +52,9 @@ def message(session: Session, player: Telling | None, said: tuple[str, str] | No
     done = session.command_at(session.cursor)
     if done is not None and done.error is not None and session.cursor == done.last:
         return f"{char('miss')} {done.text}: {done.error}", "error"
+    failure = player.failure if player is not None else None
+    if failure is not None:
+        return f"{char('miss')} expect {failure.expression}\n{failure.sentence}", "warn"
     if said is not None:
         return said
     card = player.card if player is not None else None

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
 from math import log2
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from vmtui.view.glyphs import BLOCKS, char
 from vmtui.view.model import Row, Span, Track, line
-from vmtui.view.narration import Telling
 from vmtui.view.text import count, cut, pad
 from vmtui.view.text import width as width_of
 
 if TYPE_CHECKING:
+    from vmtui.player import Player
     from vmtui.session import Done, Session
 
-#: Commands from which all are given the same room, so that the cost does not grow with them.
-_MANY: Final = 400
+#: Cells of a command at most: room for its name.
+WIDEST: Final = 14
 #: Other branches that are drawn, and of how many the newest are looked for.
 BRANCHES: Final = 2
 _NEWEST: Final = 16
@@ -63,7 +62,7 @@ class Stretch:
         return self.end - 1
 
 
-def timeline(session: Session, player: Telling | None, width: int, lines: int = 3) -> Track:
+def timeline(session: Session, player: Player | None, width: int, lines: int = 3) -> Track:
     """The track in `width` cells.
 
     Args:
@@ -92,44 +91,28 @@ def kind_of(text: str) -> str:
     return _KINDS.get(text.partition(" ")[0], "change")
 
 
-def lay_out(session: Session, upcoming: Sequence[Any], width: int) -> list[Stretch]:
-    """The cells of each command that has steps, and of those to come; cell 0 is the machine just built."""
+def lay_out(session: Session, upcoming: Sequence[str], width: int) -> list[Stretch]:
+    """The cells of each command that has steps, and of those to come; cell 0 is the machine just built.
+
+    All have the same room, so that a mark stays where it is while the steps of its command are made.
+    """
     commands: list[Done] = [done for done in session.commands if done.last > done.first]
     if session.failed is not None:
         commands.append(session.failed)
     room = max(1, width - 1)
     total = len(commands) + len(upcoming)
-    if total > room:
-        return _sampled(commands, upcoming, room)
-    if total > _MANY:
-        weights = [1.0] * total
-    else:
-        weights = [1 + log2(1 + done.last - done.first) for done in commands] + [1.5] * len(upcoming)
-    # At least a cell each; the rest by weight.
-    ends = list(accumulate(weights))
-    spare = room - total
-    xs = [1 + n + round(spare * end / ends[-1]) for n, end in enumerate(ends)]
-    if total and spare > 8 * total:
-        # A few commands do not spread over the whole line.
-        scale = 9 * total / room
-        xs = [1 + n + round((x - 1 - n) * scale) for n, x in enumerate(xs)]
-    stretches, start = [], 1
-    for n, x in enumerate(xs):
+    if not total:
+        return []
+    each = min(float(WIDEST), room / total)
+    stretches: list[Stretch] = []
+    start = 1
+    for end in range(1, room + 1) if each < 1 else (round((n + 1) * each) for n in range(total)):
+        # With fewer cells than commands, the last of several stands for all.
+        n = end * total // room - 1 if each < 1 else len(stretches)
         done = commands[n] if n < len(commands) else None
-        text = done.text if done is not None else str(upcoming[n - len(commands)])
-        stretches.append(Stretch(start, x + 1, done, text))
-        start = x + 1
-    return stretches
-
-
-def _sampled(commands: list[Done], upcoming: Sequence[Any], room: int) -> list[Stretch]:
-    """One cell for every so many commands, the last of them standing for all."""
-    total = len(commands) + len(upcoming)
-    stretches = []
-    for x in range(room):
-        n = (x + 1) * total // room - 1
-        done = commands[n] if n < len(commands) else None
-        stretches.append(Stretch(1 + x, 2 + x, done, done.text if done else str(upcoming[n - len(commands)])))
+        text = done.text if done is not None else upcoming[n - len(commands)]
+        stretches.append(Stretch(start, end + 1, done, text))
+        start = end + 1
     return stretches
 
 
