@@ -198,7 +198,7 @@ def vma_adjust(vma: Vma, start: int, end: int) -> Steps:
         if low == donor.vm_start and high == donor.vm_end:
             vma_free(donor)
     stretch(vma, start, end)
-    text = "{who} was stretched to {start:#x}-{end:#x}: one VMA does for both"
+    text = "{who} is one VMA now, {start:#x}-{end:#x}"
     yield Step(text, vma=vma.id, mm=mm.id, who=vma_name(vma), start=start, end=end)
 
 
