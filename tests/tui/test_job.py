@@ -33,7 +33,7 @@ def test_a_slice_ends():
     job = Job(counting(100, []), "count", Clock())
 
     assert not job.run(0.02)
-    assert 0 < job.done < 100
+    assert 0 < job.slices < 100
     while not job.run(0.02):
         pass
     assert job.result == 100
@@ -48,7 +48,7 @@ def test_cancel_takes_back():
 
     assert job.cancelled
     assert job.finished
-    assert [job.done] == undone
+    assert [job.slices] == undone
 
 
 def test_an_error_is_kept():

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from time import perf_counter
 
 Work = Generator[object, None, object]
-"""Work that yields now and then, what it yields being how far it is, and returns its result."""
+"""Work that yields now and then, and returns its result."""
 SLICE = 0.02
 """Seconds of work between two paints."""
 AT_ONCE = 0.06
@@ -27,8 +27,8 @@ class Job:
         self._clock = clock
         self.label = label
         self.began = clock()
-        self.done: object = None
-        """What the work yielded last: how far it is."""
+        self.slices = 0
+        """How often the work has yielded."""
         self.result: object = None
         self.error: Exception | None = None
         self.finished = False
@@ -39,7 +39,8 @@ class Job:
         until = self._clock() + seconds
         while not self.finished:
             try:
-                self.done = next(self._work)
+                next(self._work)
+                self.slices += 1
             except StopIteration as stop:
                 self.result = stop.value
                 self.finished = True

@@ -236,10 +236,6 @@ KEYS: tuple[Key, ...] = (
     Key("diagram.down", ("down", "j"), "move(0,1)", "down", "box below", "Move", DIAGRAM),
     Key("diagram.left", ("left", "h"), "move(-1,0)", "left", "box to the left", "Move", DIAGRAM),
     Key("diagram.right", ("right", "l"), "move(1,0)", "right", "box to the right", "Move", DIAGRAM),
-    Key("diagram.page_up", ("pageup",), "scroll_rows(-1)", "page up", "candidates above", "Move", DIAGRAM),
-    Key(
-        "diagram.page_down", ("pagedown",), "scroll_rows(1)", "page down", "candidates below", "Move", DIAGRAM
-    ),
     Key("diagram.first", ("home", "g"), "end(-1)", "first", "first box", "Move", DIAGRAM),
     Key("diagram.last", ("end", "G"), "end(1)", "last", "last box", "Move", DIAGRAM),
     Key(

@@ -16,10 +16,14 @@ class Chosen(Message):
         ref: the object it stands for, or None.
         step: the cursor position it stands for, or None.
         row: its row in the pane, -1 where there is none.
+        place: the page as a person names it, empty where it is none.
     """
 
-    def __init__(self, pane: str, ref: Ref | None, step: int | None, row: int = -1) -> None:
+    def __init__(
+        self, pane: str, ref: Ref | None, step: int | None = None, row: int = -1, place: str = ""
+    ) -> None:
         super().__init__()
+        self.place = place
         self.pane = pane
         self.ref = ref
         self.step = step

@@ -94,3 +94,11 @@ def entitle(widget: Widget, title: str, note: str) -> None:
     palette = palette_of(widget)
     widget.border_title = Content(palette.text(title))  # type: ignore[assignment]
     widget.border_subtitle = Content(palette.text(note))  # type: ignore[assignment]
+
+
+def laid_over(strip: Strip, start: int, end: int, style: Style) -> Strip:
+    """`strip` with `style` laid over its cells from `start` to `end`."""
+    width = strip.cell_length
+    start, end = max(0, min(start, width)), max(0, min(end, width))
+    middle = [Segment(text, (under or Style.null()) + style) for text, under, _ in strip.crop(start, end)]
+    return Strip([*strip.crop(0, start), *middle, *strip.crop(end, width)], width)

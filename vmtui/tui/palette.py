@@ -21,7 +21,11 @@ class Actions(Provider):
         for key in getattr(self.app, "keys", keymap.KEYS):
             if key.context in (keymap.MAIN, keymap.APP):
                 title = f"{key.help}"
-                yield title, f"{key.group} · {key.caption}", partial(self.app.run_action, key.action, self.screen)
+                yield (
+                    title,
+                    f"{key.group} · {key.caption}",
+                    partial(self.app.run_action, key.action, self.screen),
+                )
         for theme in getattr(self.app, "theme_names", ()):
             yield f"theme: {theme}", "colours", partial(self._use_theme, theme)
 

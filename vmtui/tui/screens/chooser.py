@@ -79,7 +79,6 @@ class Chooser(ModalScreen[object]):
         lazily: ask the source on Enter, not at each keystroke.
     """
 
-    CSS_PATH = "chooser.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings(keymap.OVERLAY)]
 
     def __init__(
@@ -114,13 +113,13 @@ class Chooser(ModalScreen[object]):
         box.border_title = Content(self._title)  # type: ignore[assignment]
         box.border_subtitle = Content(self._note or "Enter chooses · Esc closes")  # type: ignore[assignment]
         self.fill("")
-        self._size()
+        self._fit()
         rows = self.query_one(LineList)
         rows.cursor = self._start
         if self._hint is None:
             rows.focus()
 
-    def _size(self) -> None:
+    def _fit(self) -> None:
         """As high as the list, within the screen."""
         room = self.app.size.height - 4
         extra = 2 + (2 if self._hint is not None else 0)

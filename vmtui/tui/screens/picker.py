@@ -51,7 +51,6 @@ class Picker(Chooser):
         tick: the mark of a scenario played to the end.
     """
 
-    CSS_PATH = "chooser.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings(keymap.PICKER)]
 
     def __init__(self, entries: Sequence[Entry], resume: str = "", tick: str = "✓") -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import BindingType
@@ -15,7 +14,7 @@ from textual.widget import Widget
 
 from vmtui.tui import keymap
 from vmtui.tui.messages import Chosen
-from vmtui.tui.paint import entitle, fitted, palette_of
+from vmtui.tui.paint import entitle, fitted, laid_over, palette_of
 from vmtui.view.model import Box, Diagram
 
 CURSOR = Style(reverse=True)
@@ -71,7 +70,7 @@ class Canvas(Widget, can_focus=True):
         strip = fitted(palette.segments(row.spans), width, 0, palette.ellipsis, palette.plain)
         box = self.current_box
         if self.has_focus and box is not None and y == box.y:
-            strip = _over(strip, box.x, box.x + box.width, CURSOR, width)
+            strip = laid_over(strip, box.x, box.x + box.width, CURSOR)
         return strip
 
     def validate_cursor(self, cursor: int) -> int:
@@ -126,15 +125,5 @@ class Canvas(Widget, can_focus=True):
         """Choose the box under the cursor."""
         box = self.current_box
         if box is not None:
-            self.post_message(Chosen(self.id or "", box.ref, box.step, self.cursor))
+            self.post_message(Chosen(self.id or "", box.ref, box.step, self.cursor, box.place))
 
-
-def _over(strip: Strip, start: int, end: int, style: Style, width: int) -> Strip:
-    """`strip` with `style` laid over its cells from `start` to `end`."""
-    left, middle, right = (
-        strip.divide([start, min(end, width), width])
-        if end < width
-        else (*strip.divide([start, width]), Strip([]))
-    )
-    laid = [Segment(text, (under or Style.null()) + style, control) for text, under, control in middle]
-    return Strip([*left, *laid, *right], width)

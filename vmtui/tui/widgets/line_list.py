@@ -26,7 +26,6 @@ GUTTER = 1
 INDENT = 2
 """Cells for each level of depth."""
 CURSOR = Style(reverse=True)
-IDLE_CURSOR = Style(underline=True)
 NOTHING = Pane("", ())
 
 
@@ -49,6 +48,8 @@ class LineList(ScrollView, can_focus=True):
     """The row the cursor is on."""
     pane: Pane = NOTHING
     """What is drawn."""
+    row_cursor: bool = True
+    """False: the cursor's row is not shown in reverse; the widget shows the cursor in its own way."""
     left: int = 0
     """First cell of the text that is shown."""
     _focus_row: int | None = None
@@ -98,8 +99,18 @@ class LineList(ScrollView, can_focus=True):
             return None
         row = self._painted.get(index)
         if row is None:
-            row = self._painted[index] = self.pane.rows[index]
+            try:
+                row = self.pane.rows[index]
+            except LookupError:
+                # Scrolled after a move and before the drawing that the move asked for.
+                return None
+            self._painted[index] = row
         return row
+
+    @property
+    def row_width(self) -> int:
+        """Cells for the text of a row."""
+        return max(0, self.size.width - GUTTER)
 
     @property
     def current_row(self) -> Row | None:
@@ -114,8 +125,7 @@ class LineList(ScrollView, can_focus=True):
         row = self.row_at(index)
         if row is None:
             return Strip.blank(width)
-        on_cursor = index == self.cursor and (self.has_focus or row.ref is not None or row.step is not None)
-        over = (CURSOR if self.has_focus else None) if on_cursor else None
+        over = CURSOR if self.row_cursor and self.has_focus and index == self.cursor else None
         if row.current:
             over = (over or Style.null()) + palette.style("current")
         if row.subject:
@@ -204,4 +214,4 @@ class LineList(ScrollView, can_focus=True):
         """Choose the row under the cursor."""
         row = self.current_row
         if row is not None:
-            self.post_message(Chosen(self.id or "", row.ref, row.step, self.cursor))
+            self.post_message(Chosen(self.id or "", row.ref, row.step, self.cursor, row.place))

@@ -1,0 +1,50 @@
+"""The strip between panes and timeline: the one place for messages."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from vmtui.tui.desk import Desk
+from vmtui.tui.job import Job
+from vmtui.tui.panes.pane import redraw
+from vmtui.tui.widgets.strip_text import StripText
+from vmtui.view.model import Row, Span
+from vmtui.view.narration import narration
+
+BAR = 24
+"""Cells of the bar that shows that work goes on."""
+SHOW_BAR = 0.5
+"""Seconds after which there is a bar."""
+
+
+class Narration(StripText):
+    """Two to seven lines; a click is the next beat."""
+
+    NAME: ClassVar[str] = "narration"
+    ABOUT: ClassVar[str] = "What happened: an error, a failed expect, a card, the last step. A click is the next beat."
+    pressed = "next_beat"
+
+    def __init__(self) -> None:
+        super().__init__(id=self.NAME)
+
+    def on_resize(self) -> None:
+        """What is drawn depends on the size."""
+        redraw(self)
+
+    def draw(self, desk: Desk) -> None:
+        """Show what the desk holds now."""
+        width, height = self.size
+        if width and height:
+            self.show(narration(desk.session, desk.player, width, height, desk.said))
+
+    def show_progress(self, job: Job) -> None:
+        """Say what goes on, and after a while that Esc ends it."""
+        spans = [Span(f" {job.label} … ", "card")]
+        if job.seconds >= SHOW_BAR:
+            at = int(job.seconds * 8) % BAR
+            cells = ["─"] * BAR
+            for offset in range(5):
+                cells[(at + offset) % BAR] = "━"
+            spans += [Span("".join(cells), "bar"), Span(f" {job.slices:,} slices, {job.seconds:.0f} s", "dim")]
+            spans.append(Span(" · Esc cancels, and the machine is as before", "key"))
+        self.show((Row(tuple(spans)), *[Row()] * (self.size.height - 1)))
