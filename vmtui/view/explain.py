@@ -191,7 +191,7 @@ _WALK: Final = {
     "step": _entry(
         "· a step",
         "a decision in mm/ of the simulator",
-        "Something was done or decided; the sentence says what. It is the unit of time: . and , move by one.",
+        "Something was done or decided; the sentence says what. It is the unit that time keys move by.",
         "Each is one yield of a function in the source pane.",
     ),
 }
@@ -220,7 +220,7 @@ _SCREEN: Final = {
     "pages": _entry(
         "the pages of a VMA",
         "its PTEs in order of address · 2.6",
-        "Each page of the VMA as its page table has it: present, the zero page, in swap, or never touched.",
+        "A row for each page, as the page table has it. Present, the zero page, in swap, or untouched.",
         "Set by faults, fork, swap-out; v goes back to the frames.",
     ),
     "header": _entry(

@@ -121,6 +121,7 @@ def _ascii_table() -> dict[int, str]:
     table |= {ord(BOX[index]): _box_ascii(index) for index in range(1, len(BOX))}
     table |= {ord(corner): "+" for corner in ROUND.values()}
     table |= {ord(block): twin for block, twin in zip(BLOCKS[1:], _BLOCKS_ASCII[1:], strict=True)}
+    table |= {ord("┄"): ".", ord("┆"): ":"}
     table |= {ord("…"): "~", ord("—"): "-", ord("×"): "x", ord("↑"): "^", ord("↓"): "v", ord("▌"): "|"}
     return table
 

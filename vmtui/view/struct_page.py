@@ -17,46 +17,39 @@ if TYPE_CHECKING:
     from vmtui.session import Session
 
 #: Cells of a field's name.
-NAMES: Final = 10
+NAMES: Final = 9
+#: Flags that decide where a page is found.
+_TELLING: Final = ("anon", "direct", "swapcache", "locked", "writeback")
 Fields = dict[str, int | str]
 
 
-def struct_page(session: Session, subject: Subject | None) -> Pane:
-    """The struct page of the subject's frame."""
+def struct_page(session: Session, subject: Subject | None, width: int = 0) -> Pane:
+    """The struct page of the subject's frame, in nine rows.
+
+    Args:
+        width: Cells of a row; flags that have no room are counted. 0: as many as there are.
+    """
     pfn = page_of(session, subject)
     if subject is None or not pfn:
         said = describe(session, subject) if subject is not None else "no page is chosen"
         return Pane("struct page", (Row(line((said, "dim"))),))
-    machine = session.machine
     old = before(session, pfn)
-    # The session may have moved there and back: what is read is read now.
+    # Read after the session has been back and forth: the machine may be another one.
     machine = session.machine
     now = fields_of(machine, pfn)
     old = old or now
-    place = (subject.place if subject.kind == "page" else "") or page_place(machine, pfn)
-    kind = "the zero page" if pfn == ZERO_PFN else "a page table" if _flags(now) & PG_table else ""
-    rows = [
-        Row(
-            line(
-                pad("page", NAMES),
-                (place or f"frame {pfn:#x}", "page"),
-                (f"  frame {pfn:#x}" if place else "", "dim"),
-            )
-            + line((f"  {kind}" if kind else "", "table")),
-            ("page", pfn),
-            place=place,
-            subject=True,
-            explain="page",
-        ),
-        Row(_name("flags") + _flag_spans(_flags(old), _flags(now)), explain="page.flags"),
-        _number(machine, "count", old, now),
-        _number(machine, "mapcount", old, now),
-        *_union(machine, pfn, old, now),
-        _index(machine, old, now),
+    rows = (
+        Row(_name("flags") + _flag_spans(_flags(old), _flags(now), width), explain="page.flags"),
+        _number("count", old, now),
+        _number("mapcount", old, now),
+        *_union(machine, pfn, old, now, width),
+        _index(old, now),
         _private(old, now),
         _lru(old, now),
-    ]
-    return Pane(f"struct page · {place or f'frame {pfn:#x}'}", tuple(rows), machine.scheme.kernel)
+    )
+    place = (subject.place if subject.kind == "page" else "") or page_place(machine, pfn)
+    kind = "the zero page" if pfn == ZERO_PFN else "a page table" if _flags(now) & PG_table else place
+    return Pane(f"struct page {pfn:#x}" + (f" · {kind}" if kind else ""), rows, machine.scheme.kernel)
 
 
 def _name(name: str) -> tuple[Span, ...]:
@@ -68,22 +61,36 @@ def _flags(fields: Fields) -> int:
     return flags if isinstance(flags, int) else 0
 
 
-def _flag_spans(old: int, now: int) -> tuple[Span, ...]:
-    """The flags set; those just set with a plus, those just cleared with a minus."""
-    parts: list[Span] = []
-    for name, bit in PAGE_FLAGS.items():
+def _flag_spans(old: int, now: int, width: int) -> tuple[Span, ...]:
+    """The flags set; those just set with a plus, those just cleared with a minus; these come first."""
+    words: list[Span] = []
+    for name, bit in sorted(PAGE_FLAGS.items(), key=lambda flag: (not (old ^ now) & flag[1], _rank(flag[0]))):
         if not (old | now) & bit:
             continue
-        if parts:
-            parts.append(Span(" "))
         word = name.upper()
         if not now & bit:
-            parts.append(Span(f"-{word}", "old"))
+            words.append(Span(f"-{word}", "old"))
         elif not old & bit:
-            parts.append(Span(f"+{word}", "new"))
+            words.append(Span(f"+{word}", "new"))
         else:
-            parts.append(Span(word, "page" if name in ("anon", "direct", "swapcache") else "text"))
-    return line(*parts) if parts else line(("none", "dim"))
+            words.append(Span(word, "page" if name in _TELLING else "text"))
+    if not words:
+        return line(("none", "dim"))
+    room = width - NAMES if width else 1 << 20
+    parts: list[Span] = []
+    for number, word in enumerate(words):
+        left = len(words) - number
+        room -= len(word.text) + 1
+        if room + 1 < (len(f" +{left - 1}") if left > 1 else 0):
+            parts.append(Span(f"+{left}", "dim"))
+            break
+        parts += [word, Span(" ")] if left > 1 else [word]
+    return line(*parts)
+
+
+def _rank(name: str) -> int:
+    """Flags that decide where a page is found come first."""
+    return _TELLING.index(name) if name in _TELLING else len(_TELLING)
 
 
 def changed(old: str, now: str, role: str = "text") -> tuple[Span, ...]:
@@ -93,28 +100,30 @@ def changed(old: str, now: str, role: str = "text") -> tuple[Span, ...]:
     return line((old, "old"), (f" {char('arrow')} ", "dim"), (now, "new"))
 
 
-def _number(machine: Machine, field: str, old: Fields, now: Fields) -> Row:
+def _number(field: str, old: Fields, now: Fields) -> Row:
     return Row(_name(field) + changed(str(old[field]), str(now[field])), explain=f"page.{field}")
 
 
-def _union(machine: Machine, pfn: int, old: Fields, now: Fields) -> list[Row]:
+def _union(machine: Machine, pfn: int, old: Fields, now: Fields, width: int) -> list[Row]:
     """All members, the live one bright; what it points at; and why it is that one."""
     scheme, live, was = machine.scheme, str(now["live"]), str(old["live"])
-    parts: list[tuple[str, str]] = [("{ ", "dim")]
+    parts: list[tuple[str, str]] = [("union { ", "dim")]
     for member in scheme.union_members:
-        text = f"{char('pointer')}{member}" if member == live else f" {member}"
-        parts.append((f"{text} ", "accent" if member == live else "dim"))
+        text = f"{char('pointer')}{member}" if member == live else member
+        parts += [(text, "accent" if member == live else "dim"), (" ", "dim")]
     parts.append(("}", "dim"))
     target, ref = _pointed(machine, live, now)
     before_it, _ = _pointed(machine, was, old)
+    why = scheme.why(machine.page(pfn))
+    why = why.replace(" · ", " ") if width and len(why) > width else why
     return [
-        Row(_name("union") + line(*parts), ref, explain="page.union"),
+        Row(line(*parts), ref, explain="page.union"),
         Row(
             _name("") + changed(before_it, target, "dim" if ref is None else "accent"),
             ref,
             explain="page.union",
         ),
-        Row(_name("") + line((scheme.why(machine.page(pfn)), "dim")), explain="page.union"),
+        Row(line((why, "dim")), explain="page.union"),
     ]
 
 
@@ -134,7 +143,7 @@ def _pointed(machine: Machine, live: str, fields: Fields) -> tuple[str, Ref | No
     return f"{live} {mapping}", (live, mapping)
 
 
-def _index(machine: Machine, old: Fields, now: Fields) -> Row:
+def _index(old: Fields, now: Fields) -> Row:
     values = f"{int(old['index']):#x}", f"{int(now['index']):#x}"
     return Row(_name("index") + changed(*values), explain="page.index")
 

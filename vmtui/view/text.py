@@ -60,8 +60,7 @@ def fit(spans: tuple[Span, ...], cells: int) -> tuple[Span, ...]:
     for span in spans:
         taken = width(span.text)
         if taken > room:
-            clipped = cut(span.text, room + 1) if room >= 0 else ""
-            kept.append(Span(clipped if clipped.endswith(ELLIPSIS) else clipped[:room] + ELLIPSIS, span.role))
+            kept.append(Span(cut(span.text + " ", min(taken, room + 1)), span.role))
             break
         kept.append(span)
         room -= taken
