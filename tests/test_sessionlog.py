@@ -152,8 +152,7 @@ def test_follow_is_all_an_app_needs(log, seed):
             session.seek(choose.randrange(session.end + 1))
         else:
             session.checkout(choose.choice(session.branches).name)
-    if session.attempt("fork sh").error is None:
-        log.follow(session)
+    log.close(session)
 
     resumed = sessionlog.replay(log.path)
 
@@ -161,8 +160,7 @@ def test_follow_is_all_an_app_needs(log, seed):
     assert [(b.name, b.parent, b.at, b.commands) for b in resumed.session.branches] == [
         (b.name, b.parent, b.at, b.commands) for b in session.branches
     ]
-    assert resumed.session.branch.name == session.branch.name
-    assert resumed.session.digest() == session.digest()
+    assert sessionlog.position(resumed.session) == sessionlog.position(session)
 
 
 def test_a_resumed_log_follows_on(log):
@@ -392,8 +390,9 @@ def test_a_branch_is_saved_as_a_scenario(tmp_path, session):
     path = sessionlog.save_scenario(session, tmp_path / "mine", title="My branch")
 
     assert path.name == "mine.scenario"
-    assert path.read_text().splitlines()[:3] == ["title My branch", "machine ram=32M", "spawn sh"]
-    assert path.read_text().splitlines()[-1].startswith("expect-error ")
+    lines = path.read_text().splitlines()
+    assert lines[:3] == ["title My branch", f"machine {session.options.text}", "spawn sh"]
+    assert lines[-1].startswith("expect-error ")
     assert load(path).title == "My branch"
 
 

@@ -11,7 +11,7 @@ give the same machine.
 from vmtui.sessionlog.folder import KEEP, directory, list_sessions
 from vmtui.sessionlog.log import SessionLog
 from vmtui.sessionlog.plan import At, Entry, Fold, Mark, Plan, SessionLogError, Show, read
-from vmtui.sessionlog.replay import Resumed, replay, replaying
+from vmtui.sessionlog.replay import Resumed, position, replay, replaying
 from vmtui.sessionlog.save import save_scenario
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Show",
     "directory",
     "list_sessions",
+    "position",
     "read",
     "replay",
     "replaying",

@@ -140,8 +140,11 @@ class SessionLog:
         """Step `cursor` is called `name`."""
         self._note(Mark(cursor, name))
 
-    def close(self) -> None:
-        """Let the file go; the log stays, and nothing more is written to it."""
+    def close(self, session: Session | None = None) -> None:
+        """Let the file go; the log stays, and says where the session was left if that is not at its end."""
+        if session is not None and self._file is not None:
+            self.follow(session)
+            self._go(session, position(session))
         self._closed = True
         if self._file is not None:
             self._file.close()
