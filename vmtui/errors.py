@@ -10,6 +10,7 @@ from __future__ import annotations
 import unicodedata
 
 __all__ = [
+    "FaultError",
     "KernelError",
     "OptionError",
     "PlaceError",
@@ -64,6 +65,26 @@ class VmtuiError(Exception):
 
 class OptionError(VmtuiError):
     """A machine option that does not exist, or a value that it cannot have."""
+
+
+class FaultError(VmtuiError):
+    """
+    A fault of vmtui's own, met while commands ran.
+
+    Attributes:
+        log:
+            The machine line and the commands that lead to it.
+    """
+
+    log: tuple[str, ...]
+
+    def __init__(self, fault: Exception, log: tuple[str, ...]) -> None:
+        super().__init__(f"a fault of vmtui's own: {type(fault).__name__}: {printable(str(fault))}")
+        self.log = log
+
+    def __str__(self) -> str:
+        lines = [f"    {printable(line)}" for line in self.log]
+        return "\n".join([self.message, "this leads to it:", *lines])
 
 
 class KernelError(VmtuiError):

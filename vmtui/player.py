@@ -49,7 +49,8 @@ class Player:
 
     Attributes:
         results: The expects played, in order.
-        refused: The command that was refused where it should not have been, until the next one is run.
+        refused: The command that was refused where it should not have been, until the next item is run.
+        done: The command that the last item run was; None if it was no command.
     """
 
     def __init__(self, session: Session, script: Script) -> None:
@@ -58,6 +59,7 @@ class Player:
         self.items = script.items
         self.results: list[CheckResult] = []
         self.refused: Done | None = None
+        self.done: Done | None = None
         self._index = 0
         self._after: list[int] = []  # the cursor after each item played
         self._numbers: list[int] = []  # the commands done after each item played
@@ -293,20 +295,25 @@ class Player:
         self.session.seek(self._after[self._index - 1] if self._index else 0)
         return True
 
+    def run_item(self) -> Done | None:
+        """Run the first item that has not been run; the command it was, if it was one."""
+        _drain(self.running_item())
+        return self.done
+
     def running_item(self) -> Generator[None, None, bool]:
         """Run the first item that has not been run, in slices; False if it was refused."""
         index = len(self._after)
         item = self.items[index]
-        self.refused = None
+        self.refused = self.done = None
         match item:
             case Run(command=command):
-                done = yield from self._attempt(command, item)
+                self.done = done = yield from self._attempt(command, item)
                 if done.error is not None:
                     self.refused = done
                     if not done.error.partial:
                         return False
             case CheckError(errno=errno, command=command):
-                done = yield from self._attempt(command, item)
+                self.done = done = yield from self._attempt(command, item)
                 self._judge(check_error(errno, done.text, done.error), item, index)
             case Check(expect=expect):
                 applies = self._own_scheme or not expect.is_of_scheme

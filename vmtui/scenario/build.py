@@ -39,7 +39,7 @@ from vmtui.scenario.observables import (
 from vmtui.scenario.places import AddressPlace, LabelPlace, PfnPlace, Place, Slice
 from vmtui.scenario.suggest import closest
 
-__all__ = ["ERRNOS", "builder"]
+__all__ = ["ADVICE", "ERRNOS", "builder"]
 
 ERRNOS = (
     "EACCES",
@@ -55,6 +55,11 @@ ERRNOS = (
     "ESRCH",
 )
 """The refusals that a command can meet."""
+
+ADVICE = ("dontneed", "free", "pageout", "dontfork", "dofork", "wipeonfork", "keeponfork")
+"""What madvise can be told, by any kernel."""
+
+_NOT_VARIABLES = frozenset({"and", "or", "not", "true", "false", "pfn", "full", *ADVICE})
 
 Head = tuple[Name, bool, int]  # a name, whether it stood in quotes, its column
 Member = tuple[Name, Slice | None, int]  # .name[slice], and the name's column
@@ -309,7 +314,7 @@ def _pairs(rest: tuple[Any, ...]) -> tuple[tuple[str, Expr], ...]:
 
 def _variable(token: Token) -> str:
     """A name for a variable, which must not be a word that an expression reads otherwise."""
-    if token in GLOBALS or token in ("and", "or", "not", "true", "false", "pfn"):
+    if token in GLOBALS or token in _NOT_VARIABLES:
         raise ScenarioError(f"{token} is a word of the language: take another name", column=_column(token))
     return str(token)
 

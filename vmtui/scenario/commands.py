@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 import attrs
 
@@ -35,8 +35,6 @@ PROTECTIONS: Mapping[str, int] = MappingProxyType(
         "none": 0,
     }
 )
-
-_AFTER_SHARING: Final = frozenset({"at", "after", "growsdown"})
 
 Work = Generator[Step, None, Any]
 
@@ -182,7 +180,7 @@ class Mmap(Command):
         """What follows the keyword."""
         words = [print_name(self.task), print_name(self.label), str(self.size), self.protection, self.sharing]
         if self.file is not None:
-            words.append(print_name(self.file, _AFTER_SHARING))
+            words.append(print_name(self.file))
         if self.offset is not None:
             words.append(f"+ {self.offset}")
         if self.address is not None:

@@ -11,6 +11,7 @@ from lark import Lark, Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
 from vmtui.errors import ScenarioError
+from vmtui.scenario.build import ADVICE
 from vmtui.scenario.commands import COMMANDS, PROTECTIONS
 from vmtui.scenario.expressions import FUNCTIONS
 from vmtui.scenario.lines import STATEMENTS
@@ -26,13 +27,11 @@ PROMPT_WORDS: Final = ("seek", "back", "save", "open", "help")
 
 MAX_EXPECTED: Final = 5
 
-_ADVICE: Final = ("dontneed", "free", "pageout", "dontfork", "dofork", "wipeonfork", "keeponfork")
-
 _WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "PERMS": tuple(PROTECTIONS),
         "SHARING": ("private", "shared"),
-        "ADVICE": _ADVICE,
+        "ADVICE": ADVICE,
         "PAGES": ("pages",),
         "FULL": ("full",),
         "GROWSDOWN": ("growsdown",),
@@ -142,6 +141,8 @@ def _expected(accepted: set[str]) -> tuple[str, ...]:
         return ("a place",)
     if accepted & {"_FORK", "_SPAWN"}:
         return ("a command",)
+    if "NAME" in accepted:  # where any name can stand, a word that is one too is no news
+        accepted = accepted - {"FULL", "ADVICE"}
     words: dict[str, None] = {}
     for terminal, names in _WORDS.items():
         if terminal in accepted:

@@ -16,6 +16,9 @@ __all__ = ["NOT_NAMES", "Name", "NameTemplate", "check_quoted", "known_name", "p
 NOT_NAMES: Final = frozenset({"r", "rw", "rx", "rwx", "none", "private", "shared"})
 """Words that stand where a name could stand, and so are none."""
 
+_AFTER_A_NAME: Final = frozenset({"at", "after", "growsdown"})
+"""Words that may follow a name, and so are names in quotes alone."""
+
 _BARE = re.compile(r"[^\W\d]\w*")
 
 
@@ -51,7 +54,7 @@ def print_name(name: Name, reserved: frozenset[str] = frozenset()) -> str:
     """A name as it is typed: in quotes if it is no word, or a word that means something else there."""
     if isinstance(name, NameTemplate):
         return str(name)
-    if _BARE.fullmatch(name) and name not in NOT_NAMES and name not in reserved:
+    if _BARE.fullmatch(name) and name not in NOT_NAMES | _AFTER_A_NAME and name not in reserved:
         return name
     return f'"{name}"'
 

@@ -16,6 +16,7 @@ from vmtui.scenario.commands import Command
 from vmtui.scenario.expressions import Expr
 from vmtui.scenario.lines import SourceLine, Statement
 from vmtui.scenario.nodes import nesting
+from vmtui.scenario.places import Place
 
 if TYPE_CHECKING:
     from lark import Lark
@@ -26,6 +27,7 @@ __all__ = [
     "parse_command",
     "parse_expression",
     "parse_line",
+    "parse_place",
     "parse_source_line",
     "parse_text",
 ]
@@ -49,7 +51,7 @@ def grammar() -> Lark:
     return Lark(
         files("vmtui.scenario").joinpath("grammar.lark").read_text(encoding="utf-8"),
         parser="lalr",
-        start=["line", "expr"],
+        start=["line", "expr", "place"],
         transformer=builder(),
     )
 
@@ -99,6 +101,17 @@ def parse_expression(text: str) -> Expr:
     """
     check_characters(text)
     return _parse(text, "expr", Expr)
+
+
+def parse_place(text: str) -> Place:
+    """
+    A place.
+
+    Raises:
+        ScenarioError: it is none.
+    """
+    check_characters(text)
+    return _parse(text, "place", Place)
 
 
 def parse_text(text: str, column: int = 1) -> tuple[str | Expr, ...]:

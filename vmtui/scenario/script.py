@@ -79,8 +79,8 @@ class Script:
     path: str | None
     source: tuple[str, ...]
     lines: tuple[SourceLine, ...] = attrs.field(repr=False)
-    options: Mapping[str, str]
-    own_options: Mapping[str, str]
+    options: Mapping[str, Any]
+    own_options: Mapping[str, Any]
     params: Mapping[str, Value]
     items: Items = attrs.field(repr=False, eq=False)
 
@@ -101,13 +101,17 @@ class Script:
 
 
 def load(
-    source: Path | str, *, params: Mapping[str, int] | None = None, name: str | None = None, **overrides: Any
+    source: Path | str | bytes,
+    *,
+    params: Mapping[str, int] | None = None,
+    name: str | None = None,
+    **overrides: Any,
 ) -> Script:
     """
     Read a scenario.
 
     Args:
-        source: A path, or a text; in a text of one line ``;`` separates the commands.
+        source: A path, or a text; in a text of one line ``;`` separates the commands.  Bytes are a file's.
 
         params: Values for the file's params.
 
@@ -121,7 +125,9 @@ def load(
     """
     path = name
     errors: list[ScenarioError] = []
-    if isinstance(source, Path) or _is_path(source):
+    if isinstance(source, bytes):
+        raw, errors = decode_lines(source, path)
+    elif isinstance(source, Path) or _is_path(source):
         path = str(source)
         try:
             raw, errors = decode_lines(read_file(Path(source)), path)

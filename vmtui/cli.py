@@ -1,0 +1,427 @@
+"""
+The command line: the only owner of standard output, standard error and exit codes.
+
+Exit codes: 0, all went well and every expect holds; 1, an expect failed or a command was refused; 2, a bad
+file or a bad usage; 3, a fault of vmtui's own.
+
+Everything heavy is imported inside the commands: ``--help`` pays for click alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from vmtui import __version__
+from vmtui.errors import FaultError, OptionError, ScenarioError, ScenarioErrors, VmtuiError, printable
+
+if TYPE_CHECKING:
+    from vmtui.scenario.script import Script
+
+__all__ = ["MACHINE_OPTIONS", "main"]
+
+OK: Final = 0
+FAILED: Final = 1
+BAD: Final = 2
+FAULT: Final = 3
+INTERRUPTED: Final = 130
+BROKEN_PIPE: Final = 141
+
+MACHINE_OPTIONS: Final = (
+    "rmap",
+    "rules",
+    "arch",
+    "ram",
+    "swap",
+    "split",
+    "highpte",
+    "smp",
+    "draft",
+    "lowmem",
+    "bulk",
+)
+"""Options of a machine; each is an option of `play` too."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+HELP = """\
+usage: vmtui [FILE | -c TEXT | --new [OPTION=VALUE ...]]   open the app
+       vmtui COMMAND ...
+
+A terminal laboratory for Linux reverse mapping. Without arguments: the scenarios.
+
+  play FILE        play without a screen; exit 1 if an expect fails
+  check FILE ...   read and expand, play nothing
+  fmt FILE ...     put files into canonical form
+  list             the scenarios, in reading order
+  observables      what expect, let and say can read
+  schema           the JSON Schema of `play --json`
+  resume [N]       go on where the last session (or the N-th last) ended
+
+  -c TEXT          the commands themselves, separated by ;
+  --new            an empty machine: --new rmap=anon_vma_rfc ram=256M
+  --ascii          draw with ASCII characters only
+  --version        the version
+  --help           this; `vmtui COMMAND --help` for more
+
+FILE is a path, - for standard input, or the number of a scenario of `vmtui list`."""
+
+
+class _Group(click.Group):
+    """Commands by name; whatever else stands first is for the app."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0] not in self.commands and args[0] not in ("--help", "-h", "--version")):
+            args = ["open", *args]
+        return super().parse_args(ctx, args)
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write(HELP + "\n")
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="vmtui", message="%(prog)s %(version)s")
+def cli() -> None:
+    """A terminal laboratory for Linux reverse mapping."""
+
+
+# ------------------------------------------------------------------------------------------------ the app
+
+
+@cli.command(name="open", hidden=True)
+@click.argument("words", nargs=-1)
+@click.option("-c", "text", metavar="TEXT", help="commands, separated by ;")
+@click.option("--new", is_flag=True, help="an empty machine; OPTION=VALUE words are its options")
+@click.option("--ascii", is_flag=True, help="draw with ASCII characters only")
+def open_app(words: tuple[str, ...], text: str | None, new: bool, ascii: bool) -> int:
+    """Open the app on FILE, on -c TEXT, or on an empty machine."""
+    if new + (text is not None) > 1:
+        raise click.UsageError("--new and -c exclude each other")
+    if new:
+        return _run_app(new=_options(words), ascii=ascii)
+    if text is not None:
+        if words:
+            raise click.UsageError("-c takes one TEXT: put it in quotes")
+        return _run_app(text=text, ascii=ascii)
+    if len(words) > 1:
+        raise click.UsageError(_what_is(words[0]) or "one FILE at a time")
+    if words:
+        if not _path(words[0]).exists():
+            raise click.UsageError(_what_is(words[0]) or f"{printable(words[0])}: there is no such file")
+        return _run_app(source=_path(words[0]), ascii=ascii)
+    return _run_app(ascii=ascii)
+
+
+@cli.command()
+@click.argument("number", type=click.IntRange(min=1), default=1, metavar="[N]")
+@click.option("--ascii", is_flag=True, help="draw with ASCII characters only")
+def resume(number: int, ascii: bool) -> int:
+    """Go on where the last session ended, or the N-th last."""
+    return _run_app(resume=number, ascii=ascii)
+
+
+def _run_app(**opening: Any) -> int:
+    from vmtui.tui.app import run
+
+    return run(**opening) or OK
+
+
+def _what_is(word: str) -> str:
+    """A hint for a word that is no command and no file."""
+    from vmtui.scenario.shipped import close_name
+    from vmtui.scenario.suggest import closest
+
+    if Path(word).exists():
+        return ""
+    meant = closest(word, [name for name in cli.commands if name != "open"]) or close_name(word)
+    hint = f"; did you mean {meant}?" if meant else ""
+    return f"{printable(word)} is no command and no file{hint}"
+
+
+def _options(words: Sequence[str]) -> dict[str, str]:
+    options = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not (name and equals and value):
+            raise click.UsageError(f"--new takes OPTION=VALUE, not {printable(word)}")
+        options[name] = value
+    return options
+
+
+# ------------------------------------------------------------------------------------------------ play
+
+
+def _machine_options(command: F) -> F:
+    for name in reversed(MACHINE_OPTIONS):
+        help = f"the machine's {name}, over the file's"
+        command = click.option(f"--{name}", metavar="VALUE", help=help)(command)
+    return command
+
+
+@cli.command(context_settings={"max_content_width": 100})
+@click.argument("file", required=False)
+@click.option("-c", "text", metavar="TEXT", help="play these commands, separated by ;")
+@click.option("--json", "as_json", is_flag=True, help="one JSON object, and nothing else, on standard output")
+@click.option("--jsonl", "as_jsonl", is_flag=True, help="one JSON object a command, then the summary")
+@click.option("--steps", is_flag=True, help="tell every step")
+@click.option(
+    "--state",
+    metavar="[last|all|LINE,...]",
+    is_flag=False,
+    flag_value="last",
+    help="the machine's state after these commands",
+)
+@click.option("--state-of", metavar="PLACE", help="list the pages of this place alone")
+@click.option("--runs", is_flag=True, help="fold equal neighbours in the state's pages")
+@click.option("--set", "params", metavar="NAME=N", multiple=True, help="give a param a value")
+@_machine_options
+def play(
+    file: str | None,
+    text: str | None,
+    as_json: bool,
+    as_jsonl: bool,
+    steps: bool,
+    state: str | None,
+    state_of: str | None,
+    runs: bool,
+    params: tuple[str, ...],
+    **machine: str | None,
+) -> int:
+    """
+    Play FILE (- for standard input) or -c TEXT without a screen.
+
+    Prints the narration, each command and what happened.  Exit 0: every expect holds; 1: one failed or a
+    command was refused; 2: a bad file or usage; 3: a fault of vmtui's own.
+    """
+    from vmtui.report.output import Output, Wanted
+    from vmtui.scenario.parser import parse_place
+
+    if state is not None and not _is_choice(state):
+        if file is not None or text is not None:
+            raise click.UsageError(f"--state takes last, all, or numbers of lines, not {printable(state)}")
+        file, state = state, "last"  # `--state FILE`: the option took the file for its value
+    if as_json and as_jsonl:
+        raise click.UsageError("--json and --jsonl exclude each other")
+    if state is None and (state_of is not None or runs):
+        state = "last"
+    overrides = {name: value for name, value in machine.items() if value is not None}
+    script = _load(file, text, _params(params), overrides)
+    place = parse_place(state_of) if state_of is not None else None
+    output = Output(script, Wanted(steps=steps, state=state, state_of=place, runs=runs))
+    lines = output.json() if as_json else output.jsonl() if as_jsonl else output.text()
+    _print_lines(lines)
+    if output.complaint:
+        _complain(output.complaint)
+    return OK if output.tally.ok else FAILED
+
+
+def _is_choice(state: str) -> bool:
+    return state in ("last", "all") or all(part.strip().isdecimal() for part in state.split(","))
+
+
+def _params(given: Sequence[str]) -> dict[str, int]:
+    params = {}
+    for word in given:
+        name, equals, value = word.partition("=")
+        if not (name and equals and value.strip().isdecimal() and len(value) <= 18):
+            raise click.UsageError(f"--set takes NAME=N, not {printable(word)}")
+        params[name.strip()] = int(value)
+    return params
+
+
+def _path(name: str) -> Path:
+    from vmtui.scenario.shipped import find_scenario
+
+    return find_scenario(name)
+
+
+def _load(
+    file: str | None, text: str | None, params: Mapping[str, int], overrides: Mapping[str, str]
+) -> Script:
+    from vmtui.scenario.script import load
+    from vmtui.scenario.source import MAX_FILE
+
+    if (file is None) == (text is None):
+        raise click.UsageError("give one FILE (- for standard input), or -c TEXT")
+    if text is not None:
+        return load(text, params=params, name="-c", **overrides)
+    assert file is not None
+    if file == "-":
+        data = sys.stdin.buffer.read(MAX_FILE + 1)
+        if len(data) > MAX_FILE:
+            raise ScenarioErrors([ScenarioError(f"larger than {MAX_FILE >> 20} MB", path="-")])
+        return load(data, params=params, name="-", **overrides)
+    return load(_path(file), params=params, **overrides)
+
+
+# ------------------------------------------------------------------------------------------------ files
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--set", "params", metavar="NAME=N", multiple=True, help="give a param a value")
+def check(files: tuple[str, ...], params: tuple[str, ...]) -> int:
+    """Read and expand scenarios; play nothing."""
+    worst = OK
+    for file in files:
+        try:
+            script = _load(file, None, _params(params), {})
+        except ScenarioErrors as error:
+            _complain(str(error))
+            worst = BAD
+        else:
+            _print(f"{printable(file)}: {len(script.items):,} lines after expansion")
+    return worst
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--check", "dry", is_flag=True, help="change nothing; exit 1 if a file would change")
+def fmt(files: tuple[str, ...], dry: bool) -> int:
+    """Put scenarios into canonical form, in place; - from standard input to standard output."""
+    code = OK
+    for file in files:
+        try:
+            script = _load(file, None, {}, {})
+        except ScenarioErrors as error:
+            _complain(str(error))
+            code = BAD
+            continue
+        if file == "-" and not dry:
+            sys.stdout.write(script.text)
+        elif script.text != _written(file, script):
+            code = max(code, FAILED) if dry else code
+            if not dry:
+                _replace(_path(file), script.text)
+            _print(f"{printable(file)}: {'would be changed' if dry else 'changed'}")
+    return code
+
+
+def _written(file: str, script: Script) -> str:
+    """A file as it stands, byte for byte as far as its characters go."""
+    if file == "-":
+        return "".join(f"{line}\n" for line in script.source)
+    return _path(file).read_bytes().decode("utf-8")
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file in one move: whoever reads it sees the old text or the new one."""
+    path = path.resolve()
+    draft = path.with_name(f".{path.name}.vmtui-fmt")
+    try:
+        draft.write_text(text, encoding="utf-8", newline="\n")
+        draft.chmod(path.stat().st_mode & 0o777)
+        os.replace(draft, path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise ScenarioError(f"cannot be written: {error.strerror or error}", path=str(path)) from None
+
+
+@cli.command(name="list")
+def list_scenarios() -> int:
+    """List the scenarios that vmtui carries, in reading order."""
+    from vmtui.scenario import library, load
+
+    group = None
+    for path in library():
+        script = load(path)
+        if script.group != group:
+            group = script.group
+            _print(f"{printable(group or 'More')}")
+        number = path.stem.partition("-")[0]
+        _print(f"  {number}  {printable(script.title):<44} {script.machine.rmap}")
+    _print()
+    _print("`vmtui 01` opens one, `vmtui play 01` plays it without a screen")
+    return OK
+
+
+@cli.command()
+def schema() -> int:
+    """Print the JSON Schema of `play --json`."""
+    from vmtui.report import contract
+
+    sys.stdout.write(contract.schema())
+    return OK
+
+
+@cli.command()
+def observables() -> int:
+    """Print what expect, let and say can read of a machine."""
+    from vmtui.report import text
+
+    _print_lines(text.observables())
+    return OK
+
+
+# ------------------------------------------------------------------------------------------------ output
+
+
+def _print(text: str = "") -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def _print_lines(lines: Iterator[str]) -> None:
+    for line in lines:
+        _print(line)
+
+
+def _complain(text: str) -> None:
+    sys.stdout.flush()
+    sys.stderr.write(f"{text}\n")
+
+
+def _json_wanted(args: Sequence[str]) -> bool:
+    """Whether standard output is a program's: then errors go there too, as objects."""
+    return bool(args) and args[0] == "play" and any(arg in ("--json", "--jsonl") for arg in args)
+
+
+def _fail(args: Sequence[str], problem: Exception, code: int, kind: str | None = None) -> int:
+    """Say what went wrong, to whoever reads."""
+    if isinstance(problem, click.UsageError):
+        message = f"vmtui: {problem.format_message()}"
+    else:
+        message = str(problem)
+    _complain(message)
+    if _json_wanted(args):
+        from vmtui.report import contract
+
+        if isinstance(problem, click.UsageError):
+            problem = OptionError(problem.format_message())
+        _print(json.dumps(contract.error(problem, kind=kind)))
+    return code
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run a command line; the exit code."""
+    args = list(sys.argv[1:] if args is None else args)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        code = cli.main(args, prog_name="vmtui", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Abort:
+        return INTERRUPTED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except click.ClickException as problem:
+        return _fail(args, problem, BAD, "usage")
+    except FaultError as problem:
+        return _fail(args, problem, FAULT, "internal")
+    except VmtuiError as problem:
+        return _fail(args, problem, BAD)
+    except BrokenPipeError:
+        _silence()
+        return BROKEN_PIPE
+    return code if isinstance(code, int) else OK
+
+
+def _silence() -> None:
+    """Whoever read standard output has gone: let the interpreter's last flush go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
