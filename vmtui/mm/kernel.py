@@ -38,6 +38,8 @@ def parse_size(text: str | int) -> int:
         OptionError: `text` is no size.
     """
     if isinstance(text, int):
+        if text < 0:
+            raise OptionError(f"{text} is not a size: it is negative")
         return text
     match = re.fullmatch(r"(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,18})([KMGTP]?)B?", text.strip())
     if match is None:
