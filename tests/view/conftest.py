@@ -30,7 +30,7 @@ def run():
 
 @pytest.fixture
 def cow(run):
-    """A page shared by fork, copied by the child, then forced out: each kind of step but a fault from swap."""
+    """A page shared by fork, copied by the child, then forced out."""
     return run(*COW)
 
 

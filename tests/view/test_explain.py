@@ -14,8 +14,10 @@ def test_an_entry_is_complete(key):
     """An entry has a title, the kernel's name with a version, two sentences, and where it is set and read."""
     entry = ENTRIES[key]
 
-    assert entry.title and entry.kernel and entry.where.endswith(".")
-    assert entry.text.endswith(".") and entry.text.count(". ") == 1
+    assert entry.title
+    assert entry.kernel
+    assert entry.where.endswith(".")
+    assert (entry.text[-1], entry.text.count(". ")) == (".", 1)
 
 
 @pytest.mark.parametrize("name", GLYPHS)
@@ -54,4 +56,5 @@ def test_every_row_and_box_is_explained(cow):
 
 def test_an_unknown_key_has_no_entry():
     """What is not in the table is not made up."""
-    assert explain("nothing") is None and explain("glyph.nothing") is None
+    assert explain("nothing") is None
+    assert explain("glyph.nothing") is None

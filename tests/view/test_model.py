@@ -18,7 +18,9 @@ def test_rows_are_made_when_asked_for():
 
 def test_line_joins_neighbours_of_one_role():
     """A line is as few spans as its roles allow."""
-    assert line("a", ("b", "text"), ("", "dim"), ("c", "dim"), Span("d", "dim")) == (Span("ab"), Span("cd", "dim"))
+    joined = line("a", ("b", "text"), ("", "dim"), ("c", "dim"), Span("d", "dim"))
+
+    assert joined == (Span("ab"), Span("cd", "dim"))
 
 
 def test_a_track_knows_its_moments():

@@ -78,13 +78,13 @@ def _flag_spans(old: int, now: int, width: int) -> tuple[Span, ...]:
         return line(("none", "dim"))
     room = width - NAMES if width else 1 << 20
     parts: list[Span] = []
-    for number, word in enumerate(words):
+    for number, span in enumerate(words):
         left = len(words) - number
-        room -= len(word.text) + 1
-        if room + 1 < (len(f" +{left - 1}") if left > 1 else 0):
-            parts.append(Span(f"+{left}", "dim"))
+        room -= len(span.text) + 1
+        if room + 1 < (len(f" …{left - 1}") if left > 1 else 0):
+            parts.append(Span(f"…{left}", "dim"))
             break
-        parts += [word, Span(" ")] if left > 1 else [word]
+        parts += [span, Span(" ")] if left > 1 else [span]
     return line(*parts)
 
 
