@@ -71,6 +71,11 @@ class Lab:
         return [step.sentence for step in self.steps]
 
     @property
+    def functions(self) -> list[str]:
+        """The function that each of them was in."""
+        return [record.place.frames[-1].function for record in self.records]
+
+    @property
     def walks(self) -> tuple[WalkRecord, ...]:
         """Its walks."""
         return walks_of(self.records)

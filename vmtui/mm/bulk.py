@@ -66,8 +66,8 @@ def _empty_chunks(mm: Mm, start: int, end: int, zone: Zone) -> list[tuple[int, i
     """[start, end) cut at page tables, as far as all is empty and the frames for it are there."""
     machine = mm.machine
     memory = machine.memory.all
-    tables_low = not (machine.options.highpte and machine.zones[-1].free)
-    table_zone = machine.zones[0] if tables_low else machine.zones[-1]
+    table_zone = zone_with_room(machine, highmem=machine.options.highpte) or machine.zones[0]
+    tables_low = table_zone is machine.zones[0]
     users = tables = 0
     chunks = []
     for base in range(start & ~(PMD_SIZE - 1), end, PMD_SIZE):

@@ -127,15 +127,17 @@ def expand_stack(vma: Vma, address: int) -> Steps:
     """A VMA that grows down takes in an address below it (expand_stack, mm/mmap.c).
 
     Raises:
-        KernelError: EFAULT, another VMA is in the way.
+        KernelError: EFAULT, page numbers would fall below 0.
     """
     mm = vma.vm_mm
     start = address & ~(PAGE_SIZE - 1)
-    below = mm.vmas.before(vma.vm_start)
-    if below is not None and below.vm_end > start:
-        raise KernelError("EFAULT", f"{place_name(mm, address)}: the stack would grow into another VMA")
+    grow = (vma.vm_start - start) >> PAGE_SHIFT
+    if grow > vma.vm_pgoff:
+        # A VMA that mremap moved up keeps its small vm_pgoff; page->index cannot go below 0.
+        where = place_name(mm, address)
+        raise KernelError("EFAULT", f"{where}: the stack would grow below page number 0 (vm_pgoff)")
     label = label_at(mm, vma.vm_start)
-    vma.vm_pgoff -= (vma.vm_start - start) >> PAGE_SHIFT
+    vma.vm_pgoff -= grow
     vma.vm_start = start
     if label is not None and label.start > start:
         label.start = start

@@ -151,11 +151,12 @@ def vma_address(index: int, vma: Vma) -> int:
 
 
 def label_at(mm: Mm, address: int) -> Label | None:
-    """The name that covers `address`, or None."""
+    """The name that covers `address`, or None; of several, as where a hole was mapped anew, the latest."""
+    found = None
     for label in mm.labels:
         if label.start <= address < label.end:
-            return label
-    return None
+            found = label
+    return found
 
 
 def find_label(mm: Mm, name: str) -> Label | None:
