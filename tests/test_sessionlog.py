@@ -318,6 +318,9 @@ def test_the_scenario_is_known_by_path_and_text(tmp_path):
     assert plan.scenario == str(path)
     assert plan.scenario_unchanged()
 
+    path.write_bytes(b"\xef\xbb\xbftitle Mine\r\n\r\n")
+    assert plan.scenario_unchanged()
+
     path.write_text("title Yours\n")
     assert not plan.scenario_unchanged()
 

@@ -36,7 +36,9 @@ class SessionLog:
             scenario: The path of the scenario that is played.
             source: That scenario's text.
         """
-        return cls(header(machine, scenario, sha256(source.encode()) if scenario else None))
+        if scenario is None:
+            return cls(header(machine, None, None))
+        return cls(header(machine, str(Path(scenario).absolute()), sha256(source)))
 
     @classmethod
     def resume(cls, resumed: Resumed) -> Self:

@@ -105,9 +105,10 @@ class Plan:
         if self.scenario is None:
             return False
         try:
-            return sha256(Path(self.scenario).read_bytes()) == self.sha256
-        except OSError:
+            text = Path(self.scenario).read_bytes().decode("utf-8", "replace")
+        except (OSError, ValueError):
             return False
+        return sha256(text) == self.sha256
 
 
 def read(path: Path | str) -> Plan:
@@ -169,6 +170,7 @@ def clean(text: str) -> str:
     return printable(text).strip()
 
 
-def sha256(data: bytes) -> str:
-    """What a scenario's text is known by."""
-    return hashlib.sha256(data).hexdigest()
+def sha256(text: str) -> str:
+    """What a scenario is known by: its lines, however they end."""
+    lines = [line.rstrip() for line in text.removeprefix("\ufeff").rstrip().split("\n")]
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest()

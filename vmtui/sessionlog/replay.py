@@ -1,6 +1,6 @@
 """From a log back to the session: the same branch, the same command, the same subject."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ class Resumed:
 
 
 def replay(plan: Plan | Path | str) -> Resumed:
-    """Replay a log to where it ends.
+    """Replay a log to where it ends, on a session of its own.
 
     Raises:
         SessionLogError: it cannot be read.
@@ -49,16 +49,30 @@ def replay(plan: Plan | Path | str) -> Resumed:
             return resumed
 
 
-def replaying(plan: Plan) -> Generator[int, None, Resumed]:
-    """`replay` in slices: yields how many entries are done, so that an app can paint in between."""
-    session = Session(**_options(plan))
+def replaying(
+    plan: Plan,
+    session: Session | None = None,
+    *,
+    do: Callable[[str], object] | None = None,
+    fold: Callable[[int], object] | None = None,
+) -> Generator[int, None, Resumed]:
+    """`replay` in slices: yields how many entries are done, so that an app can paint in between.
+
+    Args:
+        plan: The log.
+        session: A fresh session; None: one is made as the log's machine line says.
+        do: What carries out a command, where a player stands beside the session; ``session.do`` if None.
+        fold: What carries out a fold; ``session.fold`` if None.
+    """
+    session = session or Session(**_options(plan))
+    do, fold = do or session.do, fold or session.fold
     subject: str | None = None
     marks: list[tuple[str, int, str]] = []
     stopped = None
     done = 0
     for entry in plan.entries:
         try:
-            _carry_out(session, entry)
+            _carry_out(session, entry, do, fold)
         except VmtuiError as error:
             number = sum(isinstance(earlier, str) for earlier in plan.entries[: done + 1])
             stopped = f"command {number} ({entry}) is refused now, so the session ends before it: {error}"
@@ -72,15 +86,17 @@ def replaying(plan: Plan) -> Generator[int, None, Resumed]:
     return Resumed(plan, session, done, subject, tuple(marks), stopped)
 
 
-def _carry_out(session: Session, entry: Entry) -> None:
+def _carry_out(
+    session: Session, entry: Entry, do: Callable[[str], object], fold: Callable[[int], object]
+) -> None:
     match entry:
         case At(branch, number):
             go_to(session, branch, number)
         case Fold(number):
-            session.fold(number)
+            fold(number)
         case str():
             try:
-                session.do(entry)
+                do(entry)
             except KernelError as error:
                 if not error.partial:  # what was done of it was kept then too
                     raise
