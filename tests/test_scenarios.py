@@ -21,12 +21,12 @@ FILES = sorted(FOLDER.glob("*.scenario"))
 GROUPS = ("Start here", "What can go wrong", "What it costs")
 ANOMALIES = {"10-a-vma-splits-as-posted": {"unreachable"}}
 
-pytestmark = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+every_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 
 
-def play(path):
+def play(path, **params):
     """The file played to its end: script, session, player."""
-    script = load(path)
+    script = load(path, params=params)
     session = Session(**script.options)
     player = Player(session, script)
     while player.beat():
@@ -47,6 +47,7 @@ def cards_of(path):
     return cards
 
 
+@every_file
 def test_all_expects_hold(path):
     """Each expect holds under the machine that the file names, and there are some."""
     _, _, player = play(path)
@@ -55,6 +56,7 @@ def test_all_expects_hold(path):
     assert len(player.results) >= 3
 
 
+@every_file
 def test_the_machine_is_sound_after_every_command(path):
     """`check` finds nothing, but for the one hole that the posted draft is known for."""
     _, session, _ = play(path)
@@ -67,11 +69,13 @@ def test_the_machine_is_sound_after_every_command(path):
     assert found == ANOMALIES.get(path.stem, set())
 
 
+@every_file
 def test_the_file_is_in_canonical_form(path):
     """`vmtui fmt` changes nothing."""
     assert load(path).text == path.read_text(encoding="utf-8")
 
 
+@every_file
 def test_the_head_is_what_the_picker_shows(path):
     """Title and group stand first, and the first card's first line is the one line of the picker."""
     script = load(path)
@@ -82,6 +86,7 @@ def test_the_head_is_what_the_picker_shows(path):
     assert script.group in GROUPS
 
 
+@every_file
 def test_the_numbers_are_a_reading_order(path):
     """Numbers run from 01 without a gap, and a group is never taken up again."""
     assert path.name.startswith(f"{FILES.index(path) + 1:02}-")
@@ -89,6 +94,7 @@ def test_the_numbers_are_a_reading_order(path):
     assert groups == sorted(groups)
 
 
+@every_file
 def test_it_ends_with_its_numbers(path):
     """The last item is a card with figures in it."""
     script = load(path)
@@ -97,6 +103,7 @@ def test_it_ends_with_its_numbers(path):
     assert re.search(r"\d|\{", " ".join(cards_of(path)[-1]))
 
 
+@every_file
 def test_cards_fit_the_narration_strip(path):
     """A card is at most two lines of at most 78 columns, also with its values in place."""
     _, session, player = play(path)
@@ -112,6 +119,7 @@ def test_cards_fit_the_narration_strip(path):
     assert [line for line in lines if len(line) > 78] == []
 
 
+@every_file
 def test_undo_and_redo_give_equal_digests(path):
     """Command by command back to the machine just built and forward again, every digest is as it was."""
     script, session, _ = play(path)
@@ -129,6 +137,7 @@ def test_undo_and_redo_give_equal_digests(path):
     assert up == down[::-1]
 
 
+@every_file
 def test_a_thousand_random_seeks(path):
     """Any step can be gone to from any other, and the machine there is the one recorded on the way."""
     script, session, _ = play(path)
@@ -151,6 +160,7 @@ def test_a_thousand_random_seeks(path):
             assert again.digest() == recorded[done.last]
 
 
+@every_file
 def test_the_json_validates(path):
     """`play --json --steps --state` is one object that `vmtui schema` describes, and says that all held."""
     def vmtui(*arguments):
@@ -166,3 +176,14 @@ def test_the_json_validates(path):
     jsonschema.validate(played, vmtui("schema"))
     assert played["expects"]["failed"] == played["expects"]["not_applicable"] == 0
     assert played["digest"] == play(path)[1].digest()
+
+
+@pytest.mark.parametrize("children", [1, 10, 1000])
+@pytest.mark.parametrize("name", ["05-fork-the-second-figure", "06-copy-on-write-and-the-false-candidate"])
+def test_the_figures_hold_for_any_number_of_children(name, children):
+    """N children: a shared page N+1 / N+1; once all wrote, the parent's page N+1 / 1 asked about, N / 1
+    unmapped, and each copy 1 / 1."""
+    _, session, player = play(FOLDER / f"{name}.scenario", children=children)
+
+    assert [result for result in player.results if result.holds is not True] == []
+    assert len([done for done in session.commands if done.text.startswith("fork")]) == children

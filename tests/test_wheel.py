@@ -94,14 +94,14 @@ def test_the_installed_app_paints(installed, elsewhere):
     """The installed app, headless, paints the first scenario."""
     code = """
 import asyncio
-from vmtui.tui.app import VmtuiApp
+from vmtui.scenario import library
+from vmtui.testing import lab
 
 async def main():
-    app = VmtuiApp()
-    async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.pause()
-        assert "The return of objrmap" in app.export_screenshot().replace("&#160;", " ")
+    async with lab(library()[0], size=(120, 40)) as bench:
+        await bench.press("n")
+        print(bench.shot("first").replace("&#160;", " "))
 
 asyncio.run(main())
 """
-    run(installed, "-c", code, **elsewhere)
+    assert "To free a page" in run(installed, "-c", code, **elsewhere)
