@@ -59,7 +59,9 @@ ERRNOS = (
 ADVICE = ("dontneed", "free", "pageout", "dontfork", "dofork", "wipeonfork", "keeponfork")
 """What madvise can be told, by any kernel."""
 
-_NOT_VARIABLES = frozenset({"and", "or", "not", "true", "false", "pfn", "full", *ADVICE})
+_NOT_VARIABLES = frozenset(
+    {*"and or not true false pfn full pages at after growsdown to as".split(), *ADVICE}
+)
 
 Head = tuple[Name, bool, int]  # a name, whether it stood in quotes, its column
 Member = tuple[Name, Slice | None, int]  # .name[slice], and the name's column
