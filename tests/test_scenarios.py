@@ -3,13 +3,12 @@
 import json
 import random
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import jsonschema
 import pytest
 
+from vmtui.cli import main
 from vmtui.mm.check import check
 from vmtui.player import Player
 from vmtui.scenario import load
@@ -161,19 +160,15 @@ def test_a_thousand_random_seeks(path):
 
 
 @every_file
-def test_the_json_validates(path):
+def test_the_json_validates(path, capsys):
     """`play --json --steps --state` is one object that `vmtui schema` describes, and says that all held."""
-    def vmtui(*arguments):
-        command = [sys.executable, "-m", "vmtui", *arguments]
-        done = subprocess.run(
-            command, capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd=FOLDER.parent
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+    assert main(["schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
 
-    played = vmtui("play", "--json", "--steps", "--state", "last", str(path))
+    assert main(["play", "--json", "--steps", "--state", "last", str(path)]) == 0
+    played = json.loads(capsys.readouterr().out)
 
-    jsonschema.validate(played, vmtui("schema"))
+    jsonschema.validate(played, schema)
     assert played["expects"]["failed"] == played["expects"]["not_applicable"] == 0
     assert played["digest"] == play(path)[1].digest()
 
