@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from vmtui.errors import KernelError
-from vmtui.mm.mm_types import Label, Mm, Vma, find_label, label_at, vma_name
+from vmtui.mm.mlock import make_pages_present
+from vmtui.mm.mm_types import VM_LOCKED, Label, Mm, Vma, find_label, label_at, vma_name
 from vmtui.mm.mmap import (
     check_range,
     get_unmapped_area,
@@ -22,6 +23,8 @@ def sys_mremap(
 ) -> Steps:
     """Make [start, old_end) `new_length` long, and move it if it must (sys_mremap, MREMAP_MAYMOVE).
 
+    What a locked VMA gains is faulted in.
+
     Raises:
         KernelError: EINVAL; EFAULT (the range is not within one VMA); EEXIST (label or address taken);
             ENOMEM (no room).
@@ -33,8 +36,8 @@ def sys_mremap(
     vma = mm.vmas.at(start)
     if vma is None or vma.vm_end < old_end:
         raise KernelError("EFAULT", f"{start:#x}-{old_end:#x} is not within one VMA of {mm.name}")
-    label = label_at(mm, start)
-    whole = label is not None and (label.start, label.end) == (start, old_end)
+    old_length = old_end - start
+    label, whole = label_of_range(mm, start, old_end)
     check_label(mm, label, whole, rename)
 
     if new_addr is not None:
@@ -50,6 +53,17 @@ def sys_mremap(
         yield from move_vma(vma, start, old_end, new_addr, new_length)
         start = new_addr
     relabel(mm, label, whole, start, start + new_length, rename)
+    vma = mm.vmas.holding(start)
+    if vma.vm_flags & VM_LOCKED and new_length > old_length:
+        yield from make_pages_present(vma, start + old_length, start + new_length)
+
+
+def label_of_range(mm: Mm, start: int, end: int) -> tuple[Label | None, bool]:
+    """The name of a range and whether it is all that bears it; else the name of its first page."""
+    for label in mm.labels:
+        if (label.start, label.end) == (start, end):
+            return label, True
+    return label_at(mm, start), False
 
 
 def check_label(mm: Mm, label: Label | None, whole: bool, rename: str | None) -> None:
@@ -131,6 +145,10 @@ def relabel(mm: Mm, label: Label | None, whole: bool, start: int, end: int, rena
     """Names follow: a label moves with its range; part of a range, renamed, gets a label of its own."""
     if label is not None and whole:
         label.name = rename or label.name
+        if label.start != start:
+            # It is the latest name for where it has come to.
+            mm.labels.remove(label)
+            mm.labels.add(label)
         label.start, label.end = start, end
     elif rename is not None:
         mm.labels.add(Label(mm.machine, 0, rename, start, end))
