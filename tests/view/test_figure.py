@@ -9,6 +9,9 @@ from vmtui.view.plan import FORMS, LINE_FORM, Form, choose_form, plan, window
 from vmtui.view.text import spans_width
 
 
+SIZES = [(1, 1), (12, 3), (30, 8), (57, 16), (64, 14), (78, 9), (100, 22), (240, 60)]
+
+
 @pytest.fixture
 def draw(picture):
     """A picture of so many candidates drawn in so many cells, as text."""
@@ -116,14 +119,14 @@ def test_a_long_list_is_a_window(draw):
     rows, _ = draw(1001, (78, 9), found)
 
     assert rows == (
-        "struct page      anon_vma        VMA list                    page table",
+        "struct page       anon_vma       VMA list                   page table",
         "                              ┏▶ ▲ 498 more · 1 hit",
-        "page 0x2a7 ╺━━━▶ anon_vma 1 ╺━╋▶ c498 40000000-40004000 ╶──▶ 0x2a7 40001000  ✗",
-        "mapcount 1001    vmas 1001    ┣▶ c499 40000000-40004000 ╶──▶ 0x2a7 40001000  ✗",
-        "index 40001      12 B         ┡▶ c500 40000000-40004000 ╺━━▶ 0x2a7 40001000  ✗",
-        "ANON                          ├▶ c501 40000000-40004000 ╶──▶ 0x2a7 40001000",
-        "                              ├▶ c502 40000000-40004000 ╶──▶ 0x2a7 40001000",
-        "                              ╰▶ c503 40000000-40004000 ╶──▶ 0x2a7 40001000",
+        "page 0x2a7 ╺━━━━▶ anon_vma 1 ╺╋▶ c498 40000000-40004000 ╶─▶ 0x2a7 40001000  ✗",
+        "mapcount 1001     vmas 1001   ┣▶ c499 40000000-40004000 ╶─▶ 0x2a7 40001000  ✗",
+        "index 40001       12 B        ┡▶ c500 40000000-40004000 ╺━▶ 0x2a7 40001000  ✗",
+        "ANON                          ├▶ c501 40000000-40004000 ╶─▶ 0x2a7 40001000",
+        "                              ├▶ c502 40000000-40004000 ╶─▶ 0x2a7 40001000",
+        "                              ╰▶ c503 40000000-40004000 ╶─▶ 0x2a7 40001000",
         "                                 ▼ 497 more",
     )
 
@@ -136,10 +139,10 @@ def test_nobody(draw):
 
 
 @pytest.mark.parametrize("total", [0, 1, 2, 3, 5, 40, 1001])
-@pytest.mark.parametrize("size", [(1, 1), (12, 3), (30, 8), (57, 16), (64, 14), (78, 9), (100, 22), (240, 60)])
+@pytest.mark.parametrize("size", SIZES, ids=str)
 def test_never_ragged(draw, picture, total, size):
     """In any size, for any list, a drawing has exactly that many lines of exactly that many cells."""
-    found = Overlay({row: HIT for row in range(total // 2)}, {}, total // 2 - 1, bool(total))
+    found = Overlay(dict.fromkeys(range(total // 2), HIT), {}, total // 2 - 1, bool(total))
     _, figure = draw(total, size, found, direct=total == 1)
     rows = figure.draw()
 

@@ -71,8 +71,8 @@ def frames(session: Session, subject: Subject | None, width: int = 64, zoom: int
         target = here or max(first, ZERO_PFN)
         return Row(spans, ("page", min(target, total - 1)), subject=bool(here), explain="frames")
 
-    used = machine.frames()
-    note = f"{used['free']:,} of {used['total']:,} free · {used['page_tables']:,} page tables"
+    free = sum(zone.free for zone in machine.zones)
+    note = f"{free:,} of {total:,} free · {count(machine.ledger.page_tables, 'page table')}"
     focus = chosen // (per_row * zoom) if chosen else None
     title = "Page frames" if zoom == 1 else f"Page frames · {zoom:,} a cell"
     return Pane(title, Rows(rows, make), note, focus)

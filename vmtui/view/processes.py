@@ -48,6 +48,9 @@ def processes(session: Session, subject: Subject | None, width: int = 0) -> Pane
     shown = {lit_mm}
     if chosen is not None and chosen[0] == "mm":
         shown.add(chosen[1])
+    if chosen is not None and chosen[0] == "vma":
+        whose = machine.vmas.get(chosen[1])
+        shown.add(whose.vm_mm.id if whose is not None else 0)
     if step is not None:
         acting = machine.vmas.get(step.vma)
         shown |= {step.mm, acting.vm_mm.id if acting is not None else 0}

@@ -199,13 +199,17 @@ def _labels(session: Session, stretches: list[Stretch], width: int) -> tuple[Spa
 def _branches(session: Session, stretches: list[Stretch], width: int) -> list[Row]:
     """The newest other branches, each from where it leaves this one."""
     rows = []
+    here = session.branch
     marks = {stretch.done.number: stretch.mark for stretch in stretches if stretch.done is not None}
     for branch in reversed(session.branches[-_NEWEST:]):
-        if branch.name == session.branch.name:
+        if branch.name == here.name:
             continue
+        # This branch left its parent; the others left this one, or one that both have in common.
+        at = here.at if branch.name == here.parent else branch.at
+        number = branch.at + len(branch.commands) - at
         last = f" · {branch.commands[-1]}" if branch.commands else ""
-        text = f"╰─▶ {branch.name} · {count(len(branch.commands), 'command')}{last}"
-        x = marks.get(branch.at - 1, 0) if branch.at else 0
+        text = f"╰─▶ {branch.name} · {count(number, 'command')} more{last}"
+        x = marks.get(at - 1, 0)
         x = max(0, min(x, width - width_of(text)))
         rows.append(Row(line(" " * x, (pad(text, width - x), "branch")), explain="branch"))
         if len(rows) == BRANCHES:
