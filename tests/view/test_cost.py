@@ -9,7 +9,7 @@ from vmtui.view.subject import Subject
 
 
 def test_all_panes_of_a_big_machine():
-    """102,400 frames, 1,001 processes, amid a walk of 1,001 candidates: all panes at 120×40 in 25 ms of CPU."""
+    """102,400 frames, 1,001 processes, a walk of 1,001 candidates: all panes at 120×40 in 25 ms of CPU."""
     session = Session(ram="400M")
     for line in ("spawn sh", "mmap sh heap 64 pages rw private", "write sh.heap"):
         session.do(line)

@@ -8,7 +8,6 @@ from vmtui.view.overlay import Overlay
 from vmtui.view.plan import FORMS, LINE_FORM, Form, choose_form, plan, window
 from vmtui.view.text import spans_width
 
-
 SIZES = [(1, 1), (12, 3), (30, 8), (57, 16), (64, 14), (78, 9), (100, 22), (240, 60)]
 
 
