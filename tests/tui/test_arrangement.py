@@ -28,7 +28,7 @@ def test_a_wide_screen_shows_every_pane(width, height):
     shown = places(width, height)
 
     assert set(BODY) == set(shown)
-    assert all(place.height >= 7 and place.width >= 25 for place in shown.values())
+    assert all(place.height >= 7 and place.width >= 24 for place in shown.values())
 
 
 def test_a_small_screen_shows_two_panes_of_choice():

@@ -7,7 +7,9 @@ from vmtui.view.model import Pane, Row, Rows, Span
 
 def rows(count: int, **options: int) -> tuple[Row, ...]:
     """Rows that say their number."""
-    return tuple(Row((Span(f"row {n}"),), ref=("vma", n), subject=n == options.get("subject")) for n in range(count))
+    return tuple(
+        Row((Span(f"row {n}"),), ref=("vma", n), subject=n == options.get("subject")) for n in range(count)
+    )
 
 
 async def test_a_row_is_asked_for_when_it_is_shown():

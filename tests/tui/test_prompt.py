@@ -21,7 +21,9 @@ class PromptStand(Stand):
 def prompt() -> Prompt:
     """A prompt that knows a few lines."""
     widget = Prompt()
-    widget.completer = lambda typed: [line for line in ("fork sh", "fork child", "swapout sh.heap") if line.startswith(typed)]
+    widget.completer = lambda typed: [
+        line for line in ("fork sh", "fork child", "swapout sh.heap") if line.startswith(typed)
+    ]
     return widget
 
 

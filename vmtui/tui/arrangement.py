@@ -68,21 +68,24 @@ def _presenter(width: int, height: int) -> dict[str, Place]:
 
 
 def _wide(width: int, height: int) -> dict[str, Place]:
-    """Three columns: who maps, the map, and what the kernel does."""
-    left = max(25, width * 19 // 100)
-    right = max(36, width * 29 // 100)
+    """Three columns: who maps; the map and the walk over it; the page, the source, the frames.
+
+    The middle column is the widest: boxes need 60 cells, and a step is a sentence of up to 72.
+    """
+    left = max(24, min(34, width * 20 // 100))
+    right = max(36, min(64, width * 29 // 100))
     middle = width - left - right
     lists = max(7, height * 3 // 10)
-    frames = max(9, height * 38 // 100)
+    walk = max(9, height * 40 // 100)
     page = max(11, min(14, height * 34 // 100))
-    walk = max(8, (height - page) * 45 // 100)
+    grid = max(7, (height - page) * 42 // 100)
     x = left + middle
     return {
         "processes": Place(0, 0, left, height - lists),
         "anon-vmas": Place(0, height - lists, left, lists),
-        "reverse-map": Place(left, 0, middle, height - frames),
-        "frames": Place(left, height - frames, middle, frames),
+        "reverse-map": Place(left, 0, middle, height - walk),
+        "walk": Place(left, height - walk, middle, walk),
         "struct-page": Place(x, 0, right, page),
-        "source": Place(x, page, right, height - page - walk),
-        "walk": Place(x, height - walk, right, walk),
+        "source": Place(x, page, right, height - page - grid),
+        "frames": Place(x, height - grid, right, grid),
     }

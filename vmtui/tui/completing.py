@@ -29,9 +29,13 @@ def completions(desk: Desk, line: str) -> list[str]:
     typed = words[-1]
     stem = before + last[: len(last) - len(typed)]
     if len(words) == 1:
-        return _older(desk, line) + [stem + word for word in _words() if word.startswith(typed) and word != typed]
+        return _older(desk, line) + [
+            stem + word for word in _words() if word.startswith(typed) and word != typed
+        ]
     offers = _arguments(desk, words)
-    return [stem + offer for offer in offers if offer.startswith(typed) and offer != typed] + _older(desk, line)
+    return [stem + offer for offer in offers if offer.startswith(typed) and offer != typed] + _older(
+        desk, line
+    )
 
 
 def _last_part(line: str) -> tuple[str, str]:
@@ -85,6 +89,8 @@ def _named(desk: Desk, usage: str) -> list[str]:
         if row.ref is None:
             continue
         name = ref_name(desk.session.machine, row.ref)
-        if (_PLACE.match(usage) and row.ref[0] == "vma") or (_PROCESS.match(usage) and row.ref[0] in ("mm", "task")):
+        if (_PLACE.match(usage) and row.ref[0] == "vma") or (
+            _PROCESS.match(usage) and row.ref[0] in ("mm", "task")
+        ):
             names.append(name)
     return list(dict.fromkeys(names))

@@ -15,7 +15,6 @@ from attrs import frozen
 
 from vmtui.errors import PlaceError, ScenarioError, VmtuiError
 from vmtui.player import Player, Script
-from vmtui.scenario.checks import CheckResult
 from vmtui.scenario.items import PauseItem, Run, Show
 from vmtui.session import Done, Session
 from vmtui.sessionlog import SessionLog
@@ -31,6 +30,8 @@ from vmtui.view.subject import Subject
 
 OF_A_PROCESS = ("fork", "exit")
 """Letter commands that act on the process of the subject."""
+LOOKS = ("read", "write", "walk", "referenced", "swapout", "evict", "reclaim")
+"""Commands that fault or walk: the page of their steps becomes the subject that follows."""
 PROCESS = re.compile(r"[.:]")
 """What ends the name of the process in a place."""
 
@@ -111,16 +112,15 @@ class Desk:
         elif isinstance(error, VmtuiError):
             self.say(str(error), "error")
         else:
-            self.say(f"a fault of vmtui's ({type(error).__name__}: {error}); the machine is as before", "error")
+            self.say(
+                f"a fault of vmtui's ({type(error).__name__}: {error}); the machine is as before", "error"
+            )
 
     @property
     def said(self) -> tuple[str, str] | None:
-        """What goes before a card: a failed expect, a note, what the session says of its last command."""
-        failure = self.player.failure if self.player is not None else None
+        """The answer to the last key or line: a note, or what the session says of its last command."""
         if self.note is not None:
             return self.note.text, self.note.role
-        if failure is not None:
-            return told(failure), "warn"
         return (self.session.notice, "warn") if self.session.notice and not self.playing else None
 
     # ---------------------------------------------------------------- time
@@ -267,7 +267,8 @@ class Desk:
             self.subject = subject_named(self.session, shown) or Subject("page", 0, shown)
             return
         done = self.session.command_at(self.session.cursor)
-        if done is not None and not done.quiet:
+        looks = done is not None and not done.quiet and done.command.keyword in LOOKS
+        if looks or self.subject is None:
             self.subject = subjects.followed(self.session, self.subject)
 
     def _shown_here(self) -> str | None:
@@ -363,7 +364,7 @@ class Desk:
         """Let the log go; where it lies, in a sentence."""
         if self.log is None:
             return ""
-        self.log.close()
+        self.log.close(self.session)
         if self.log.trouble:
             return self.log.trouble
         return f"the session is in {self.log.path}: vmtui resume" if self.log.path is not None else ""
@@ -455,7 +456,3 @@ class Desk:
         """The frame that struct page and diagram show, 0 for none."""
         return subjects.page_of(self.session, self.subject)
 
-
-def told(failure: CheckResult) -> str:
-    """A failed expect in a sentence: what was expected, and what there is."""
-    return f"expected {failure.expression} · {failure.sentence}"

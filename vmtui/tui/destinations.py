@@ -64,14 +64,18 @@ def destinations(desk: Desk) -> tuple[list[Choice], int]:
         current = here is not None and done.number == here.number
         start = len(choices) if current else start
         role = "error" if done.error is not None else "text"
-        choices.append(Choice(_row(f"{done.number + 1:>3}", done.text, role=role, current=current), done.last))
+        choices.append(
+            Choice(_row(f"{done.number + 1:>3}", done.text, role=role, current=current), done.last)
+        )
     return choices, start
 
 
 def marks(desk: Desk) -> list[Choice]:
     """The marks, in the order in which they were set."""
     return [
-        Choice(_row(f"  {mark.name}", f"step {mark.cursor} of {mark.branch}"), ToMoment(mark.branch, mark.cursor))
+        Choice(
+            _row(f"  {mark.name}", f"step {mark.cursor} of {mark.branch}"), ToMoment(mark.branch, mark.cursor)
+        )
         for mark in desk.marks
     ]
 

@@ -18,6 +18,7 @@ from textual.widget import Widget
 
 from vmtui.tui.app import VmtuiApp
 from vmtui.tui.desk import Desk
+from vmtui.tui.opening import opening
 from vmtui.tui.screens.main import MainScreen
 
 PATIENCE = 20.0
@@ -32,7 +33,7 @@ class Lab:
         pilot: Textual's hands.
     """
 
-    def __init__(self, app: VmtuiApp, pilot: Pilot[None]) -> None:
+    def __init__(self, app: VmtuiApp, pilot: Pilot[int]) -> None:
         self.app = app
         self.pilot = pilot
 
@@ -99,14 +100,9 @@ class Lab:
         width, height = screen.size
         rows = [[" "] * width for _ in range(height)]
         for widget in screen.walk_children(Widget):
-            if widget.is_container and not widget.styles.border_top[0]:
-                continue
             region = widget.region.intersection(Region(0, 0, width, height))
-            if (
-                not region
-                or not widget.is_on_screen
-                or not all(node.display for node in widget.ancestors_with_self if isinstance(node, Widget))
-            ):
+            shown = all(node.display for node in widget.ancestors_with_self if isinstance(node, Widget))
+            if not shown or not region or (widget.is_container and not widget.styles.border_top[0]):
                 continue
             for dy, line in enumerate(self._lines(widget)[: region.height]):
                 for dx, character in enumerate(line[: region.width]):
@@ -124,16 +120,31 @@ class Lab:
 
 @asynccontextmanager
 async def lab(
-    source: str | Path = "", size: tuple[int, int] = (120, 40), *, ascii: bool = False, paused: bool = True
+    source: str | Path = "",
+    size: tuple[int, int] = (120, 40),
+    *,
+    ascii: bool = False,
+    keep: bool = False,
+    resume: bool | int | None = None,
 ) -> AsyncIterator[Lab]:
-    """The app on a scenario: a path, or its text (``;`` may stand for a line end).
+    """The app on a scenario.
 
-    Nothing is read from or written to the user's folders.
+    Args:
+        source: A path, or a scenario's text (``;`` may stand for a line end); empty: an empty machine.
+        size: Columns and rows.
+        ascii: Draw with ASCII characters only.
+        keep: Write a session log, into $VMTUI_HOME or the user's state folder.
+        resume: Resume a session instead, as ``vmtui resume`` does.
     """
-    if isinstance(source, str):
-        app = VmtuiApp(text=source, ascii=ascii, keep=False)
+    if resume is not None:
+        first = opening(resume=resume, ascii=ascii, keep=keep)
+    elif isinstance(source, Path):
+        first = opening(source, ascii=ascii, keep=keep)
+    elif source:
+        first = opening(text=source, ascii=ascii, keep=keep)
     else:
-        app = VmtuiApp(source=source, ascii=ascii, keep=False)
+        first = opening(new={}, ascii=ascii, keep=keep)
+    app = VmtuiApp(first, ascii=ascii)
     async with app.run_test(size=size) as pilot:
         bench = Lab(app, pilot)
         await bench.settle()

@@ -70,8 +70,10 @@ def palette_of(widget: Widget) -> Palette:
     return palette if isinstance(palette, Palette) else EMPTY
 
 
-def fitted(segments: list[Segment], width: int, left: int, ellipsis: str, fill: Style | None = None) -> Strip:
-    """Segments from cell `left` on in exactly `width` cells; an ellipsis stands for what does not fit."""
+def painted(widget: Widget, segments: list[Segment], left: int = 0, fill: Style | None = None) -> Strip:
+    """Segments from cell `left` on, as one line of a widget on its ground; an ellipsis for what does not fit."""
+    width = widget.scrollable_content_region.width
+    palette = palette_of(widget)
     total = sum(segment.cell_length for segment in segments)
     strip = Strip(segments, total)
     if left:
@@ -79,9 +81,14 @@ def fitted(segments: list[Segment], width: int, left: int, ellipsis: str, fill: 
         total = strip.cell_length
     if total > width:
         cut = strip.crop(0, max(0, width - 1))
-        last = cut._segments[-1].style if cut._segments else fill
-        return Strip([*cut, Segment(set_cell_size(ellipsis, width - cut.cell_length), last)], width)
-    return strip.adjust_cell_length(width, fill)
+        last = next((segment.style for segment in reversed(list(cut))), fill)
+        strip = Strip([*cut, Segment(set_cell_size(palette.ellipsis, width - cut.cell_length), last)], width)
+    return strip.adjust_cell_length(width, fill or palette.plain).apply_style(widget.rich_style)
+
+
+def blank(widget: Widget) -> Strip:
+    """An empty line of a widget on its ground."""
+    return Strip.blank(widget.size.width, widget.rich_style)
 
 
 def width_of(spans: Iterable[SpanLike]) -> int:
@@ -92,8 +99,11 @@ def width_of(spans: Iterable[SpanLike]) -> int:
 def entitle(widget: Widget, title: str, note: str) -> None:
     """What the frame of a widget says at its upper and lower edge, never read as markup."""
     palette = palette_of(widget)
-    widget.border_title = Content(palette.text(title))  # type: ignore[assignment]
-    widget.border_subtitle = Content(palette.text(note))  # type: ignore[assignment]
+    room = max(1, widget.outer_size.width - 6)
+    for name, text in (("border_title", title), ("border_subtitle", note)):
+        if cell_len(text) > room:
+            text = set_cell_size(text, room - 1) + "…"
+        setattr(widget, name, Content(palette.text(text)))
 
 
 def laid_over(strip: Strip, start: int, end: int, style: Style) -> Strip:

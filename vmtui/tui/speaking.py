@@ -65,7 +65,10 @@ def _language(desk: Desk, part: str) -> Speech:
         yield from _refused(desk, statement)
     elif isinstance(statement, Expect):
         result = check(statement, facts_of(desk.session))
-        desk.say(f"{'holds' if result.holds else 'does not hold'}: {result.sentence}", "good" if result.holds else "warn")
+        desk.say(
+            f"{'holds' if result.holds else 'does not hold'}: {result.sentence}",
+            "good" if result.holds else "warn",
+        )
     elif isinstance(statement, Say):
         desk.say(statement.shown(facts_of(desk.session)), "card")
     elif isinstance(statement, Let):
@@ -118,4 +121,3 @@ def help_of(word: str) -> str:
         return f"{found.usage}: {found.help}"
     near = closest(word, [*COMMANDS, *STATEMENTS, *PROMPT_WORDS])
     return f"there is no word {word}" + (f": did you mean {near}?" if near else "")
-

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rich.style import Style
+from textual.theme import BUILTIN_THEMES
 from textual.theme import Theme as TextualTheme
 
 from vmtui.tui.paint import Palette
@@ -14,6 +15,8 @@ from vmtui.view.themes import MONO, THEMES, Ink, Theme
 NO_COLOUR = "vmtui-no-colour"
 """The theme under NO_COLOR: bold, dim, underline and reverse on the terminal's own two colours."""
 DEFAULT = next(iter(THEMES))
+ANSI_VARIABLES = dict(BUILTIN_THEMES["ansi-dark"].variables)
+"""What Textual's own style sheets name under a theme of terminal colours."""
 HIGH_CONTRAST = "vmtui-high-contrast"
 """What a presentation is shown in."""
 
@@ -38,39 +41,43 @@ def _css(colour: str, *, named: bool) -> str:
 
 def _textual(theme: Theme) -> TextualTheme:
     named = not theme.background.startswith("#")
-    inks = theme.inks
+
+    def css(colour: str) -> str:
+        return _css(colour, named=named)
 
     def ink(role: str) -> str:
-        return _css(inks[role].fg, named=named)
+        return css(theme.inks[role].fg)
 
     return TextualTheme(
         name=theme.name,
         dark=theme.dark,
         ansi=named,
-        primary=_css(theme.border_focus, named=named),
+        primary=css(theme.border_focus),
         secondary=ink("vma"),
         accent=ink("accent"),
         warning=ink("warn"),
         error=ink("error"),
         success=ink("good"),
         foreground=ink("text"),
-        background=_css(theme.background, named=named),
-        surface=_css(theme.surface, named=named),
-        panel=_css(theme.surface, named=named),
-        variables=_variables(
-            ink("title"), ink("dim"), ink("accent"), _css(theme.border, named=named), _css(theme.border_focus, named=named)
-        )
-        | {"input-cursor-background": ink("accent"), "input-cursor-foreground": _css(theme.background, named=named)},
+        background=css(theme.background),
+        surface=css(theme.surface),
+        panel=css(theme.surface),
+        variables={
+            **(ANSI_VARIABLES if named else {}),
+            "role-title": ink("title"),
+            "role-dim": ink("dim"),
+            "role-accent": ink("accent"),
+            "role-border": css(theme.border),
+            "role-focus": css(theme.border_focus),
+            "input-cursor-background": ink("accent"),
+            "input-cursor-foreground": css(theme.background),
+        },
     )
-
-
-def _variables(title: str, dim: str, accent: str, border: str, focus: str) -> dict[str, str]:
-    """What the .tcss files name."""
-    return {"role-title": title, "role-dim": dim, "role-accent": accent, "role-border": border, "role-focus": focus}
 
 
 def _no_colour() -> TextualTheme:
     own = "ansi_default"
+    roles = ("role-title", "role-dim", "role-accent", "role-border", "role-focus")
     return TextualTheme(
         name=NO_COLOUR,
         primary=own,
@@ -84,7 +91,12 @@ def _no_colour() -> TextualTheme:
         surface=own,
         panel=own,
         ansi=True,
-        variables=_variables(own, own, own, own, own),
+        variables={
+            **ANSI_VARIABLES,
+            **dict.fromkeys(roles, own),
+            "input-cursor-text-style": "reverse",
+            "block-cursor-text-style": "reverse",
+        },
     )
 
 

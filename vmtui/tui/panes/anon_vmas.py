@@ -14,9 +14,7 @@ class AnonVmas(ListPane):
     """One row an object, its list beside it."""
 
     NAME: ClassVar[str] = "anon-vmas"
-    ABOUT: ClassVar[str] = (
-        "An object with its list. Choosing makes it the subject; again: its first page."
-    )
+    ABOUT: ClassVar[str] = "An object with its list. Choosing makes it the subject; again: its first page."
 
     def build(self, desk: Desk) -> Pane:
         """The rows for what the desk holds now."""

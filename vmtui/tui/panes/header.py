@@ -14,7 +14,7 @@ class Header(StripText):
     """One line; a click opens the scenarios."""
 
     NAME: ClassVar[str] = "header"
-    ABOUT: ClassVar[str] = "The machine: scheme, rules, memory, low memory, swap, bytes of this scheme's reverse map."
+    ABOUT: ClassVar[str] = "The machine: scheme, rules, memory, low memory, swap, bytes of the reverse map."
     pressed = "app.scenarios"
 
     def __init__(self) -> None:

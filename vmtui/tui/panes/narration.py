@@ -21,7 +21,9 @@ class Narration(StripText):
     """Two to seven lines; a click is the next beat."""
 
     NAME: ClassVar[str] = "narration"
-    ABOUT: ClassVar[str] = "What happened: an error, a failed expect, a card, the last step. A click is the next beat."
+    ABOUT: ClassVar[str] = (
+        "What happened: an error, a failed expect, a card, the last step. A click is the next beat."
+    )
     pressed = "next_beat"
 
     def __init__(self) -> None:
@@ -45,6 +47,9 @@ class Narration(StripText):
             cells = ["─"] * BAR
             for offset in range(5):
                 cells[(at + offset) % BAR] = "━"
-            spans += [Span("".join(cells), "bar"), Span(f" {job.slices:,} slices, {job.seconds:.0f} s", "dim")]
+            spans += [
+                Span("".join(cells), "bar"),
+                Span(f" {job.slices:,} slices, {job.seconds:.0f} s", "dim"),
+            ]
             spans.append(Span(" · Esc cancels, and the machine is as before", "key"))
         self.show((Row(tuple(spans)), *[Row()] * (self.size.height - 1)))

@@ -14,7 +14,9 @@ class ReverseMap(Canvas):
     """What leads from a page to those who map it, box by box."""
 
     NAME: ClassVar[str] = "reverse-map"
-    ABOUT: ClassVar[str] = "An object. Choosing makes it the subject; a candidate chosen again: the step that examined it."
+    ABOUT: ClassVar[str] = (
+        "An object. Choosing makes it the subject; a candidate chosen again: the step that examined it."
+    )
 
     def __init__(self) -> None:
         super().__init__(id=self.NAME, classes="pane")

@@ -14,9 +14,7 @@ class StructPage(ListPane):
     """One row a field; a field that the last step changed shows both values."""
 
     NAME: ClassVar[str] = "struct-page"
-    ABOUT: ClassVar[str] = (
-        "A field of struct page. Choosing follows its pointer."
-    )
+    ABOUT: ClassVar[str] = "A field of struct page. Choosing follows its pointer."
 
     def build(self, desk: Desk) -> Pane:
         """The rows for what the desk holds now."""

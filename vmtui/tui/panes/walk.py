@@ -14,9 +14,7 @@ class Walk(ListPane):
     """One row a step."""
 
     NAME: ClassVar[str] = "walk"
-    ABOUT: ClassVar[str] = (
-        "A candidate or a step. Choosing goes to it."
-    )
+    ABOUT: ClassVar[str] = "A candidate or a step. Choosing goes to it."
 
     def build(self, desk: Desk) -> Pane:
         """The rows for what the desk holds now."""

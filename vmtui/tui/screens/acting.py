@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textual import on
-
 from vmtui.tui import keymap
 from vmtui.tui.destinations import branches, destinations, marks
 from vmtui.tui.finding import finder
@@ -52,8 +50,7 @@ class Acting(Base):
 
     # ---------------------------------------------------------------- choosing
 
-    @on(Chosen)
-    def _chosen(self, event: Chosen) -> None:
+    def on_chosen(self, event: Chosen) -> None:
         """Enter or a click: the row becomes the subject, or the time; again: what it leads to."""
         event.stop()
         self.stop()
@@ -129,8 +126,8 @@ class Acting(Base):
         self.prompt.write_echo(line)
         self.run_line(line)
 
-    @on(Entered)
-    def _entered(self, event: Entered) -> None:
+    def on_entered(self, event: Entered) -> None:
+        """A line was run at the prompt."""
         event.stop()
         self.run_line(event.text)
 

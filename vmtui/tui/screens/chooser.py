@@ -68,6 +68,30 @@ class Filter(Input):
         self.cursor_blink = False
 
 
+class Choices(LineList):
+    """A list whose cursor passes over headings."""
+
+    choices: Sequence[Choice] = ()
+
+    def action_cursor_up(self) -> None:
+        """The choice above."""
+        self._go(-1)
+
+    def action_cursor_down(self) -> None:
+        """The choice below."""
+        self._go(1)
+
+    def _go(self, direction: int) -> None:
+        at = self.cursor + direction
+        while 0 <= at < len(self.choices):
+            if self.choices[at].value is not None:
+                self.cursor = at
+                return
+            at += direction
+        # No choice that way: what is there can still be read.
+        self.cursor += direction
+
+
 class Chooser(ModalScreen[object]):
     """Dismissed with the value of what was chosen, or None.
 
@@ -88,7 +112,7 @@ class Chooser(ModalScreen[object]):
         *,
         hint: str | None = None,
         note: str = "",
-        start: int = 0,
+        start: int | None = None,
         lazily: bool = False,
     ) -> None:
         super().__init__()
@@ -105,7 +129,7 @@ class Chooser(ModalScreen[object]):
         with Vertical(id="box"):
             if self._hint is not None:
                 yield Filter(self._hint)
-            yield LineList(id="choices")
+            yield Choices(id="choices")
 
     def on_mount(self) -> None:
         """Fill the list."""
@@ -115,7 +139,8 @@ class Chooser(ModalScreen[object]):
         self.fill("")
         self._fit()
         rows = self.query_one(LineList)
-        rows.cursor = self._start
+        if self._start is not None:
+            rows.cursor = self._start
         if self._hint is None:
             rows.focus()
 
@@ -129,7 +154,8 @@ class Chooser(ModalScreen[object]):
     def fill(self, typed: str) -> None:
         """Show the choices for a text."""
         self._choices = self._source(typed)
-        rows = self.query_one(LineList)
+        rows = self.query_one(Choices)
+        rows.choices = self._choices
         rows.show(Pane("", tuple(choice.row for choice in self._choices)))
         rows.cursor = next((n for n, choice in enumerate(self._choices) if choice.value is not None), 0)
 
@@ -150,8 +176,13 @@ class Chooser(ModalScreen[object]):
         """Up and down move the row cursor from the filter line too."""
         key = getattr(event, "key", "")
         if isinstance(self.focused, Filter) and key in {"up", "down", "pageup", "pagedown"}:
-            rows = self.query_one(LineList)
-            rows.cursor += {"up": -1, "down": 1, "pageup": -8, "pagedown": 8}[key]
+            rows = self.query_one(Choices)
+            {
+                "up": rows.action_cursor_up,
+                "down": rows.action_cursor_down,
+                "pageup": lambda: rows.action_page(-1),
+                "pagedown": lambda: rows.action_page(1),
+            }[key]()
 
     @on(Chosen)
     def _chosen(self, event: Chosen) -> None:

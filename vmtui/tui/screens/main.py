@@ -43,6 +43,15 @@ from vmtui.tui.widgets.key_bar import KeyBar
 from vmtui.tui.widgets.prompt import Left, Prompt
 
 
+class Body(Container):
+    """The room for the panes; they are placed anew whenever it changes."""
+
+    def on_resize(self) -> None:
+        """The room has changed."""
+        if isinstance(self.screen, MainScreen):
+            self.screen.place_panes()
+
+
 class MainScreen(Timing, Acting, Screen[None]):
     """Everything at once; see SCREEN in the design for what points and what each key does."""
 
@@ -77,7 +86,7 @@ class MainScreen(Timing, Acting, Screen[None]):
     def compose(self) -> ComposeResult:
         """Top to bottom; the panes of the body are placed by `place_panes`."""
         yield Header()
-        with Container(id="body"):
+        with Body(id="body"):
             yield Processes()
             yield ReverseMap()
             yield AnonVmas()
@@ -128,6 +137,7 @@ class MainScreen(Timing, Acting, Screen[None]):
         if self.desk.wanted is not None:
             wanted, self.desk.wanted = self.desk.wanted, None
             self.open_wanted(wanted)
+        self.set_class(len(self.desk.session.branches) > 1, "-branched")
         with self.app.batch_update():
             for widget in self.shown():
                 widget.draw(self.desk)
@@ -145,7 +155,6 @@ class MainScreen(Timing, Acting, Screen[None]):
         needs = "needs {}x{}, have {}x{}" if self.desk.ascii else "needs {}×{}, have {}×{}"
         cover = self.query_one("#cover", Static)
         cover.update(Content(needs.format(*arrangement.MINIMUM, columns, rows)))
-        self.call_after_refresh(self.place_panes)
 
     def place_panes(self) -> None:
         """Give every pane of the body its place, or none."""
@@ -281,9 +290,11 @@ class MainScreen(Timing, Acting, Screen[None]):
     def help_of_focus(self) -> tuple[str, list[str]]:
         """The context of the focused widget and what its rows are."""
         focused = self.focused
-        context = next((found for kind, found in HELP_CONTEXT.items() if isinstance(focused, kind)), keymap.MAIN)
+        context = next(
+            (found for kind, found in HELP_CONTEXT.items() if isinstance(focused, kind)), keymap.MAIN
+        )
         said = getattr(focused, "ABOUT", "")
-        return context, wrapped(said, 90) if said else []
+        return context, wrapped(said, min(90, self.size.width * 86 // 100 - 6)) if said else []
 
     def show_progress(self, job: Job) -> None:
         """Say what goes on."""

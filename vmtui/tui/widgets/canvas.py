@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.style import Style
 from textual import events
 from textual.binding import BindingType
@@ -14,10 +15,12 @@ from textual.widget import Widget
 
 from vmtui.tui import keymap
 from vmtui.tui.messages import Chosen
-from vmtui.tui.paint import entitle, fitted, laid_over, palette_of
+from vmtui.tui.paint import blank, entitle, laid_over, painted, palette_of
 from vmtui.view.model import Box, Diagram
 
 CURSOR = Style(reverse=True)
+FRAME = " ─━┄"
+"""What follows the name of a box in its upper edge."""
 NOTHING = Diagram("", ())
 
 
@@ -62,15 +65,15 @@ class Canvas(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One line of the drawing."""
-        width = self.size.width
         palette = palette_of(self)
         if y >= len(self.diagram.rows):
-            return Strip.blank(width)
+            return blank(self)
         row = self.diagram.rows[y]
-        strip = fitted(palette.segments(row.spans), width, 0, palette.ellipsis, palette.plain)
+        strip = painted(self, palette.segments(row.spans))
         box = self.current_box
         if self.has_focus and box is not None and y == box.y:
-            strip = laid_over(strip, box.x, box.x + box.width, CURSOR)
+            title = row.text[box.x + 1 : box.x + box.width - 1].rstrip(FRAME)
+            strip = laid_over(strip, box.x + 1, box.x + 1 + max(1, cell_len(title)), CURSOR)
         return strip
 
     def validate_cursor(self, cursor: int) -> int:
@@ -126,4 +129,3 @@ class Canvas(Widget, can_focus=True):
         box = self.current_box
         if box is not None:
             self.post_message(Chosen(self.id or "", box.ref, box.step, self.cursor, box.place))
-

@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from vmtui.tui.keymap import Key
 from vmtui.tui.messages import Pressed
-from vmtui.tui.paint import fitted, palette_of
+from vmtui.tui.paint import painted, palette_of
 
 
 class KeyBar(Widget):
@@ -36,7 +36,7 @@ class KeyBar(Widget):
         for key, label in self.entries:
             segments.append(Segment(key.first, palette.style("key")))
             segments.append(Segment(f" {label}   ", palette.style("dim")))
-        return fitted(segments, self.size.width, 0, palette.ellipsis, palette.plain)
+        return painted(self, segments)
 
     async def _on_click(self, event: events.Click) -> None:
         x = 1

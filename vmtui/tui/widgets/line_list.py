@@ -18,7 +18,7 @@ from textual.strip import Strip
 
 from vmtui.tui import keymap
 from vmtui.tui.messages import Chosen
-from vmtui.tui.paint import entitle, fitted, palette_of, width_of
+from vmtui.tui.paint import blank, entitle, painted, palette_of, width_of
 from vmtui.view.model import Pane, Row
 
 GUTTER = 1
@@ -110,7 +110,7 @@ class LineList(ScrollView, can_focus=True):
     @property
     def row_width(self) -> int:
         """Cells for the text of a row."""
-        return max(0, self.size.width - GUTTER)
+        return max(0, self.scrollable_content_region.width - GUTTER)
 
     @property
     def current_row(self) -> Row | None:
@@ -119,12 +119,11 @@ class LineList(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One line of the visible part."""
-        width = self.size.width
         palette = palette_of(self)
         index = self.scroll_offset.y + y
         row = self.row_at(index)
         if row is None:
-            return Strip.blank(width)
+            return blank(self)
         over = CURSOR if self.row_cursor and self.has_focus and index == self.cursor else None
         if row.current:
             over = (over or Style.null()) + palette.style("current")
@@ -134,7 +133,7 @@ class LineList(ScrollView, can_focus=True):
         if row.depth:
             segments.append(Segment(" " * (INDENT * row.depth), over or palette.plain))
         segments += palette.segments(row.spans, over)
-        return fitted(segments, width, self.left, palette.ellipsis, over or palette.plain)
+        return painted(self, segments, self.left, fill=over or palette.plain)
 
     def validate_cursor(self, cursor: int) -> int:
         """Keep the cursor among the rows."""

@@ -10,7 +10,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from vmtui.tui.messages import Pressed
-from vmtui.tui.paint import fitted, palette_of
+from vmtui.tui.paint import blank, painted, palette_of
 from vmtui.view.model import Row
 
 
@@ -34,11 +34,10 @@ class StripText(Widget):
 
     def render_line(self, y: int) -> Strip:
         """One line."""
-        width = self.size.width
         palette = palette_of(self)
         if y >= len(self.rows):
-            return Strip.blank(width)
-        return fitted(palette.segments(self.rows[y].spans), width, 0, palette.ellipsis, palette.plain)
+            return blank(self)
+        return painted(self, palette.segments(self.rows[y].spans))
 
     async def _on_click(self, event: events.Click) -> None:
         if self.pressed:

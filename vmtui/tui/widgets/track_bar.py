@@ -8,7 +8,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from vmtui.tui.messages import Chosen
-from vmtui.tui.paint import entitle, fitted, palette_of
+from vmtui.tui.paint import blank, entitle, painted, palette_of
 from vmtui.view.model import Track
 
 NOTHING = Track("", ())
@@ -33,11 +33,10 @@ class TrackBar(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One line of the track."""
-        width = self.size.width
         palette = palette_of(self)
         if y >= len(self.track.rows):
-            return Strip.blank(width)
-        return fitted(palette.segments(self.track.rows[y].spans), width, 0, palette.ellipsis, palette.plain)
+            return blank(self)
+        return painted(self, palette.segments(self.track.rows[y].spans))
 
     async def _on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
