@@ -13,7 +13,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from vmtui.errors import PlaceError, ScenarioError, VmtuiError
+from vmtui.errors import KernelError, PlaceError, ScenarioError, VmtuiError
 from vmtui.player import Player, Script
 from vmtui.scenario.items import PauseItem, Run, Show
 from vmtui.session import Done, Session
@@ -109,19 +109,14 @@ class Desk:
         if isinstance(error, ScenarioError):
             text = error.message + (f" · did you mean {error.suggestion}?" if error.suggestion else "")
             self.say(text, "error")
+        elif isinstance(error, KernelError) and self.session.failed is not None:
+            self.note = None  # the narration tells of a refused command as long as it is the last
         elif isinstance(error, VmtuiError):
             self.say(str(error), "error")
         else:
             self.say(
                 f"a fault of vmtui's ({type(error).__name__}: {error}); the machine is as before", "error"
             )
-
-    @property
-    def said(self) -> tuple[str, str] | None:
-        """The answer to the last key or line: a note, or what the session says of its last command."""
-        if self.note is not None:
-            return self.note.text, self.note.role
-        return (self.session.notice, "warn") if self.session.notice and not self.playing else None
 
     # ---------------------------------------------------------------- time
 

@@ -26,7 +26,7 @@ def narration(
     """`lines` rows of exactly `width` cells.
 
     Args:
-        said: A text and its role that come before anything else: the answer to the last key or line.
+        said: A text and its role that come before a card: a notice.
     """
     text, role = message(session, player, said)
     wrapped = [row for part in text.split("\n") for row in wrap(part, width - 2)]
@@ -46,8 +46,6 @@ def narration(
 
 def message(session: Session, player: Player | None, said: tuple[str, str] | None) -> tuple[str, str]:
     """What is said, by rank, and its role."""
-    if said is not None:
-        return said
     failed = session.failed
     if failed is not None and failed.error is not None and session.cursor >= failed.first:
         return f"{char('miss')} {failed.text}: {failed.error}", "error"
@@ -57,6 +55,8 @@ def message(session: Session, player: Player | None, said: tuple[str, str] | Non
     failure = player.failure if player is not None else None
     if failure is not None:
         return f"{char('miss')} expect {failure.expression}\n{failure.sentence}", "warn"
+    if said is not None:
+        return said
     card = player.card if player is not None else None
     if card:
         return card, "card"

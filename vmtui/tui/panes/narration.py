@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
-from vmtui.tui.desk import Desk
+from vmtui.tui.desk import Desk, Note
 from vmtui.tui.job import Job
 from vmtui.tui.panes.pane import redraw
 from vmtui.tui.widgets.strip_text import StripText
 from vmtui.view.model import Row, Span
-from vmtui.view.narration import narration
+from vmtui.view.narration import narration, wrap
 
 BAR = 24
 """Cells of the bar that shows that work goes on."""
@@ -37,7 +38,9 @@ class Narration(StripText):
         """Show what the desk holds now."""
         width, height = self.size
         if width and height:
-            self.show(narration(desk.session, desk.player, width, height, desk.said))
+            notice = (desk.session.notice, "warn") if desk.session.notice and not desk.playing else None
+            rows = narration(desk.session, desk.player, width, height, notice)
+            self.show(rows if desk.note is None else answered(desk.note, rows, width))
 
     def show_progress(self, job: Job) -> None:
         """Say what goes on, and after a while that Esc ends it."""
@@ -53,3 +56,11 @@ class Narration(StripText):
             ]
             spans.append(Span(" · Esc cancels, and the machine is as before", "key"))
         self.show((Row(tuple(spans)), *[Row()] * (self.size.height - 1)))
+
+
+def answered(note: Note, rows: Sequence[Row], width: int) -> tuple[Row, ...]:
+    """The answer to the last key or line in the place of all but the status, which stays if there is room."""
+    texts = [row for part in note.text.split("\n") for row in wrap(part, width - 2)]
+    texts += [""] * (len(rows) - 1 - len(texts))
+    lines = [Row((Span(f" {text}", note.role),)) for text in texts[: len(rows)]]
+    return (*lines, *rows[len(lines) :])
