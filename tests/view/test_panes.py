@@ -57,7 +57,7 @@ def test_processes(at, shown):
     """Each process with its VMAs; those of the subject's page lit, the one the step is about current."""
     pane = panes.processes(at("child.heap[1] faulted"), PAGE, 40)
 
-    assert (pane.title, pane.note, pane.focus) == ("Processes · VMAs", "2 processes · 2 VMAs", 1)
+    assert (pane.title, pane.note, pane.focus) == ("Processes · VMAs", "2 mm · 2 VMAs", 1)
     assert shown(pane.rows) == (
         "▾ sh  rss 4",
         "  heap   40000000-40004000 rw-p",
@@ -100,16 +100,16 @@ def test_anon_vma_lists(run, shown):
 
     session.do("fork p q")
     pane = panes.anon_vmas(session, None)
-    assert (shown(pane.rows), pane.note) == (("anon_vma 1      2  ●─●",), "1 list · 12 B")
+    assert (shown(pane.rows), pane.note) == (("anon_vma 1   2 ●─●",), "1 list · 12 B")
 
     for n in range(9):
         session.do(f"fork p r{n}")
-    assert shown(panes.anon_vmas(session, None).rows) == ("anon_vma 1     11  ●─●─●─●─●─●─…",)
+    assert shown(panes.anon_vmas(session, None).rows) == ("anon_vma 1  11 ●─●─●─…",)
 
 
 def test_struct_page_says_what_changed(at, shown):
     """fork takes a page from its VMA to the list: old and new stand side by side, and why."""
-    pane = panes.struct_page(at("swung over", 1), PAGE)
+    pane = panes.struct_page(at("swung over", 1), PAGE, 60)
 
     assert pane.title == "struct page 0x3 · sh.heap[1]"
     assert shown(pane.rows) == (
@@ -153,7 +153,7 @@ def test_source_is_the_code_that_runs(at, shown):
     """The function that made the step, its line lit, and above it who called."""
     pane = panes.source(at("its PTE holds frame"), 8)
 
-    assert pane.title == "mm/rmap/scheme.py  page_check_address()"
+    assert pane.title == "page_check_address()  mm/rmap/scheme.py"
     current = next(row for row in pane.rows if row.current)
     assert current.text.endswith("yield Step(text, MISS_PFN, ptep=ptep, other=pte_pfn(pte), **about)")
     assert {span.role for span in current.spans} >= {"accent", "keyword", "text"}

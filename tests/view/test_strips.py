@@ -46,7 +46,7 @@ def test_narration_ranks(at, shown):
     assert shown(panes.narration(session, None, 70, 3)) == (
         " child.heap: its PTE holds frame 0x6, not 0x3: miss",
         "",
-        " swapout sh.heap[1] · step 4 of 15 · 2nd · 1 hit · 1 miss",
+        " swapout sh.heap[1] · step 4 of 15 · 2nd of 2 · 1 hit · 1 miss",
     )
     assert shown(panes.narration(session, None, 70, 2, ("on main", "text")))[0] == " on main"
 

@@ -15,12 +15,13 @@ from vmtui.view.text import count, pad, size
 if TYPE_CHECKING:
     from vmtui.session import Session
 
-#: Beads drawn at most.
-BEADS: Final = 6
+#: Cells of a row before its beads, and beads drawn at most.
+_NAME: Final = 15
+BEADS: Final = 24
 
 
-def anon_vmas(session: Session, subject: Subject | None) -> Pane:
-    """The anon_vmas in order of their making: number, VMAs on the list, the list."""
+def anon_vmas(session: Session, subject: Subject | None, width: int = 22) -> Pane:
+    """The anon_vmas in order of their making: number, VMAs on the list, and in so many cells the list."""
     machine = session.machine
     lists = [*machine.anon_vmas]
     chosen = resolve(session, subject)
@@ -34,9 +35,9 @@ def anon_vmas(session: Session, subject: Subject | None) -> Pane:
     def make(index: int) -> Row:
         anon_vma = lists[index]
         number = anon_vma.id
-        name = (pad(f"anon_vma {number}", 12), "accent" if number == pointed else "anon_vma")
+        name = (pad(f"anon_vma {number}", 10), "accent" if number == pointed else "anon_vma")
         return Row(
-            (*line(name, f"{len(anon_vma.vmas):>5,}  "), *beads(anon_vma, lit)),
+            (*line(name, f"{len(anon_vma.vmas):>4} "), *beads(anon_vma, lit, width - _NAME)),
             ("anon_vma", number),
             subject=chosen == ("anon_vma", number),
             current=step is not None and step.anon_vma == number,
@@ -49,14 +50,17 @@ def anon_vmas(session: Session, subject: Subject | None) -> Pane:
     return Pane("anon_vma lists", rows, f"{count(len(lists), 'list')} · {size(nbytes)}", focus)
 
 
-def beads(anon_vma: AnonVma, lit: set[int]) -> tuple[Span, ...]:
-    """``●─●─●``, head of the list first; the VMAs of `lit` stand out."""
+def beads(anon_vma: AnonVma, lit: set[int], room: int) -> tuple[Span, ...]:
+    """``●─●─●`` in so many cells, head of the list first; the VMAs of `lit` stand out."""
+    fit = max(1, min(BEADS, (room + 1) // 2))
+    if len(anon_vma.vmas) > fit:
+        fit = max(1, (room - 1) // 2)
     parts: list[tuple[str, str]] = []
-    for vma in islice(anon_vma.vmas, BEADS):
+    for vma in islice(anon_vma.vmas, fit):
         if parts:
             parts.append(("─", "line"))
         parts.append((char("list_node"), "accent" if vma.id in lit else "vma"))
-    if len(anon_vma.vmas) > BEADS:
+    if len(anon_vma.vmas) > fit:
         parts.append(("─…", "dim"))
     return line(*parts)
 

@@ -217,7 +217,8 @@ class Figure:
     def _headings(self) -> None:
         for number, column in self.plan.columns.items():
             heading = self.picture.headings[number]
-            room = column.width + self.plan.gap - 1
+            after = self.canvas.width if number == self.last else column.x + column.width + self.plan.gap - 1
+            room = after - column.x
             x = column.x + (2 if self.boxed and width(heading) + 2 <= room else 0)
             self.canvas.text(x, 0, heading, "title", room)
 

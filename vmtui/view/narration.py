@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from vmtui.view.glyphs import char
 from vmtui.view.model import Row, line
 from vmtui.view.now import step_at
-from vmtui.view.overlay import counter
+from vmtui.view.overlay import last_counter
 from vmtui.view.text import pad
 from vmtui.view.text import width as width_of
 
@@ -75,8 +75,7 @@ def status_line(session: Session) -> str:
     steps = done.last - done.first
     if session.cursor < done.last:
         parts.append(f"step {session.cursor - done.first} of {steps}")
-    if session.walks:
-        parts.append(counter(session.walks[-1]))
+    parts.append(last_counter(session))
     return " · ".join(part for part in parts if part)
 
 

@@ -72,6 +72,17 @@ def counter(walk: WalkRecord, total: int = 0) -> str:
     return f"examined {walk.examined:,} = {hits} + {misses} · {nodes} · {ptes}"
 
 
+def last_counter(session: Session) -> str:
+    """The counter line of the last walk of the command at the cursor; "" where there is none."""
+    if not session.walks:
+        return ""
+    walk = session.walks[-1]
+    if walk.stopped is not None:
+        return counter(walk)
+    machine = session.machine
+    return counter(walk, machine.scheme.picture(machine.page(walk.page), 0, 0).total)
+
+
 def ordinal(number: int) -> str:
     """``1st``, ``2nd``, ``3rd``, ``11th``."""
     ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")

@@ -75,7 +75,7 @@ def processes(session: Session, subject: Subject | None, width: int = 0) -> Pane
         return attrs.evolve(_process_row(group, lit=lit), subject=chosen == ("mm", group.mm.id), current=here)
 
     rows = Rows(ends[-1], make) if ends else (Row(line(("no process yet: spawn NAME", "dim"))),)
-    note = f"{count(len(machine.mms), 'process', 'processes')} · {count(len(machine.vmas), 'VMA')}"
+    note = f"{len(machine.mms):,} mm · {count(len(machine.vmas), 'VMA')}"
     return Pane("Processes · VMAs", rows, note, _focus(groups, ends, chosen, lit_vma, lit_mm))
 
 

@@ -41,14 +41,18 @@ def source(session: Session, height: int) -> Pane:
     running = inner.line - inner.first_line
     room = max(1, height - len(stack))
     first = max(0, min(running - room // 2, len(lines) - room))
+    # Indentation that all lines in view share says nothing.
+    window = lines[first : first + room]
+    indent = min((_indent(code) for code in window if code), default=0)
     rows = list(stack)
     for offset in range(first, min(first + room, len(lines))):
         number = inner.first_line + offset
         here = offset == running
         gutter = line((f"{number:>4} ", "accent" if here else "lineno"))
-        rows.append(Row(gutter + lines[offset], step=ahead.get(number), current=here, explain="source"))
+        code = _dedent(lines[offset], indent)
+        rows.append(Row(gutter + code, step=ahead.get(number), current=here, explain="source"))
     focus = len(stack) + running - first
-    return Pane(f"{inner.file}  {inner.function}()", tuple(rows), f"line {inner.line}", focus)
+    return Pane(f"{inner.function}()  {inner.file}", tuple(rows), f"line {inner.line}", focus)
 
 
 @lru_cache(maxsize=4096)
@@ -118,6 +122,21 @@ def _spans(text: str, roles: list[str]) -> tuple[Span, ...]:
     return line(*zip(text, roles, strict=True)) if text else ()
 
 
+def _indent(code: tuple[Span, ...]) -> int:
+    """Blanks at the start of a line."""
+    text = "".join(span.text for span in code)
+    return len(text) - len(text.lstrip())
+
+
+def _dedent(code: tuple[Span, ...], cells: int) -> tuple[Span, ...]:
+    """A line without its first blanks."""
+    spans = []
+    for span in code:
+        spans.append(Span(span.text[cells:], span.role))
+        cells = max(0, cells - len(span.text))
+    return line(*spans)
+
+
 def _stack_rows(frames: tuple[Frame, ...], returns: dict[int, int], room: int) -> list[Row]:
     """The callers, outermost first; what has no room is counted."""
     hidden = len(frames) - room if len(frames) > room else 0
@@ -128,7 +147,9 @@ def _stack_rows(frames: tuple[Frame, ...], returns: dict[int, int], room: int) -
         rows.append(Row(line((f"{hidden} more callers", "dim"))))
     for depth in range(hidden, len(frames) if room else 0):
         frame = frames[depth]
-        spans = line((f"  {frame.function}", "function"), (f" {frame.file}:{frame.line}", "dim"))
+        spans = line(
+            (f"  {frame.function}", "function"), (f" {frame.file.rpartition('/')[2]}:{frame.line}", "dim")
+        )
         rows.append(Row(spans, step=returns.get(depth), explain="stack"))
     return rows
 

@@ -23,11 +23,11 @@ _TELLING: Final = ("anon", "direct", "swapcache", "locked", "writeback")
 Fields = dict[str, int | str]
 
 
-def struct_page(session: Session, subject: Subject | None, width: int = 0) -> Pane:
+def struct_page(session: Session, subject: Subject | None, width: int = 33) -> Pane:
     """The struct page of the subject's frame, in nine rows.
 
     Args:
-        width: Cells of a row; flags that have no room are counted. 0: as many as there are.
+        width: Cells of a row; flags that have no room are counted.
     """
     pfn = page_of(session, subject)
     if subject is None or not pfn:
@@ -49,7 +49,11 @@ def struct_page(session: Session, subject: Subject | None, width: int = 0) -> Pa
     )
     place = (subject.place if subject.kind == "page" else "") or page_place(machine, pfn)
     kind = "the zero page" if pfn == ZERO_PFN else "a page table" if _flags(now) & PG_table else place
-    return Pane(f"struct page {pfn:#x}" + (f" · {kind}" if kind else ""), rows, machine.scheme.kernel)
+    return Pane(
+        f"struct page {pfn:#x}" + (f" · {kind}" if kind else ""),
+        rows,
+        machine.scheme.kernel.partition(" of ")[0],
+    )
 
 
 def _name(name: str) -> tuple[Span, ...]:
@@ -76,7 +80,7 @@ def _flag_spans(old: int, now: int, width: int) -> tuple[Span, ...]:
             words.append(Span(word, "page" if name in _TELLING else "text"))
     if not words:
         return line(("none", "dim"))
-    room = width - NAMES if width else 1 << 20
+    room = width - NAMES
     parts: list[Span] = []
     for number, span in enumerate(words):
         left = len(words) - number
@@ -115,7 +119,7 @@ def _union(machine: Machine, pfn: int, old: Fields, now: Fields, width: int) -> 
     target, ref = _pointed(machine, live, now)
     before_it, _ = _pointed(machine, was, old)
     why = scheme.why(machine.page(pfn))
-    why = why.replace(" · ", " ") if width and len(why) > width else why
+    why = why.replace(" · ", " ") if len(why) > width else why
     return [
         Row(line(*parts), ref, explain="page.union"),
         Row(

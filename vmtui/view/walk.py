@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from vmtui.mm.step import CANDIDATE, WALK, WALKED, Step
 from vmtui.view.glyphs import char, outcome_name
 from vmtui.view.model import Pane, Row, Rows, line
-from vmtui.view.overlay import counter
+from vmtui.view.overlay import last_counter
 from vmtui.view.subject import Subject, page_of
-from vmtui.view.text import count
 
 if TYPE_CHECKING:
     from vmtui.session import Session
@@ -28,8 +27,7 @@ def walk(session: Session, subject: Subject | None) -> Pane:
         step = session.steps[first + index].step
         return step_row(step, first + index + 1, index + 1, digits, now=first + index + 1 == cursor, pfn=pfn)
 
-    walks = session.walks
-    note = counter(walks[-1]) if walks else f"step {cursor - first} of {count(done.last - first, 'step')}"
+    note = last_counter(session) or f"step {cursor - first} of {done.last - first}"
     return Pane(f"Walk · {done.text}", Rows(cursor - first, make), note, max(0, cursor - first - 1))
 
 
