@@ -60,7 +60,11 @@ ADVICE = ("dontneed", "free", "pageout", "dontfork", "dofork", "wipeonfork", "ke
 """What madvise can be told, by any kernel."""
 
 _NOT_VARIABLES = frozenset(
-    {*"and or not true false pfn full pages at after growsdown to as".split(), *ADVICE}
+    {
+        *("and", "or", "not", "true", "false"),
+        *("pfn", "full", "pages", "at", "after", "growsdown", "to", "as"),
+        *ADVICE,
+    }
 )
 
 Head = tuple[Name, bool, int]  # a name, whether it stood in quotes, its column

@@ -101,10 +101,15 @@ class Say(Word):
         return "".join(part if isinstance(part, str) else _value(part, scope) for part in self.parts)
 
     def __str__(self) -> str:
-        text = "".join(
-            part.replace("{", "{{") if isinstance(part, str) else f"{{{part}}}" for part in self.parts
-        )
+        text = "".join(map(_said, self.parts))
         return f"say {text}" if text else "say"
+
+
+def _said(part: str | Expr) -> str:
+    if isinstance(part, str):
+        return part.replace("{", "{{")
+    text = str(part)
+    return f"{{ {text}}}" if text.startswith("{") else f"{{{text}}}"
 
 
 def _value(expr: Expr, scope: Scope) -> str:

@@ -152,11 +152,15 @@ def parse_text(text: str, column: int = 1) -> tuple[str | Expr, ...]:
 
 
 def _closing_brace(text: str, start: int) -> int | None:
+    """Where the brace that opens at `start` is closed; those in a quoted name do not count."""
     depth = 0
+    quoted = False
     for at in range(start, len(text)):
-        depth += (text[at] == "{") - (text[at] == "}")
-        if not depth:
-            return at
+        quoted ^= text[at] == '"'
+        if not quoted:
+            depth += (text[at] == "{") - (text[at] == "}")
+            if not depth:
+                return at
     return None
 
 
