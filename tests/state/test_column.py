@@ -175,9 +175,7 @@ def test_as_slice_finds_runs() -> None:
 
 
 @pytest.mark.parametrize(("cells", "released"), [(1 << 14, True), (1 << 10, False)])
-def test_long_zeroed_ranges_are_released(
-    cells: int, released: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_long_zeroed_ranges_are_released(cells: int, released: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """What becomes zero again, by a write or by undo, goes back to the host if it is long."""
     ranges = []
     monkeypatch.setattr(column_module, "release", lambda _, start, stop: ranges.append((start, stop)))

@@ -23,7 +23,7 @@ def test_reserving_costs_nothing() -> None:
     """32 GB of entries commit no more than the pages that are touched."""
     before = resident()
     array, _ = reserve(32 << 27, np.uint64)
-    array[::1 << 28] = 1
+    array[:: 1 << 28] = 1
 
     assert 32 << 27 == len(array)
     assert resident() - before < 1000
