@@ -118,16 +118,25 @@ def test_a_long_list_is_a_window(draw):
     rows, _ = draw(1001, (78, 9), found)
 
     assert rows == (
-        "struct page       anon_vma       VMA list                   page table",
-        "                              ┏▶ ▲ 498 more · 1 hit",
-        "page 0x2a7 ╺━━━━▶ anon_vma 1 ╺╋▶ c498 40000000-40004000 ╶─▶ 0x2a7 40001000  ✗",
-        "mapcount 1001     vmas 1001   ┣▶ c499 40000000-40004000 ╶─▶ 0x2a7 40001000  ✗",
-        "index 40001       12 B        ┡▶ c500 40000000-40004000 ╺━▶ 0x2a7 40001000  ✗",
-        "ANON                          ├▶ c501 40000000-40004000 ╶─▶ 0x2a7 40001000",
-        "                              ├▶ c502 40000000-40004000 ╶─▶ 0x2a7 40001000",
-        "                              ╰▶ c503 40000000-40004000 ╶─▶ 0x2a7 40001000",
-        "                                 ▼ 497 more",
+        " struct page       anon_vma       VMA list                   page table",
+        "                               ┏▶ ▲ 498 more · 1 hit",
+        " page 0x2a7 ╺━━━━▶ anon_vma 1 ╺╋▶ c498 40000000-40004000 ╶─▶ 0x2a7 40001000  ✗",
+        " mapcount 1001     vmas 1001   ┣▶ c499 40000000-40004000 ╶─▶ 0x2a7 40001000  ✗",
+        " index 40001       12 B        ┡▶ c500 40000000-40004000 ╺━▶ 0x2a7 40001000  ✗",
+        " ANON                          ├▶ c501 40000000-40004000 ╶─▶ 0x2a7 40001000",
+        "                               ├▶ c502 40000000-40004000 ╶─▶ 0x2a7 40001000",
+        "                               ╰▶ c503 40000000-40004000 ╶─▶ 0x2a7 40001000",
+        "                                  ▼ 497 more",
     )
+
+
+def test_the_subject_is_marked_without_a_frame(draw):
+    """Without boxes the mark stands before the text, which has a cell to spare on each side."""
+    rows, figure = draw(5, (78, 9), subject=("vma", 2))
+
+    assert "▸c1 40000000" in rows[2]
+    box = next(box for box in figure.boxes() if box.ref == ("vma", 2))
+    assert rows[2][box.x : box.x + 3] == "▸c1"
 
 
 def test_nobody(draw):

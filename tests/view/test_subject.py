@@ -102,3 +102,14 @@ def test_names_with_blanks(run):
 
     assert locate(session.machine, '"my sh"."my heap"[1]') == locate(session.machine, "my sh.my heap[1]")
     assert locate(session.machine, "my sh:0x40001000")[1] == 0x40001000
+    assert command_place(session, Subject.of(None, "my sh.my heap[1]")) == '"my sh"."my heap"[1]'
+    assert command_place(session, Subject("vma", 1)) == '"my sh"."my heap"'
+
+
+def test_a_part_of_a_label_is_a_slice(run):
+    """A VMA that is a part of its label is named by the pages it has; one without a label by its address."""
+    session = run("spawn sh", "mmap sh heap 4 pages rw private", "mprotect sh.heap[1:3] r")
+
+    vmas = session.machine.find_task("sh").mm.vmas
+    names = [command_place(session, Subject("vma", vma.id)) for vma in vmas]
+    assert names == ["sh.heap[0:1]", "sh.heap[1:3]", "sh.heap[3:4]"]

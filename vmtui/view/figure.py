@@ -128,10 +128,12 @@ class Figure:
     def boxes(self) -> tuple[Box, ...]:
         """The parts that can be chosen, in reading order."""
         order = sorted(self.placed.values(), key=lambda p: (p.node.row, p.node.column))
+        # A text without a frame is as good as one with it: a cell on each side.
+        margin = 0 if self.boxed else 1
         return tuple(
             Box(
-                p.x, p.y, p.width, p.height, p.node.ref, self.found.steps.get(p.node.row),
-                explain=p.node.ref[0] if p.node.ref else p.node.kind,
+                p.x - margin, p.y, p.width + 2 * margin, p.height, p.node.ref,
+                self.found.steps.get(p.node.row), explain=p.node.ref[0] if p.node.ref else p.node.kind,
             )
             for p in order
             if p.y + p.height <= self.canvas.height
@@ -251,7 +253,9 @@ class Figure:
             if mark and number == 0:
                 role = "accent"
             self.canvas.text(placed.x, placed.y + number, line, role, placed.width)
-        self._outcome(placed, placed.x + width(placed.lines[0]) + 2, placed.y)
+        if mark:
+            self.canvas.text(placed.x - 1, placed.y, mark, "accent")
+        self._outcome(placed, placed.right, placed.y)
 
     def _outcome(self, placed: Placed, x: int, y: int) -> None:
         outcome = self.found.outcomes.get(placed.node.row)

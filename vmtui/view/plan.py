@@ -156,6 +156,9 @@ def fit_columns(picture: Picture, form: Form, room: int) -> tuple[dict[int, Colu
     spare = {node.column for node in picture.nodes if node.kind == SPARE_KIND}
     without = [number for number in numbers if number not in spare]
     narrowest = TIGHT_GAP if form != LINE_FORM else LINE_GAP
+    # The mark of the subject stands before a text without a frame.
+    margin = 0 if form != LINE_FORM else 1
+    room -= margin
     tries = ((numbers, 1), (without, 1), (without, 0)) if form != LINE_FORM else ((without, 0),)
     for kept, pad in tries:
         widths = _shrink([_options(picture, number, form, pad) for number in kept], room, narrowest)
@@ -168,7 +171,7 @@ def fit_columns(picture: Picture, form: Form, room: int) -> tuple[dict[int, Colu
     gaps = len(kept) - 1
     spread = (room - sum(taken for taken, _ in widths)) // gaps if gaps else 0
     gap = max(narrowest, min(WIDE_GAP, spread))
-    x = max(0, (room - sum(taken for taken, _ in widths) - gap * gaps) // 2)
+    x = margin + max(0, (room - sum(taken for taken, _ in widths) - gap * gaps) // 2)
     columns = {}
     for number, (taken, limit) in zip(kept, widths, strict=True):
         columns[number] = Column(number, x, taken, limit)

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from vmtui.mm.memory import follow_page
-from vmtui.mm.mm_types import Mm, Vma, find_label, place_name, vma_address, vma_name
+from vmtui.mm.mm_types import Mm, Vma, find_label, label_at, place_name, vma_address, vma_name
 from vmtui.mm.page import PAGE_SHIFT, ZERO_PFN, PG_reserved, PG_table
 from vmtui.mm.pgtable import PMD_SIZE, is_swap_pte, pte_offset, pte_pfn, pte_present, pte_to_slot
 from vmtui.mm.rmap.scheme import mapped_ptep
 from vmtui.mm.step import Ref
+from vmtui.scenario.names import print_name
 
 if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 _NAME_LIMIT: Final = 2048
 #: PTEs looked at to find a page of a VMA or a list.
 _PAGE_LIMIT: Final = 32
+#: A name that stands for something else before a colon.
+_PFN: Final = frozenset({"pfn"})
 GONE: Final = "not mapped at this step"
 
 _NAME = r'"?(?P<{0}>[^"]+?)"?'
@@ -161,11 +164,17 @@ def command_place(session: Session, subject: Subject | None) -> str:
     if subject is None:
         return ""
     if subject.kind == "page":
+        where = locate(session.machine, subject.place) if subject.place and not subject.pinned else None
+        if where is not None:
+            return _typed(where[0], where[1])
         return subject.place if subject.place and not subject.pinned else f"pfn:{subject.id}"
     ref = resolve(session, subject)
     if ref is None or ref[0] == "anon_vma":
         return ""
-    return f"pfn:{ref[1]}" if ref[0] == "page" else ref_name(session.machine, ref)
+    vma, mm = session.machine.vmas.get(ref[1]), session.machine.mms.get(ref[1])
+    if ref[0] == "vma" and vma is not None:
+        return _typed(vma.vm_mm, vma.vm_start, vma)
+    return print_name(mm.name) if ref[0] == "mm" and mm is not None else f"pfn:{ref[1]}"
 
 
 def page_of(session: Session, subject: Subject | None) -> int:
@@ -234,6 +243,19 @@ def page_place(machine: Machine, pfn: int, mm: int = 0) -> str:
             if not mm or vma.vm_mm.id == mm:
                 break
     return found
+
+
+def _typed(mm: Mm, address: int, vma: Vma | None = None) -> str:
+    """A page, or a whole VMA, as the language reads it: names that are no words in quotes."""
+    task, label = print_name(mm.name, _PFN), label_at(mm, address)
+    if label is None:
+        return f"{task}:{address:#x}"
+    name, first = f"{task}.{print_name(label.name)}", (address - label.start) >> PAGE_SHIFT
+    if vma is None:
+        return f"{name}[{first}]"
+    if (vma.vm_start, vma.vm_end) == (label.start, label.end):
+        return name
+    return f"{name}[{first}:{first + vma.pages}]"
 
 
 def _absence(machine: Machine, subject: Subject) -> str:
