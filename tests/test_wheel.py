@@ -99,8 +99,7 @@ from vmtui.testing import lab
 
 async def main():
     async with lab(library()[0], size=(120, 40)) as bench:
-        await bench.press("n")
-        print(bench.shot("first").replace("&#160;", " "))
+        print(bench.text())
 
 asyncio.run(main())
 """
