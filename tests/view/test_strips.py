@@ -5,9 +5,8 @@ import pytest
 from vmtui.player import Player, load
 from vmtui.session import Session
 from vmtui.view import panes
-from vmtui.view.narration import wrap
 from vmtui.view.subject import Subject
-from vmtui.view.text import spans_width
+from vmtui.view.text import spans_width, wrap
 
 
 @pytest.mark.parametrize("width", [80, 100, 120, 160, 240])

@@ -8,12 +8,13 @@ from vmtui.view.glyphs import char
 from vmtui.view.model import Row, line
 from vmtui.view.now import step_at
 from vmtui.view.overlay import last_counter
-from vmtui.view.text import pad
-from vmtui.view.text import width as width_of
+from vmtui.view.text import pad, wrap
 
 if TYPE_CHECKING:
     from vmtui.player import Player
     from vmtui.session import Session
+
+__all__ = ["message", "narration", "status_line", "wrap"]
 
 
 def narration(
@@ -77,17 +78,6 @@ def status_line(session: Session) -> str:
         parts.append(f"step {session.cursor - done.first} of {steps}")
     parts.append(last_counter(session))
     return " · ".join(part for part in parts if part)
-
-
-def wrap(text: str, cells: int) -> list[str]:
-    """The text in lines of at most `cells` cells, broken between words."""
-    lines: list[str] = []
-    for word in text.split():
-        if lines and width_of(lines[-1]) + 1 + width_of(word) <= cells:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
-    return lines or [""]
 
 
 def _blank(width: int) -> Row:

@@ -13,7 +13,7 @@ from typing import Final
 import attrs
 
 from vmtui.mm.rmap.scheme import Node, Picture
-from vmtui.view.text import width
+from vmtui.view.text import width, wrap
 
 #: Cells between two columns: at most, and at least (an arrow and its head).
 WIDE_GAP: Final = 9
@@ -135,7 +135,7 @@ def window(total: int, count: int, active: int) -> int:
 def natural(node: Node, form: Form, limit: int) -> tuple[str, ...]:
     """The lines of a node that are shown: no longer than `limit`, no more than the form has room for."""
     if node.row < 0:
-        return node.lines
+        return tuple(part for line in node.lines for part in wrap(line, limit))
     return tuple(line for line in node.lines if width(line) <= limit)[: form.lines]
 
 
@@ -197,8 +197,7 @@ def _options(picture: Picture, number: int, form: Form, pad: int) -> list[tuple[
         width(node.title) + TITLE_ROOM + (OUTCOME_ROOM if last and node.row >= 0 else 0) for node in nodes
     )
     lengths = sorted({width(line) for node in nodes for line in node.lines}, reverse=True) or [0]
-    # What stands beside the rows is said once, so it is said in full.
-    needs = [(min if node.row >= 0 else max)(map(width, node.lines), default=0) for node in nodes]
+    needs = [min(map(width, node.lines), default=0) if node.row >= 0 else _in_full(node) for node in nodes]
     shortest = max(needs, default=0)
     options = [
         (max(titles, length + 2 + 2 * pad, heading if pad else 0), length)
@@ -206,6 +205,15 @@ def _options(picture: Picture, number: int, form: Form, pad: int) -> list[tuple[
         if length >= shortest
     ]
     return options or [(max(titles, heading), 0)]
+
+
+def _in_full(node: Node) -> int:
+    """Cells in which what stands beside the rows is said in full; the longest line may be broken."""
+    lengths = sorted(map(width, node.lines), reverse=True)
+    if len(lengths) < 2:
+        return max(lengths, default=0)
+    words = [word for line in node.lines if width(line) == lengths[0] for word in line.split()]
+    return lengths[1] if all(width(word) <= lengths[1] for word in words) else lengths[0]
 
 
 def _flat_width(node: Node, limit: int) -> int:

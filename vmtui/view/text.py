@@ -67,6 +67,17 @@ def fit(spans: tuple[Span, ...], cells: int) -> tuple[Span, ...]:
     return tuple(kept) if cells > 0 else ()
 
 
+def wrap(text: str, cells: int) -> list[str]:
+    """The text in lines of at most `cells` cells, broken between words."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and width(lines[-1]) + 1 + width(word) <= cells:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines or [""]
+
+
 def address(value: int) -> str:
     """A user address, in hexadecimal."""
     return f"{value:#x}"
