@@ -440,15 +440,14 @@ class TestSplit:
         assert (1, 0, "end") == (lab.walks[-1].examined, lab.walks[-1].hits, lab.walks[-1].stopped)
 
     def test_posted_pointer_may_dangle(self) -> None:
-        """The VMA a lost page points at may be freed: the walk says so, and examines one candidate."""
+        """The VMA a lost page points at may be freed: then there is no candidate to examine."""
         lab = Lab(draft="posted")
         task, address = lab.heap(4)
         lab.mprotect(task, address + 2 * PAGE_SIZE, 2, R)
         lab.munmap(task, address + 2 * PAGE_SIZE, 2)
         walk = lab.look(task, address, full=True)
 
-        assert (1, 0, 1) == (walk.examined, walk.hits, walk.miss_range)
-        assert any("dangling" in said for said in lab.sentences)
+        assert (0, 0, "end") == (walk.examined, walk.hits, walk.stopped)
         lab.swapout(task, address)
         lab.munmap(task, address, 2)
         assert set() == check(lab.machine)

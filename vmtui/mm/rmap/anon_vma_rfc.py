@@ -34,7 +34,7 @@ from vmtui.mm.pgtable import (
 from vmtui.mm.rmap.picture import CandidateRow, draw_list
 from vmtui.mm.rmap.scheme import Pfns, Picture, page_check_address, walk_begins, walk_ends
 from vmtui.mm.rmap.unmap import set_swap_pte
-from vmtui.mm.step import END, LOCKED, MAPCOUNT, MISS_RANGE, Step, Steps
+from vmtui.mm.step import END, LOCKED, MAPCOUNT, Step, Steps
 
 if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
@@ -60,7 +60,7 @@ class AnonVmaRfc:
     # What a page points at.
 
     def page_vma(self, page: Page) -> Vma | None:
-        """as.vma of a direct page; None if that VMA is gone and the pointer dangles."""
+        """as.vma of a direct page; None if that VMA is gone: the kernel's pointer would dangle."""
         return self.machine.vmas.get(page.mapping)
 
     def page_anon_vma(self, page: Page) -> AnonVma | None:
@@ -252,8 +252,6 @@ class AnonVmaRfc:
             page.clear(PG_referenced)
             referenced += 1
 
-        if page.test(PG_direct) and self.page_vma(page) is None:
-            yield self.dangling(page)
         for vma in self.candidates(page):
             referenced += yield from self.page_referenced_one(page, vma)
         yield walk_ends(page, END)
@@ -277,20 +275,19 @@ class AnonVmaRfc:
         """
         yield walk_begins(page, "unmap")
         stopped = END
-        if page.test(PG_direct) and self.page_vma(page) is None:
-            yield self.dangling(page)
         for vma in self.candidates(page):
-            if (yield from self.try_to_unmap_one(page, vma)) == LOCKED:
-                stopped = LOCKED
-                break
-            if page.mapcount == 0:
-                stopped = MAPCOUNT
+            stopped = yield from self.try_to_unmap_one(page, vma)
+            if stopped != END:
                 break
         yield walk_ends(page, stopped)
         return page.mapcount == 0
 
     def try_to_unmap_one(self, page: Page, vma: Vma) -> Steps:
-        """Replace one VMA's PTE by the swap entry, if it maps the page (try_to_unmap_one)."""
+        """Replace one VMA's PTE by the swap entry, if it maps the page (try_to_unmap_one).
+
+        Returns:
+            Why the walk is to stop here: `LOCKED`, `MAPCOUNT`; or `END`, to go on to the list's.
+        """
         ptep = yield from page_check_address(page, vma)
         if not ptep:
             return END
@@ -303,15 +300,13 @@ class AnonVmaRfc:
         text = "{who}: its PTE now holds swap slot {slot}"
         yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma), slot=page.private)
         yield from self.page_remove_rmap(page)
-        return END
+        return END if page.mapcount else MAPCOUNT
 
     def look(self, page: Page, *, full: bool) -> Steps:
         """The walk of try_to_unmap with its hands behind its back; `full`: past the stop rule."""
         yield walk_begins(page, "look")
         stopped = END
         found = 0
-        if page.test(PG_direct) and self.page_vma(page) is None:
-            yield self.dangling(page)
         for vma in self.candidates(page):
             ptep = yield from page_check_address(page, vma)
             found += 1 if ptep else 0
@@ -323,11 +318,6 @@ class AnonVmaRfc:
                 break
         yield walk_ends(page, stopped)
         return found
-
-    def dangling(self, page: Page) -> Step:
-        """The candidate that a direct page's freed VMA would have been."""
-        text = "frame {page:#x}: the VMA it points at is gone: a dangling pointer"
-        return Step(text, MISS_RANGE, page=page.pfn)
 
     # Many pages at once.
 
