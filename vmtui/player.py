@@ -63,6 +63,7 @@ class Player:
         self._index = 0
         self._after: list[int] = []  # the cursor after each item played
         self._numbers: list[int] = []  # the commands done after each item played
+        self._folds: list[tuple[int, int]] = []  # the items that are one step
         self._lets: list[tuple[int, str, Value]] = []
         self._branch = session.branch.name
         self._commands = len(session.commands)
@@ -210,17 +211,32 @@ class Player:
     def return_to_script(self) -> None:
         """Back to where the script was left."""
         session = self.session
-        index = self._index
+        left = self._left()
         if session.branch.name != self._branch:
             session.checkout(self._branch)
         self._measure()
-        self._index = min(index, len(self._after))
-        session.seek(self._after[self._index - 1] if self._index else 0)
+        cursor = session.commands[left - 1].last if left else 0
+        if self.position_of(self._index) != cursor:
+            self._index = self._settle(cursor)
+        session.seek(cursor)
+
+    def _left(self) -> int:
+        """How many commands of the script had been done where it was left."""
+        branches = {branch.name: branch for branch in self.session.branches}
+        branch, left = self.session.branch, self._commands
+        while branch.name != self._branch:
+            if branch.parent is None:
+                return self._commands
+            branch, left = branches[branch.parent], min(left, branch.at)
+        return left
 
     def _measure(self) -> None:
         """Read the cursor after each item off the commands again: a fold or a replay moves it."""
         commands = self.session.commands
         self._after = [commands[number - 1].last if number else 0 for number in self._numbers]
+        for first, last in self._folds:
+            # Half of what is done at once is no place to stand.
+            self._after[first:last] = [self._after[last - 1]] * (last - first)
 
     # Playing.
 
@@ -367,6 +383,11 @@ class Player:
         if self._quiet_from and not self._inside_quiet():
             self.session.fold(len(self.session.commands) - self._quiet_from + 1)
             self._quiet_from = 0
+            last = len(self._after)
+            first = last
+            while first and self.items[first - 1].quiet:
+                first -= 1
+            self._folds.append((first, last))
             self._measure()
 
     def _inside_quiet(self) -> bool:

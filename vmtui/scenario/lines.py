@@ -12,6 +12,7 @@ from typing import ClassVar, Final
 
 import attrs
 
+from vmtui.errors import KernelError
 from vmtui.scenario.commands import Command
 from vmtui.scenario.expressions import Expr, Observable, Scope, show_value
 from vmtui.scenario.names import Name, print_name
@@ -115,7 +116,7 @@ def _said(part: str | Expr) -> str:
 def _value(expr: Expr, scope: Scope) -> str:
     try:
         value = expr.evaluate(scope)
-    except (ExpressionError, LookupError):
+    except (ExpressionError, KernelError):
         return "none"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else show_value(value)
 
