@@ -69,7 +69,8 @@ def frames(session: Session, subject: Subject | None, width: int = 64, zoom: int
             cells = _coarse(machine, first, per_row, zoom)
         spans = line((pad(f"{first:#x}", _MARGIN - 1), "accent" if here else "dim"), " ", *cells)
         target = here or max(first, ZERO_PFN)
-        return Row(spans, ("page", min(target, total - 1)), subject=bool(here), explain="frames")
+        # The cell of the subject is marked, not the frames beside it.
+        return Row(spans, ("page", min(target, total - 1)), explain="frames")
 
     free = sum(zone.free for zone in machine.zones)
     note = f"{free:,} of {total:,} free · {count(machine.ledger.page_tables, 'page table')}"

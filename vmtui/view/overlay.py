@@ -21,7 +21,7 @@ class Overlay:
     Attributes:
         outcomes: Row → outcome, of the rows examined up to the cursor.
         steps: Row → the cursor position at which its outcome is known.
-        active: The row whose candidate the step at the cursor examined; -1 for none.
+        active: The row whose candidate is being dealt with at the cursor; -1 for none.
         walking: There is a walk; without one nothing is dim.
         note: The counter line.
     """
@@ -56,7 +56,7 @@ def overlay(session: Session, pfn: int, total: int = 0) -> Overlay:
         if outcome in CANDIDATE:
             row = len(outcomes)
             outcomes[row], steps[row] = outcome, cursor
-            active = row if cursor == session.cursor else -1
+            active = row if walk.stopped is None else -1
     return Overlay(outcomes, steps, active, True, note)
 
 
