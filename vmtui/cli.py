@@ -397,9 +397,14 @@ def _fail(args: Sequence[str], problem: Exception, code: int, kind: str | None =
     return code
 
 
+def _given(args: Sequence[str] | None) -> Sequence[str]:
+    return sys.argv[1:] if args is None else args
+
+
 def main(args: Sequence[str] | None = None) -> int:
     """Run a command line; the exit code."""
-    args = list(sys.argv[1:] if args is None else args)
+    # Whatever the locale, the language is UTF-8.
+    args = [os.fsencode(arg).decode("utf-8", "surrogateescape") for arg in _given(args)]
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
