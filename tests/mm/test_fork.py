@@ -99,9 +99,9 @@ class TestFork:
         for one, other in zip(mm_of(parent).vmas, mm_of(child).vmas, strict=True):
             assert (one.vm_flags, one.vm_pgoff) == (other.vm_flags, other.vm_pgoff)
             assert other.vm_mm is mm_of(child)
-        for one, other in zip(mm_of(parent).labels, mm_of(child).labels, strict=True):
-            assert (one.name, one.start, one.end) == (other.name, other.start, other.end)
-            assert one is not other
+        for name, copy in zip(mm_of(parent).labels, mm_of(child).labels, strict=True):
+            assert (name.name, name.start, name.end) == (copy.name, copy.start, copy.end)
+            assert name is not copy
 
     def test_what_it_costs(self, lab: Lab) -> None:
         """A process, a VMA each, a PTE page where the parent has one, and an anon_vma: no user page."""

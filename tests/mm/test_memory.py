@@ -312,6 +312,7 @@ class TestSwapIn:
         page = lab.page(task, address)
 
         assert (slot, True, 2) == (page.private, page.test("swapcache"), page.count)
+        assert page.test(PG_referenced)
         assert (1, 1) == (lab.machine.swap.map[slot], mm_of(task).rss)
         assert any("major fault" in said for said in lab.sentences)
 
@@ -436,6 +437,17 @@ class TestZap:
         lab.madvise(parent, address, 1)
 
         assert (pfn, 1) == (lab.pfn(child, address), lab.machine.page(pfn).mapcount)
+
+    def test_dirty_entry_makes_the_page_dirty(self, lab: Lab) -> None:
+        """What one process wrote is remembered by the page when its entry goes."""
+        parent, address = lab.heap(1)
+        child = lab.fork(parent, "c")
+        page = lab.page(parent, address)
+        assert not page.test(PG_dirty)
+        lab.exit(parent)
+
+        assert page.test(PG_dirty)
+        assert lab.page(child, address) == page
 
     @pytest.mark.parametrize("evict", [False, True])
     def test_swap_entry_drops_the_slot(self, lab: Lab, evict: bool) -> None:

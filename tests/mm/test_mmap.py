@@ -6,6 +6,7 @@ import pytest
 
 from tests.mm.lab import NONE, RW, Lab, R, mm_of, spans, vma_at
 from vmtui.errors import KernelError
+from vmtui.mm import mmap
 from vmtui.mm.mm_types import VM_EXEC, VM_GROWSDOWN, find_label, place_name, vma_name
 from vmtui.mm.mmap import TASK_UNMAPPED_BASE, find_vma
 from vmtui.mm.page import PAGE_SIZE
@@ -25,6 +26,13 @@ class TestMmap:
         assert (tables, free - 76) == (page_tables(mm_of(task)), lab.machine.ledger.lowmem_free)
         assert (address, 16, RW, address >> 12) == (vma.vm_start, vma.pages, vma.vm_flags, vma.vm_pgoff)
         assert (mm_of(task), None, None) == (vma.vm_mm, vma.vm_file, vma.anon_vma)
+
+    def test_lengths_are_rounded_up(self, lab: Lab) -> None:
+        """A byte more than a page is two pages."""
+        task = lab.spawn()
+        address = lab.run(mmap.do_mmap(mm_of(task), "h", PAGE_SIZE + 1, RW))
+
+        assert 2 == vma_at(task, address).pages
 
     def test_named_mappings_stand_apart(self, lab: Lab) -> None:
         """Without an address they go bottom-up from 0x40000000, one unmapped page between."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.mm.lab import NONE, RW, Lab, R, mm_of, vma_at
-from vmtui.mm import pgtable
+from vmtui.errors import KernelError
 from vmtui.mm.page import PAGE_SIZE, PG_table
 from vmtui.mm.pgtable import (
     PAGE_ACCESSED,
@@ -201,5 +201,5 @@ class TestTables:
         """The pgd column has an end, and whoever meets it is told."""
         monkeypatch.setattr(type(lab.machine), "max_mms", 2)
         lab.spawn()
-        with pytest.raises(pgtable.KernelError, match="no more than 2 address spaces"):
+        with pytest.raises(KernelError, match="no more than 2 address spaces"):
             lab.spawn("q")
