@@ -5,7 +5,6 @@ import hypothesis.strategies as st
 from vmtui.scenario import commands, lines
 from vmtui.scenario.build import ADVICE, ERRNOS
 from vmtui.scenario.expressions import (
-    FUNCTIONS,
     AllOf,
     AnyOf,
     Braced,
@@ -32,6 +31,7 @@ from vmtui.scenario.observables import (
     paths,
 )
 from vmtui.scenario.places import AddressPlace, LabelPlace, PfnPlace, Slice
+from vmtui.scenario.values import FUNCTIONS
 
 # Words that mean something somewhere, so that a printer that forgets a pair of quotes is found out.
 PLAIN_WORDS = ["sh", "heap", "c0", "_x", "Straße", "页", "fork", "repeat", "end", "expect", "param", "i", "n"]
@@ -65,16 +65,17 @@ def literals(draw):
 
 
 @st.composite
-def expressions(draw, depth=3):
-    """Expressions of every kind."""
+def expressions(draw, depth=3, reads=True):
+    """Expressions of every kind; those that read a machine only if `reads`."""
     if not depth or draw(st.booleans()):
-        return draw(leaves())
-    inner = expressions(depth - 1)
-    kind = draw(st.sampled_from(_KINDS))
+        return draw(leaves(reads))
+    inner = expressions(depth - 1, reads)
+    kind = draw(st.sampled_from(_KINDS if reads else _KINDS[2:]))
     if kind is PageValue:
-        return PageValue(draw(places(depth - 1)), draw(st.sampled_from([*PAGE_VALUES, *VMA_VALUES])))
+        attribute = draw(st.sampled_from([*PAGE_VALUES, *VMA_VALUES]))
+        return PageValue(draw(places(depth - 1, reads=True)), attribute)
     if kind is TaskValue:
-        return TaskValue(draw(names(depth - 1)), draw(st.sampled_from(list(TASK_VALUES))))
+        return TaskValue(draw(names(depth - 1, reads=True)), draw(st.sampled_from(list(TASK_VALUES))))
     if kind in (AllOf, AnyOf):
         return kind(tuple(draw(st.lists(inner, min_size=2, max_size=3))))
     if kind is Call:
@@ -91,9 +92,9 @@ _KINDS = [PageValue, TaskValue, Braced, Negative, Not, AllOf, AnyOf, Call, Compa
 
 
 @st.composite
-def leaves(draw):
+def leaves(draw, reads):
     """Expressions with nothing inside."""
-    kind = draw(st.sampled_from(["literal", "variable", "text", "constant", "global"]))
+    kind = draw(st.sampled_from(["literal", "variable", "text", "constant", *(["global"] if reads else [])]))
     if kind == "literal":
         return draw(literals())
     if kind == "variable":
@@ -106,16 +107,16 @@ def leaves(draw):
 
 
 @st.composite
-def numbers(draw, depth=2):
+def numbers(draw, depth=2, reads=False):
     """What stands where a number stands."""
     kind = draw(st.sampled_from(["literal", "variable", "braced"]))
     if kind == "literal":
         return draw(literals())
-    return Variable(draw(variable_names)) if kind == "variable" else Braced(draw(expressions(max(depth, 0))))
+    return Variable(draw(variable_names)) if kind == "variable" else Braced(draw(expressions(depth, reads)))
 
 
 @st.composite
-def names(draw, depth=2):
+def names(draw, depth=2, reads=False):
     """Plain names, names that need quotes, names with numbers in them."""
     kind = draw(st.sampled_from(["word", "quoted", "template"]))
     if kind == "word":
@@ -124,23 +125,23 @@ def names(draw, depth=2):
         return draw(quoted())
     parts = [draw(st.sampled_from(["c", "full", "free", "_"]))]
     for _ in range(draw(st.integers(1, 2))):
-        parts.append(draw(expressions(max(depth, 0))))
+        parts.append(draw(expressions(depth, reads)))
         if draw(st.booleans()):
             parts.append(draw(st.text("ab_1", min_size=1, max_size=2)))
     return NameTemplate(tuple(parts))
 
 
 @st.composite
-def places(draw, depth=2):
+def places(draw, depth=2, reads=False):
     """Places of every kind."""
     kind = draw(st.sampled_from([LabelPlace, AddressPlace, PfnPlace]))
     if kind is PfnPlace:
-        return PfnPlace(draw(numbers(depth)))
+        return PfnPlace(draw(numbers(depth, reads)))
     if kind is AddressPlace:
-        return AddressPlace(draw(names(depth)), draw(numbers(depth)))
-    end = draw(numbers(depth)) if draw(st.booleans()) else None
-    where = Slice(draw(numbers(depth)), end) if draw(st.booleans()) else None
-    return LabelPlace(draw(names(depth)), draw(names(depth)), where)
+        return AddressPlace(draw(names(depth, reads)), draw(numbers(depth, reads)))
+    end = draw(numbers(depth, reads)) if draw(st.booleans()) else None
+    where = Slice(draw(numbers(depth, reads)), end) if draw(st.booleans()) else None
+    return LabelPlace(draw(names(depth, reads)), draw(names(depth, reads)), where)
 
 
 sizes = st.builds(commands.Size, numbers(), st.booleans())

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vmtui.errors import KernelError, PlaceError
+from vmtui.errors import KernelError, PlaceError, ScenarioError
 from vmtui.scenario import COMMANDS, parse_command, parse_line
 from vmtui.scenario.build import ADVICE
 from vmtui.scenario.lines import STATEMENTS
@@ -118,10 +118,11 @@ def test_after_adjoins(session):
 def test_a_command_at_the_prompt_may_calculate(session):
     """`{…}` without variables is a number at the prompt too; a variable there is an error that names it."""
     session.do("write sh.heap[{1 + 2}]")
-    with pytest.raises(Exception, match="called n"):
-        session.do("write sh.heap[{n}]")
-    with pytest.raises(Exception, match="called n"):
-        session.do("spawn c{n}")
+    for line in ("write sh.heap[{n}]", "spawn c{n}", "write sh.heap[n]"):
+        with pytest.raises(ScenarioError, match="called n"):
+            session.do(line)
+    with pytest.raises(ScenarioError, match="reads the machine"):
+        session.do("walk pfn:{sh.heap[0].pfn}")
 
     assert session.machine.find_task("sh").mm.rss == 3
 
@@ -139,5 +140,5 @@ def test_names_of_any_kind_live():
 
     assert [done.text for done in played.session.commands][-1] == 'write "a b [red]"."x.y"[0]'
     assert played.value('"a b [red]"."x.y"[0].present') is True
-    assert str(parse_command("fork   sh  c{ 1 }")) == "fork sh c{1}"
+    assert str(parse_command("fork   sh  c{ 1 }")) == "fork sh c1"
     assert parse_line("  # just a comment") is None

@@ -10,7 +10,7 @@ import attrs
 from vmtui.errors import OptionError
 from vmtui.mm.kernel import Options
 from vmtui.mm.rmap import SCHEMES
-from vmtui.scenario.expressions import Expr, Static, whole
+from vmtui.scenario.expressions import Expr, Static
 from vmtui.scenario.lines import (
     End,
     Expect,
@@ -28,6 +28,7 @@ from vmtui.scenario.nodes import ExpressionError, Value
 from vmtui.scenario.source import Report
 from vmtui.scenario.substitution import variables
 from vmtui.scenario.suggest import closest
+from vmtui.scenario.values import whole
 
 __all__ = ["MAX_NESTING", "Block", "Structure", "Template", "read_blocks"]
 

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 import attrs
 
 from vmtui.errors import KernelError, ScenarioError
-from vmtui.scenario.expressions import AllOf, Comparison, Expr, show_value
+from vmtui.scenario.expressions import AllOf, Comparison, Expr
 from vmtui.scenario.facts import Facts
 from vmtui.scenario.lines import Expect
 from vmtui.scenario.nodes import Value
 from vmtui.scenario.substitution import replace_variables
+from vmtui.scenario.values import show_value
 
 __all__ = ["CheckResult", "Part", "check", "check_error", "failed"]
 

@@ -7,9 +7,9 @@ places first, so that a place that is not there is refused before anything happe
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import attrs
 
@@ -18,10 +18,9 @@ from vmtui.mm import fork, madvise, memory, mlock, mmap, mprotect, mremap, vmsca
 from vmtui.mm.machine import Machine
 from vmtui.mm.mm_types import VM_EXEC, VM_READ, VM_WRITE
 from vmtui.mm.page import PAGE_SIZE
-from vmtui.mm.step import Step
+from vmtui.scenario.command import Command, OnPlace, Size, Work
 from vmtui.scenario.expressions import Expr
 from vmtui.scenario.names import Name, known_name, print_name, stem
-from vmtui.scenario.nodes import Node
 from vmtui.scenario.places import Place, find_range, frames_of, known_number, label_of
 
 __all__ = ["COMMANDS", "PROTECTIONS", "Command", "Size"]
@@ -35,58 +34,6 @@ PROTECTIONS: Mapping[str, int] = MappingProxyType(
         "none": 0,
     }
 )
-
-Work = Generator[Step, None, Any]
-
-
-@attrs.frozen
-class Size(Node):
-    """``4 pages``, or a number of bytes."""
-
-    number: Expr
-    pages: bool = False
-
-    @property
-    def bytes(self) -> int:
-        """The size in bytes."""
-        return known_number(self.number) * (PAGE_SIZE if self.pages else 1)
-
-    def __str__(self) -> str:
-        return f"{self.number} pages" if self.pages else str(self.number)
-
-
-class Command(Node):
-    """
-    A command line.
-
-    Attributes:
-        keyword: Its first word.
-        usage: The whole line, with what the user puts in in capitals.
-        help: What it does, in a line.
-    """
-
-    __slots__ = ()
-
-    keyword: ClassVar[str]
-    usage: ClassVar[str]
-    help: ClassVar[str]
-
-    def words(self) -> list[str]:
-        """What follows the keyword, as it is typed."""
-        raise AssertionError(f"{type(self).__name__} does not print itself")
-
-    def apply(self, machine: Machine) -> Work:
-        """
-        Carry it out, step by step.
-
-        Raises:
-            KernelError: the machine refuses it.
-            ExpressionError: a variable in it has no value.
-        """
-        raise AssertionError(f"{type(self).__name__} cannot be carried out")
-
-    def __str__(self) -> str:
-        return " ".join([self.keyword, *self.words()])
 
 
 @attrs.frozen
@@ -206,20 +153,8 @@ class Mmap(Command):
         yield from mmap.do_mmap(mm, known_name(self.label), self.size.bytes, flags, address, self.growsdown)
 
 
-class _OnPlace(Command):
-    """A command whose one operand is a place."""
-
-    __slots__ = ()
-
-    place: Place
-
-    def words(self) -> list[str]:
-        """What follows the keyword."""
-        return [str(self.place)]
-
-
 @attrs.frozen
-class Munmap(_OnPlace):
+class Munmap(OnPlace):
     """The end of a mapping, or of a part of it."""
 
     keyword: ClassVar[str] = "munmap"
@@ -277,7 +212,7 @@ class Madvise(Command):
 
 
 @attrs.frozen
-class Mlock(_OnPlace):
+class Mlock(OnPlace):
     """Pages that must stay."""
 
     keyword: ClassVar[str] = "mlock"
@@ -293,7 +228,7 @@ class Mlock(_OnPlace):
 
 
 @attrs.frozen
-class Munlock(_OnPlace):
+class Munlock(OnPlace):
     """Pages that may go again."""
 
     keyword: ClassVar[str] = "munlock"
@@ -339,7 +274,7 @@ class Mremap(Command):
 
 
 @attrs.frozen
-class Read(_OnPlace):
+class Read(OnPlace):
     """Reading."""
 
     keyword: ClassVar[str] = "read"
@@ -355,7 +290,7 @@ class Read(_OnPlace):
 
 
 @attrs.frozen
-class Write(_OnPlace):
+class Write(OnPlace):
     """Writing."""
 
     keyword: ClassVar[str] = "write"
@@ -391,7 +326,7 @@ class Walk(Command):
 
 
 @attrs.frozen
-class Referenced(_OnPlace):
+class Referenced(OnPlace):
     """The question whether a page was used."""
 
     keyword: ClassVar[str] = "referenced"
@@ -406,7 +341,7 @@ class Referenced(_OnPlace):
 
 
 @attrs.frozen
-class Swapout(_OnPlace):
+class Swapout(OnPlace):
     """Pages out, by name."""
 
     keyword: ClassVar[str] = "swapout"
@@ -421,7 +356,7 @@ class Swapout(_OnPlace):
 
 
 @attrs.frozen
-class Evict(_OnPlace):
+class Evict(OnPlace):
     """Pages out, until their frames are free."""
 
     keyword: ClassVar[str] = "evict"

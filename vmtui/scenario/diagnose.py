@@ -13,9 +13,9 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 from vmtui.errors import ScenarioError
 from vmtui.scenario.build import ADVICE
 from vmtui.scenario.commands import COMMANDS, PROTECTIONS
-from vmtui.scenario.expressions import FUNCTIONS
 from vmtui.scenario.lines import STATEMENTS
 from vmtui.scenario.suggest import closest
+from vmtui.scenario.values import FUNCTIONS
 
 __all__ = ["FIRST_WORDS", "PROMPT_WORDS", "either", "explain"]
 

@@ -10,11 +10,19 @@ import attrs
 from vmtui.scenario import items
 from vmtui.scenario.blocks import Block, Template
 from vmtui.scenario.commands import Command
-from vmtui.scenario.expressions import Braced, Expr, Literal, Static, Sum, Variable, whole
+from vmtui.scenario.expressions import (
+    Braced,
+    Expr,
+    Literal,
+    Static,
+    Sum,
+    Variable,
+)
 from vmtui.scenario.lines import Expect, ExpectError, Let, Pause, Quietly, Repeat, Say, Section, Show
 from vmtui.scenario.nodes import ExpressionError, Value, subnodes
 from vmtui.scenario.source import Report
 from vmtui.scenario.substitution import replace_variables
+from vmtui.scenario.values import whole
 
 __all__ = ["MAX_COMMANDS", "Env", "Row", "build_item", "count", "expand"]
 

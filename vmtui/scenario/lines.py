@@ -14,11 +14,12 @@ import attrs
 
 from vmtui.errors import KernelError
 from vmtui.scenario.commands import Command
-from vmtui.scenario.expressions import Expr, Observable, Scope, show_value
+from vmtui.scenario.expressions import Expr, Observable, Scope
 from vmtui.scenario.names import Name, print_name
 from vmtui.scenario.nodes import ExpressionError, Node, subnodes
 from vmtui.scenario.observables import is_of_scheme
 from vmtui.scenario.places import Place
+from vmtui.scenario.values import show_value
 
 __all__ = [
     "STATEMENTS",

@@ -8,8 +8,15 @@ from typing import Final
 import attrs
 
 from vmtui.errors import is_control
-from vmtui.scenario.expressions import NOTHING, Expr, Literal, Observable, Variable, whole
+from vmtui.scenario.expressions import (
+    NOTHING,
+    Expr,
+    Literal,
+    Observable,
+    Variable,
+)
 from vmtui.scenario.nodes import Node, subnodes
+from vmtui.scenario.values import whole
 
 __all__ = ["NOT_NAMES", "Name", "NameTemplate", "check_quoted", "known_name", "print_name", "stem"]
 

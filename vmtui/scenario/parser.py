@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Final, NoReturn, TypeVar, cast
 
 from vmtui.errors import ScenarioError, is_control
 from vmtui.scenario.commands import Command
-from vmtui.scenario.expressions import Expr
-from vmtui.scenario.lines import SourceLine, Statement
-from vmtui.scenario.nodes import nesting
+from vmtui.scenario.expressions import Expr, Observable
+from vmtui.scenario.lines import ExpectError, Param, Repeat, Show, SourceLine, Statement
+from vmtui.scenario.nodes import nesting, subnodes
 from vmtui.scenario.places import Place
+from vmtui.scenario.substitution import replace_variables, variables
 
 if TYPE_CHECKING:
     from lark import Lark
@@ -68,15 +69,17 @@ def parse_line(text: str) -> Statement | None:
 
 def parse_command(text: str) -> Command:
     """
-    The command that a line is.
+    The command that a line is, ready to be carried out: what it calculates is calculated.
 
     Raises:
-        ScenarioError: it cannot be read, or is no command.
+        ScenarioError: it cannot be read, is no command, or reads a variable.
     """
     statement = parse_line(text)
     if not isinstance(statement, Command):
         raise ScenarioError("expected a command", column=1, source=text)
-    return statement
+    for name in sorted(variables(statement)):
+        raise ScenarioError(f"no param, loop variable or let is called {name}", source=text)
+    return replace_variables(statement, {})
 
 
 @lru_cache(maxsize=8192)
@@ -88,7 +91,13 @@ def parse_source_line(text: str) -> SourceLine:
         ScenarioError: it cannot be read.
     """
     check_characters(text)
-    return _parse(text, "line", SourceLine)
+    line = _parse(text, "line", SourceLine)
+    if isinstance(line.statement, Command | ExpectError | Show | Repeat | Param):
+        for node in subnodes(line.statement):
+            if isinstance(node, Observable):
+                message = f"{node} reads the machine; a line that runs cannot: keep it with let, use that"
+                raise ScenarioError(message, source=text)
+    return line
 
 
 @lru_cache(maxsize=1024)

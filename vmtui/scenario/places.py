@@ -18,10 +18,11 @@ from vmtui.mm.memory import follow_page
 from vmtui.mm.mm_types import Label, Mm, find_label, place_name
 from vmtui.mm.page import PAGE_MASK, PAGE_SIZE
 from vmtui.mm.pgtable import is_swap_pte, is_zero_page, present_ptes, pte_offset, pte_pfn, pte_to_slot
-from vmtui.scenario.expressions import NOTHING, Expr, number
+from vmtui.scenario.expressions import NOTHING, Expr
 from vmtui.scenario.names import Name, known_name, print_name
 from vmtui.scenario.nodes import Node
 from vmtui.scenario.suggest import closest
+from vmtui.scenario.values import number
 
 __all__ = [
     "AddressPlace",
