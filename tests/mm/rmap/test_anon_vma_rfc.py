@@ -6,7 +6,7 @@ import pytest
 
 from tests.mm.lab import NONE, RW, Lab, R, counts, mm_of, spans, vma_at
 from vmtui.mm.check import check
-from vmtui.mm.mm_types import Task
+from vmtui.mm.mm_types import VM_EXEC, Task
 from vmtui.mm.page import PAGE_SIZE, ZERO_PFN, PG_anon, PG_direct, PG_swapcache
 from vmtui.mm.step import HIT, MISS_NOPTE, MISS_NOTABLE, MISS_PFN, MISS_RANGE
 
@@ -522,28 +522,18 @@ class TestMergeAndMove:
         assert vma_at(parent, low).anon_vma is vma_at(child, high).anon_vma
         assert (2, 2) == counts(lab.look(parent, high, full=True))
 
-    def test_two_lists_do_not_merge(self, lab: Lab) -> None:
-        """VMAs on different lists stay two, though all else agrees."""
+    @pytest.mark.parametrize("forked", [False, True])
+    def test_two_lists_do_not_merge(self, lab: Lab, forked: bool) -> None:
+        """VMAs on different lists stay two where all else agrees; on no list they become one."""
         task = lab.spawn()
         low = lab.mmap(task, "h", 2, at=0x40000000)
-        high = lab.mmap(task, "k", 2, R, at=0x40002000)
+        high = lab.mmap(task, "k", 2, RW | VM_EXEC, at=0x40002000)
+        lab.write(task, low, 4)
+        if forked:
+            lab.fork(task, "c")
         lab.mprotect(task, high, 2, RW)
-        assert 1 == len(mm_of(task).vmas)
 
-        lab.mprotect(task, high, 2, R)
-        lab.write(task, low, 2)
-        lab.fork(task, "a")
-        lab.mprotect(task, high, 2, RW)
-        assert 1 == len(mm_of(task).vmas)
-
-        other = lab.spawn("q")
-        low = lab.mmap(other, "h", 2, at=0x40000000)
-        high = lab.mmap(other, "k", 2, R | 4, at=0x40002000)
-        lab.mprotect(other, high, 2, RW | 4)
-        lab.write(other, low, 4)
-        lab.fork(other, "b")
-        lab.mprotect(other, high, 2, RW)
-        assert 2 == len(mm_of(other).vmas)
+        assert (2 if forked else 1) == len(spans(task))
 
     def test_halves_of_one_list_merge_again(self, lab: Lab) -> None:
         """What a split cut apart merges when its protection is the same again."""
