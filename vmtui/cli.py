@@ -215,7 +215,7 @@ def play(
     place = parse_place(state_of) if state_of is not None else None
     output = Output(script, Wanted(steps=steps, state=state, state_of=place, runs=runs))
     lines = output.json() if as_json else output.jsonl() if as_jsonl else output.text()
-    _print_lines(lines)
+    _print_lines(lines, at_once=as_jsonl)
     if output.complaint:
         _complain(output.complaint)
     return OK if output.tally.ok else FAILED
@@ -366,9 +366,12 @@ def _print(text: str = "") -> None:
     sys.stdout.write(f"{text}\n")
 
 
-def _print_lines(lines: Iterator[str]) -> None:
+def _print_lines(lines: Iterator[str], *, at_once: bool = False) -> None:
+    """Print lines; `at_once` for a program that reads them as they come."""
     for line in lines:
         _print(line)
+        if at_once:
+            sys.stdout.flush()
 
 
 def _complain(text: str) -> None:
@@ -397,14 +400,11 @@ def _fail(args: Sequence[str], problem: Exception, code: int, kind: str | None =
     return code
 
 
-def _given(args: Sequence[str] | None) -> Sequence[str]:
-    return sys.argv[1:] if args is None else args
-
-
 def main(args: Sequence[str] | None = None) -> int:
     """Run a command line; the exit code."""
     # Whatever the locale, the language is UTF-8.
-    args = [os.fsencode(arg).decode("utf-8", "surrogateescape") for arg in _given(args)]
+    given = sys.argv[1:] if args is None else args
+    args = [os.fsencode(arg).decode("utf-8", "surrogateescape") for arg in given]
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")

@@ -65,7 +65,7 @@ class Player:
         self._numbers: list[int] = []  # the commands done after each item played
         self._folds: list[tuple[int, int]] = []  # the items that are one step
         self._lets: list[tuple[int, str, Value]] = []
-        self._branch = session.branch.name
+        self._branch = session.branch_name
         self._commands = len(session.commands)
         self._quiet_from = 0
         own = Options.parse(script.own_options)
@@ -203,7 +203,7 @@ class Player:
     @property
     def detour(self) -> bool:
         """Whether the session has left the script: a command was typed."""
-        if self.session.branch.name != self._branch:
+        if self.session.branch_name != self._branch:
             return True
         end = self._after[-1] if self._after else 0
         return len(self.session.commands) > self._commands and self.session.cursor > end
@@ -212,7 +212,7 @@ class Player:
         """Back to where the script was left."""
         session = self.session
         left = self._left()
-        if session.branch.name != self._branch:
+        if session.branch_name != self._branch:
             session.checkout(self._branch)
         self._measure()
         cursor = session.commands[left - 1].last if left else 0
@@ -368,7 +368,7 @@ class Player:
         done = yield from self.session.running(
             ready, line_number=item.line, loop=item.loop or None, quiet=item.quiet
         )
-        self._branch = self.session.branch.name
+        self._branch = self.session.branch_name
         self._commands = len(self.session.commands)
         return done
 

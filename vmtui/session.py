@@ -328,6 +328,11 @@ class Session:
         return attrs.evolve(branch, commands=tuple(done.text for done in self.commands[branch.at :]))
 
     @property
+    def branch_name(self) -> str:
+        """The name of the branch the session is on."""
+        return self._branch
+
+    @property
     def branches(self) -> list[Branch]:
         """All branches, main first, in order of their making."""
         return [self.branch if name == self._branch else branch for name, branch in self._branches.items()]

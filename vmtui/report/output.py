@@ -62,10 +62,12 @@ class Output:
         self.complaint = ""
 
     def text(self) -> Iterator[str]:
-        """Lines for a reader."""
+        """Lines for a reader, those of one event together."""
         yield from text.opening(self.script, self.session)
         for event in self._events():
-            yield from text.event_lines(event, self.session, steps=self.wanted.steps)
+            lines = list(text.event_lines(event, self.session, steps=self.wanted.steps))
+            if lines:
+                yield "\n".join(lines)
             if self.wanted.after(event.item.line) and (event.done or event.result):
                 yield json.dumps(self._state(), indent=2)
         if self.wanted.state == "last":
