@@ -87,7 +87,7 @@ def test_the_installed_command_lists_and_plays_everything(installed, elsewhere):
     assert len(listed.splitlines()) >= len(SCENARIOS)
 
     run(installed, "-m", "vmtui", "play", files[0], **elsewhere)
-    code = "import sys; from vmtui.cli import main; sys.exit(any(main(['play', path]) for path in sys.argv[1:]))"
+    code = "import sys; from vmtui.cli import main; sys.exit(any(main(['play', f]) for f in sys.argv[1:]))"
     run(installed, "-c", code, *files, **elsewhere)
 
 
