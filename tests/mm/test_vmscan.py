@@ -167,6 +167,20 @@ class TestReclaim:
         assert [True, False] == present(lab, task, address, 2)
         assert [lab.pfn(task, address)] == list(lab.machine.active_list)
 
+    def test_active_list_is_left_alone_while_the_inactive_is_longer(self, lab: Lab) -> None:
+        """Pages move from the active list only until the inactive one is the longer."""
+        task, address = lab.heap(3)
+        lab.swapout(task, address, 2)
+        before = lab.digest()
+        lab.run(vmscan.refill_inactive(lab.machine, 0))
+        assert (before, 0) == (lab.digest(), len(lab.steps))
+        lab.read(task, address)
+        lab.evict(task, address)
+        assert (1, 1) == (len(lab.machine.active_list), len(lab.machine.inactive_list))
+        lab.run(vmscan.refill_inactive(lab.machine, 0))
+
+        assert lab.steps
+
     def test_stops_where_nothing_can_go(self, lab: Lab) -> None:
         """Locked pages stay, whatever is asked; the answer is how many went."""
         task, address = lab.heap(4)

@@ -535,6 +535,20 @@ class TestMergeAndMove:
 
         assert (2 if forked else 1) == len(spans(task))
 
+    def test_gap_between_two_lists_goes_to_the_lower(self, lab: Lab) -> None:
+        """A mapping that fills the gap between VMAs of two lists can join one only: the lower takes it."""
+        parent = lab.spawn()
+        for name, at in (("a", 0x40000000), ("c", 0x40002000)):
+            lab.mmap(parent, name, 1, at=at)
+            lab.write(parent, at)
+        child = lab.fork(parent, "c")
+        lab.mmap(parent, "b", 1, at=0x40001000)
+
+        assert [(0x40000, 2), (0x40002, 1)] == spans(parent)
+        for at in (0x40000000, 0x40002000):
+            assert vma_at(parent, at).anon_vma is vma_at(child, at).anon_vma
+            assert (2, 2) == counts(lab.look(parent, at, full=True))
+
     def test_halves_of_one_list_merge_again(self, lab: Lab) -> None:
         """What a split cut apart merges when its protection is the same again."""
         task, address = lab.heap(4)
