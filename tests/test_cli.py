@@ -107,7 +107,7 @@ def test_a_question_is_answered(run):
     assert "> fork sh kid" in out
     assert "look of frame 0x3: examined 2 = 2 hits + 0 misses" in out
     assert "  ok: expect walk.hits == 2" in out
-    assert out.splitlines()[-1] == "5 commands; 1 expects hold"
+    assert out.splitlines()[-1] == "5 commands; 1 expect holds"
 
 
 def test_steps_are_told_with_their_function(run):

@@ -65,6 +65,9 @@ class Player:
         self._numbers: list[int] = []  # the commands done after each item played
         self._folds: list[tuple[int, int]] = []  # the items that are one step
         self._lets: list[tuple[int, str, Value]] = []
+        self._sections: list[int] = []
+        self._shows: list[int] = []
+        self._upcoming: tuple[int, tuple[str, ...]] = (-1, ())
         self._branch = session.branch_name
         self._commands = len(session.commands)
         self._quiet_from = 0
@@ -157,21 +160,19 @@ class Player:
     @property
     def section(self) -> str:
         """The heading of the section here; "" before the first."""
-        heading = self._last(Section)
+        heading = self._last(self._sections)
         return heading.text if isinstance(heading, Section) else ""
 
     @property
     def subject(self) -> str | None:
         """What the script last showed, as it is typed."""
-        show = self._last(Show)
+        show = self._last(self._shows)
         return show.text if isinstance(show, Show) else None
 
-    def _last(self, kind: type[Item]) -> Item | None:
-        for at in range(self.index - 1, -1, -1):
-            item = self.items[at]
-            if isinstance(item, kind):
-                return item
-        return None
+    def _last(self, places: list[int]) -> Item | None:
+        """The last of some items that is done here."""
+        number = bisect_left(places, self.index)
+        return self.items[places[number - 1]] if number else None
 
     @property
     def failure(self) -> CheckResult | None:
@@ -179,9 +180,9 @@ class Player:
         index = self.index
         if not index or self.session.cursor != self._after[index - 1]:
             return None
-        for result in reversed(self.results):
-            if result.index >= index:
-                continue
+        done = bisect_left(self.results, index, key=lambda result: result.index)
+        for number in range(done - 1, -1, -1):
+            result = self.results[number]
             if self._after[result.index] != self.session.cursor:
                 return None
             if result.holds is False:
@@ -191,12 +192,15 @@ class Player:
     @property
     def upcoming(self) -> tuple[str, ...]:
         """The next commands that have not been run, as text; at most 200."""
+        if self._upcoming[0] == len(self._after):
+            return self._upcoming[1]
         texts = []
         for at in range(len(self._after), min(len(self.items), len(self._after) + 2 * UPCOMING)):
             item = self.items[at]
             if isinstance(item, Run):
                 texts.append(str(item.command))
-        return tuple(texts[:UPCOMING])
+        self._upcoming = (len(self._after), tuple(texts[:UPCOMING]))
+        return self._upcoming[1]
 
     # Detours.
 
@@ -341,8 +345,10 @@ class Player:
                 self._let(name, value, item, index)
             case Fold():
                 self._fold()
-            case _:
-                pass
+            case Section():
+                self._sections.append(index)
+            case Show():
+                self._shows.append(index)
         self._enter(item)
         return True
 

@@ -64,15 +64,20 @@ class Output:
     def text(self) -> Iterator[str]:
         """Lines for a reader, those of one event together."""
         yield from text.opening(self.script, self.session)
+        blank = False
         for event in self._events():
             lines = list(text.event_lines(event, self.session, steps=self.wanted.steps))
+            if lines and blank and not lines[0]:
+                del lines[0]
             if lines:
                 yield "\n".join(lines)
+                blank = not lines[-1]
             if self.wanted.after(event.item.line) and (event.done or event.result):
                 yield json.dumps(self._state(), indent=2)
         if self.wanted.state == "last":
             yield json.dumps(self._state(), indent=2)
-        yield from text.closing(self.tally, len(self.session.commands))
+        closing = list(text.closing(self.tally, len(self.session.commands)))
+        yield from closing[1:] if blank and not closing[0] else closing
 
     def json(self) -> Iterator[str]:
         """One object."""

@@ -63,7 +63,7 @@ def _command_lines(done: Done, session: Session, steps: bool) -> Iterator[str]:
         for walk in done.walks[:WALKS_SHOWN]:
             yield f"    {walk_line(walk)}"
         if len(done.walks) > WALKS_SHOWN:
-            yield f"    ... {len(done.walks) - WALKS_SHOWN:,} walks more"
+            yield f"    ... {_count(len(done.walks) - WALKS_SHOWN, 'walk')} more"
     elif records:
         more = f" ({len(records):,} steps)" if len(records) > 1 else ""
         yield f"    {printable(records[-1].step.sentence)}{more}"
@@ -87,9 +87,15 @@ def walk_line(walk: WalkRecord) -> str:
     why = f" ({', '.join(reasons)})" if reasons else ""
     stopped = "" if walk.stopped == "end" else f"; stopped by {walk.stopped}"
     return (
-        f"{walk.kind} of frame {walk.page:#x}: examined {walk.examined:,} = {walk.hits:,} hits + "
-        f"{walk.misses:,} misses{why} · {walk.nodes:,} nodes · {walk.ptes:,} ptes{stopped}"
+        f"{walk.kind} of frame {walk.page:#x}: examined {walk.examined:,} = {_count(walk.hits, 'hit')} + "
+        f"{_count(walk.misses, 'miss', 'misses')}{why} · {_count(walk.nodes, 'node')} · "
+        f"{_count(walk.ptes, 'pte')}{stopped}"
     )
+
+
+def _count(number: int, one: str, more: str = "") -> str:
+    """``1 hit``, ``2 hits``."""
+    return f"{number:,} {one if number == 1 else more or one + 's'}"
 
 
 def _check_lines(event: Event) -> Iterator[str]:
@@ -105,13 +111,13 @@ def _check_lines(event: Event) -> Iterator[str]:
 
 def closing(tally: Tally, commands: int) -> Iterator[str]:
     """How it ended."""
-    parts = [f"{tally.passed:,} expects hold"]
+    parts = [_count(tally.passed, "expect holds", "expects hold")]
     if tally.failed:
         parts.append(f"{tally.failed:,} failed")
     if tally.not_applicable:
-        parts.append(f"{tally.not_applicable:,} are not for this scheme")
+        parts.append(f"{tally.not_applicable:,} not for this scheme")
     yield ""
-    yield f"{commands:,} commands; {', '.join(parts)}"
+    yield f"{_count(commands, 'command')}; {', '.join(parts)}"
 
 
 def observables() -> Iterator[str]:
