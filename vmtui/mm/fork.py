@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from vmtui.errors import KernelError
 from vmtui.mm.memory import copy_page_range, zap_page_range
 from vmtui.mm.mm_types import VM_LOCKED, Label, Mm, Task, Vma, vma_name
-from vmtui.mm.mmap import vma_alloc, vma_free
+from vmtui.mm.mmap import vma_alloc, vma_free, vma_link
 from vmtui.mm.pgtable import PGDIR_SIZE, free_pgtables, pgd_alloc, pgd_free
 from vmtui.mm.step import Step, Steps
 
@@ -81,8 +81,8 @@ def dup_mmap(oldmm: Mm, mm: Mm) -> Steps:
         mm.labels.add(Label(mm.machine, 0, label.name, label.start, label.end))
 
     for vma in list(oldmm.vmas):
-        child = vma_alloc(mm, vma.vm_start, vma.vm_end, vma.vm_flags & ~VM_LOCKED, vma.vm_pgoff)
-        mm.vmas.insert(child)
+        child = vma_alloc(mm, vma.vm_start, vma.vm_end, vma.vm_flags & ~VM_LOCKED, vma.vm_pgoff, vma.vm_file)
+        vma_link(child, before=vma if vma.vm_file is not None else None)
         text = "the VMA {who} was copied for {child}"
         yield Step(text, vma=child.id, mm=mm.id, who=vma_name(vma), child=mm.name)
         yield from copy_page_range(vma, child)
@@ -112,3 +112,15 @@ def exit_mmap(mm: Mm) -> Steps:
     mm.machine.mms.free(mm)
     mm.machine.ledger.uncharge("mm_struct")
     yield Step("{n} page tables, the pgd and the mm of {who} are freed", n=tables, who=mm.name)
+
+
+def do_execve(task: Task) -> Steps:
+    """The process starts another program: an empty address space, and the old one ends (do_execve).
+
+    Raises:
+        KernelError: ENOMEM.
+    """
+    old = living(task)
+    mm = task.mm = mm_alloc(task.machine, task.name)
+    yield Step("{who} starts anew: an mm and a pgd, and no VMA", mm=mm.id, who=task.name)
+    yield from exit_mmap(old)

@@ -189,4 +189,6 @@ def object_sizes(options: Options) -> dict[str, int]:
         "pgd": 32,
         "vm_area_struct": 76,
         "anon_vma": 12 if options.smp else 8,
+        "inode": 512,
+        "radix_tree_node": 260,
     }

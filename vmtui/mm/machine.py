@@ -9,7 +9,7 @@ import numpy as np
 
 from vmtui.errors import PlaceError
 from vmtui.mm.kernel import TASK_SIZE, Options, format_size
-from vmtui.mm.mm_types import AnonVma, Mm, Task, Vma
+from vmtui.mm.mm_types import AddressSpace, AnonVma, Mm, Task, Vma
 from vmtui.mm.page import PAGE_SIZE, ZERO_PFN, MemMap, Page, PG_anon, PG_swapcache, PG_table
 from vmtui.mm.page_alloc import Ledger, boot, build_zones
 from vmtui.mm.rmap.scheme import Scheme, load
@@ -93,6 +93,7 @@ class Machine:
         self.mms: ObjectTable[Mm] = ObjectTable(history)
         self.vmas: ObjectTable[Vma] = ObjectTable(history)
         self.anon_vmas: ObjectTable[AnonVma] = ObjectTable(history)
+        self.files: ObjectTable[AddressSpace] = ObjectTable(history)
         #: Where to look for a name first; an index and no state, so it is not on the tape.
         self._by_name: dict[str, int] = {}
 
@@ -159,7 +160,7 @@ class Machine:
             "free": sum(zone.free for zone in self.zones),
             "page_tables": self.ledger.page_tables,
             "anon": int(np.count_nonzero(mapped & (flags & PG_anon != 0))),
-            "file": 0,
+            "file": sum(mapping.nrpages for mapping in self.files),
             "swap_cache": int(np.count_nonzero(flags & PG_swapcache)),
         }
 
@@ -183,7 +184,8 @@ class Machine:
 
     def objects(self) -> Mapping[str, ObjectTable[Any]]:
         """Every object table by kind."""
-        return {"task": self.tasks, "mm": self.mms, "vma": self.vmas, "anon_vma": self.anon_vmas}
+        tables = (self.tasks, self.mms, self.vmas, self.anon_vmas, self.files)
+        return dict(zip(("task", "mm", "vma", "anon_vma", "address_space"), tables, strict=True))
 
     def housekeeping(self) -> None:
         """Close holes and renumber tickets; only at the start of a command."""

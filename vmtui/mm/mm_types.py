@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import attrs
+import numpy as np
 
 from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE
-from vmtui.state.containers import OrderedSet, SortedVmas
+from vmtui.state.column import Column, Where
+from vmtui.state.containers import ListHead, OrderedSet, SortedVmas
 from vmtui.state.struct import Struct, struct
 
 if TYPE_CHECKING:
@@ -22,6 +24,12 @@ VM_EXEC: Final = 0x4
 VM_SHARED: Final = 0x8
 VM_GROWSDOWN: Final = 0x100
 VM_LOCKED: Final = 0x2000
+
+#: The longest file, in pages: 64 GB.
+MAX_FILE_PAGES: Final = 1 << 24
+#: A radix_tree_node has 64 slots; four levels reach every page of the longest file.
+RADIX_TREE_MAP_SHIFT: Final = 6
+RADIX_TREE_LEVELS: Final = 4
 
 VM_ACCESS: Final = VM_READ | VM_WRITE | VM_EXEC
 
@@ -40,6 +48,61 @@ class Label(Struct):
     name: str
     start: int
     end: int
+
+
+@struct
+class AddressSpace(Struct):
+    """``struct address_space`` and its inode: a file, or a piece of shared memory, and its page cache.
+
+    Attributes:
+        name: What commands call it; of shared memory, where it was mapped first.
+        size: Bytes.
+        shmem: Shared anonymous memory: it has no file, its pages go to swap, and it ends with its last VMA.
+        height: Levels of its radix tree.
+        nrpages: Pages in the page cache.
+        i_mmap: Its private VMAs.
+        i_mmap_shared: Its shared VMAs.
+        pages: The frame of each page in the page cache, 0 for none.
+        slots: The swap slot of each page that is swapped out; of shared memory only.
+        nodes: By level of the radix tree, the children of each of its nodes.
+    """
+
+    kind: ClassVar[str] = "address_space"
+    if TYPE_CHECKING:
+        machine: Machine
+
+    name: str
+    size: int
+    shmem: bool = False
+    height: int = 1
+    nrpages: int = 0
+    i_mmap: ListHead[Vma] = attrs.field(init=False)
+    i_mmap_shared: ListHead[Vma] = attrs.field(init=False)
+    pages: Column = attrs.field(init=False)
+    slots: Column = attrs.field(init=False)
+    nodes: tuple[Column, ...] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        history = self.machine.history
+
+        def fields() -> list[Where]:
+            return [slice(0, -(-self.size // PAGE_SIZE))]
+
+        def level(number: int) -> Column:
+            shift = RADIX_TREE_MAP_SHIFT * (number + 1)
+            length = MAX_FILE_PAGES >> shift
+            return Column(history, length, np.uint16, lambda: [slice(0, -(-self.end >> shift))])
+
+        object.__setattr__(self, "i_mmap", ListHead(history))
+        object.__setattr__(self, "i_mmap_shared", ListHead(history))
+        object.__setattr__(self, "pages", Column(history, MAX_FILE_PAGES, np.uint32, fields))
+        object.__setattr__(self, "slots", Column(history, MAX_FILE_PAGES, np.uint32, fields))
+        object.__setattr__(self, "nodes", tuple(level(n) for n in range(RADIX_TREE_LEVELS)))
+
+    @property
+    def end(self) -> int:
+        """Its length in pages."""
+        return -(-self.size // PAGE_SIZE)
 
 
 @struct
@@ -82,7 +145,7 @@ class Vma(Struct):
     vm_end: int
     vm_flags: int
     vm_pgoff: int
-    vm_file: None = None
+    vm_file: AddressSpace | None = None
     anon_vma: AnonVma | None = None
 
     @property

@@ -7,13 +7,15 @@ from vmtui.mm.mm_types import Label, Mm, Vma, find_label, label_at, vma_name
 from vmtui.mm.mmap import (
     check_range,
     get_unmapped_area,
+    stretch,
     trim_labels,
     unmap_range,
     vma_alloc,
+    vma_link,
     vma_merge,
 )
 from vmtui.mm.page import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
-from vmtui.mm.pgtable import present_ptes, pte_alloc, pte_offset
+from vmtui.mm.pgtable import is_zero_page, present_ptes, pte_alloc, pte_offset, pte_pfn, pte_present
 from vmtui.mm.step import Step, Steps
 
 
@@ -83,7 +85,7 @@ def room_behind(mm: Mm, vma: Vma, old_end: int, new_end: int) -> bool:
 
 def grow_in_place(vma: Vma, new_end: int) -> Steps:
     """Nothing is in the way: the VMA just ends later."""
-    vma.vm_end = new_end
+    stretch(vma, vma.vm_start, new_end)
     text = "{who} grew in place, to {end:#x}"
     yield Step(text, vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma), end=new_end)
 
@@ -106,10 +108,10 @@ def copy_vma(vma: Vma, start: int, new_addr: int, new_length: int) -> Steps:
     """The VMA for the new place: a neighbour there that can take it, or a new struct (copy_vma)."""
     mm = vma.vm_mm
     pgoff = vma.vm_pgoff + ((start - vma.vm_start) >> PAGE_SHIFT)
-    new = yield from vma_merge(mm, new_addr, new_addr + new_length, vma.vm_flags, pgoff, vma)
+    new = yield from vma_merge(mm, new_addr, new_addr + new_length, vma.vm_flags, pgoff, vma, vma.vm_file)
     if new is None:
-        new = vma_alloc(mm, new_addr, new_addr + new_length, vma.vm_flags, pgoff)
-        mm.vmas.insert(new)
+        new = vma_alloc(mm, new_addr, new_addr + new_length, vma.vm_flags, pgoff, vma.vm_file)
+        vma_link(new)
         text = "a VMA for {addr:#x}; its vm_pgoff stays {pgoff:#x}"
         yield Step(text, vma=new.id, mm=mm.id, addr=new_addr, pgoff=pgoff)
     return new
@@ -122,8 +124,11 @@ def move_page_tables(mm: Mm, start: int, end: int, new_addr: int) -> int:
     for address in addresses:
         src = pte_offset(mm, address)
         pte = memory[src]
+        dst = pte_alloc(mm, address - start + new_addr)
         memory[src] = 0
-        memory[pte_alloc(mm, address - start + new_addr)] = pte
+        memory[dst] = pte
+        if pte_present(pte) and not is_zero_page(pte_pfn(pte)):
+            mm.machine.scheme.move_rmap(mm.machine.page(pte_pfn(pte)), src, dst)
     return len(addresses)
 
 

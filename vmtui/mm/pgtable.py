@@ -109,6 +109,11 @@ def pte_mkold(pte: int) -> int:
     return pte & ~PAGE_ACCESSED
 
 
+def pte_mkclean(pte: int) -> int:
+    """The entry, not dirty."""
+    return pte & ~PAGE_DIRTY
+
+
 def pte_mkdirty(pte: int) -> int:
     """The entry, dirty."""
     return pte | PAGE_DIRTY

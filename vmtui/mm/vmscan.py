@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from vmtui.mm.filemap import page_mapping, remove_from_page_cache
 from vmtui.mm.page import (
     Page,
     PG_active,
@@ -13,6 +14,7 @@ from vmtui.mm.page import (
     PG_swapcache,
     PG_writeback,
 )
+from vmtui.mm.shmem import shmem_writepage
 from vmtui.mm.step import Step, Steps
 from vmtui.mm.swap import activate_page, lru_cache_add, lru_cache_add_active, lru_cache_del
 from vmtui.mm.swap_state import add_to_swap
@@ -39,10 +41,12 @@ def shrink_list(machine: Machine, pfns: list[int], *, forced: bool) -> Steps:
         page = isolate(machine.page(pfn))
         verdict = yield from shrink_page(page, forced)
         if verdict == "free":
-            delete_from_swap_cache(page)
+            where = "swap" if page.test(PG_swapcache) else "page"
+            remove = delete_from_swap_cache if page.test(PG_swapcache) else remove_from_page_cache
+            remove(page)
             release_page(page)
             freed += 1
-            yield Step("frame {page:#x} left the swap cache and is free", page=pfn)
+            yield Step("frame {page:#x} left the {where} cache and is free", page=pfn, where=where)
         else:
             yield from putback(page, verdict)
     return freed
@@ -74,20 +78,32 @@ def shrink_page(page: Page, forced: bool) -> Steps:
             return "activate"
 
     if page.test(PG_dirty):
-        yield from pageout(page)
-        return "keep"
-    # Two references are left: the swap cache's and ours.
+        written = yield from pageout(page)
+        return "keep" if written else "activate"
+    # Two references are left: the cache's and ours.
     return "free" if page.count == 2 else "keep"
 
 
 def pageout(page: Page) -> Steps:
-    """Write the page to its slot; it is not freed in the same pass (pageout, swap_writepage)."""
+    """Write the page to its slot or its file; it is not freed in the same pass (pageout, writepage).
+
+    Returns:
+        False if there is no slot for a page of shared memory.
+    """
+    mapping = page_mapping(page)
+    if mapping is not None and mapping.shmem:
+        moved = yield from shmem_writepage(page)
+        if not moved:
+            return False
+
     page.clear(PG_dirty)
     page.set(PG_writeback)
-    yield Step("frame {page:#x} is being written to slot {slot}", page=page.pfn, slot=page.private)
+    where = f"slot {page.private}" if page.test(PG_swapcache) else "its file"
+    yield Step("frame {page:#x} is being written to {where}", page=page.pfn, where=where)
     page.clear(PG_writeback)
     text = "frame {page:#x} is clean and unmapped; a later pass will free it"
     yield Step(text, page=page.pfn)
+    return True
 
 
 def isolate(page: Page) -> Page:
@@ -120,7 +136,7 @@ def evict(machine: Machine, pfns: list[int]) -> Steps:
     """Force each page out until its frame is free, or the pass shows that something holds it."""
     for pfn in pfns:
         freed = yield from shrink_list(machine, [pfn], forced=True)
-        if not freed and not machine.page(pfn).mapcount and machine.page(pfn).test(PG_swapcache):
+        if not freed and not machine.page(pfn).mapcount:
             yield from shrink_list(machine, [pfn], forced=True)
 
 

@@ -96,8 +96,8 @@ class Picture:
 class Scheme(Protocol):
     """A reverse map.
 
-    Generators (called by ``yield from``): page_add_rmap, page_dup_rmap, swap_dup_rmap,
-    page_remove_rmap, vma_split, vma_adjust, vma_move, page_referenced, try_to_unmap, look.
+    Generators (called by ``yield from``): page_add_rmap, page_add_file_rmap, page_dup_rmap,
+    swap_dup_rmap, page_remove_rmap, vma_split, vma_adjust, vma_move, page_referenced, try_to_unmap, look.
     The rest are plain.
     """
 
@@ -114,17 +114,23 @@ class Scheme(Protocol):
     #: The members of struct page's union, in the order of the declaration.
     union_members: ClassVar[tuple[str, ...]]
 
-    def page_add_rmap(self, page: Page, vma: Vma, address: int, *, fresh: bool) -> Steps:
+    def page_add_rmap(self, page: Page, vma: Vma, address: int, ptep: int, *, fresh: bool) -> Steps:
         """A PTE of `vma` now maps an anonymous page: a `fresh` one, or one from swap."""
 
-    def page_dup_rmap(self, page: Page, vma: Vma, child: Vma) -> Steps:
-        """fork copied a PTE: `child` maps the page too."""
+    def page_add_file_rmap(self, page: Page, vma: Vma, ptep: int) -> Steps:
+        """A PTE of `vma` now maps a page of the page cache."""
+
+    def page_dup_rmap(self, page: Page, vma: Vma, child: Vma, ptep: int) -> Steps:
+        """fork copied a PTE: through `ptep`, `child` maps the page too."""
 
     def swap_dup_rmap(self, vma: Vma, child: Vma) -> Steps:
         """fork copied a swap entry."""
 
-    def page_remove_rmap(self, page: Page) -> Steps:
+    def page_remove_rmap(self, page: Page, ptep: int) -> Steps:
         """A PTE that mapped the page is gone."""
+
+    def move_rmap(self, page: Page, ptep: int, new_ptep: int) -> None:
+        """mremap: a mapping is at another place now."""
 
     def can_vma_merge(self, one: Vma, other: Vma | None) -> bool:
         """Whether the scheme lets two anonymous VMAs become one; `other` None: a range with no VMA yet."""
@@ -138,6 +144,12 @@ class Scheme(Protocol):
     def vma_move(self, vma: Vma, new: Vma) -> Steps:
         """mremap: `new` stands where `vma`'s PTEs have gone."""
 
+    def file_link(self, vma: Vma) -> None:
+        """A VMA of a file is on its file's list now, with the range it has."""
+
+    def file_unlink(self, vma: Vma) -> None:
+        """A VMA of a file is about to leave its file's list, or to change its range."""
+
     def vma_unlink(self, vma: Vma) -> None:
         """The VMA is going; its PTEs are gone."""
 
@@ -150,11 +162,17 @@ class Scheme(Protocol):
     def look(self, page: Page, *, full: bool) -> Steps:
         """The walk of try_to_unmap that changes nothing; `full`: without its stop rule."""
 
-    def add_rmap_bulk(self, pfns: Pfns, vma: Vma, first_index: int) -> None:
+    def add_rmap_bulk(self, pfns: Pfns, vma: Vma, first_index: int, pteps: Pfns) -> None:
         """`page_add_rmap` for fresh pages of consecutive addresses, at once."""
 
-    def dup_rmap_bulk(self, pfns: Pfns, vma: Vma, child: Vma) -> None:
-        """`page_dup_rmap` for many pages, or none where fork copied swap entries only."""
+    def add_file_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
+        """`page_add_file_rmap` for many pages."""
+
+    def dup_rmap_bulk(self, pfns: Pfns, vma: Vma, child: Vma, pteps: Pfns, swapped: bool) -> None:
+        """`page_dup_rmap` for many pages; and `swap_dup_rmap` if fork copied swap entries."""
+
+    def bulk_bytes(self, pfns: Pfns) -> int:
+        """Low memory that one mapping more of each of these pages may take, at most; for preconditions."""
 
     def candidates(self, page: Page) -> Iterable[Vma]:
         """The VMAs a walk without a stop rule would examine, in order."""

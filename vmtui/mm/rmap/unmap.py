@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from vmtui.mm.mm_types import Mm
-from vmtui.mm.page import Page, PG_dirty
+from vmtui.mm.page import Page, PG_anon, PG_dirty
 from vmtui.mm.pgtable import pte_dirty, swp_entry_to_pte
 from vmtui.mm.swapfile import swap_duplicate
 
 
-def set_swap_pte(page: Page, mm: Mm, ptep: int) -> None:
-    """Put the page's swap entry in the place of its mapping; the mapping's reference goes."""
+def unmap_pte(page: Page, mm: Mm, ptep: int) -> str:
+    """Take a mapping away, its reference with it; an anonymous page leaves its swap entry.
+
+    Returns:
+        What the PTE holds now, in words.
+    """
     machine = page.machine
     if pte_dirty(machine.memory[ptep]):
         page.set(PG_dirty)
-    swap_duplicate(machine, page.private)
-    machine.memory[ptep] = swp_entry_to_pte(page.private)
     mm.rss -= 1
     page.count -= 1
+    if not page.test(PG_anon):
+        machine.memory[ptep] = 0
+        return "is empty now"
+    swap_duplicate(machine, page.private)
+    machine.memory[ptep] = swp_entry_to_pte(page.private)
+    return f"now holds swap slot {page.private}"
