@@ -193,14 +193,14 @@ def _ledger(machine: Machine) -> Iterator[Problem]:
         "vm_area_struct": len(machine.vmas),
         "task_struct": sum(task.alive for task in machine.tasks),
         "thread": sum(task.alive for task in machine.tasks),
-        "anon_vma": len(machine.anon_vmas),
+        **machine.scheme.object_counts(),
         "inode": len(machine.files),
         "radix_tree_node": sum(_nodes(mapping) for mapping in machine.files),
     }
     for kind, count in expected.items():
         if ledger.count(kind) != count:
             yield Problem("ledger", f"{kind}: {ledger.count(kind)} charged, {count} exist")
-    charged = sum(ledger.count(kind) * size for kind, size in ledger.sizes.items())
+    charged = sum(ledger.bytes_of(kind, ledger.count(kind)) for kind in ledger.sizes)
     if charged != ledger.charged:
         yield Problem("ledger", f"the parts sum to {charged} bytes, {ledger.charged} are charged")
     tables = sum(page_tables(mm) for mm in machine.mms)

@@ -38,7 +38,10 @@ from vmtui.mm.rmap.unmap import unmap_pte
 from vmtui.mm.step import END, LOCKED, MAPCOUNT, MISS_RANGE, Step, Steps
 
 if TYPE_CHECKING:
+    from vmtui.mm.kernel import Options
     from vmtui.mm.machine import Machine
+    from vmtui.state.column import Column
+    from vmtui.state.containers import ObjectTable
 
 
 class AnonVmaRfc:
@@ -57,6 +60,23 @@ class AnonVmaRfc:
         self.expected = frozenset() if self.intended else frozenset({"unreachable"})
         if not self.intended:
             self.period = "draft of 11 March 2004, holes and all (posted)"  # type: ignore[misc]
+
+    @classmethod
+    def object_sizes(cls, options: Options) -> dict[str, int]:
+        """struct page 40 bytes, with HIGHPTE too; a VMA 64 + 12; an anon_vma a lock and a list head."""
+        return {"mem_map": 40, "vm_area_struct": 76, "anon_vma": 12 if options.smp else 8}
+
+    def object_counts(self) -> dict[str, int]:
+        """The anon_vmas."""
+        return {"anon_vma": len(self.machine.anon_vmas)}
+
+    def columns(self) -> Mapping[str, Column]:
+        """None: struct page and the VMAs hold it all."""
+        return {}
+
+    def objects(self) -> Mapping[str, ObjectTable[Any]]:
+        """None beside the machine's anon_vmas."""
+        return {}
 
     # What a page points at.
 

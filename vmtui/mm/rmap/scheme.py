@@ -31,7 +31,10 @@ from vmtui.mm.step import (
 )
 
 if TYPE_CHECKING:
+    from vmtui.mm.kernel import Options
     from vmtui.mm.machine import Machine
+    from vmtui.state.column import Column
+    from vmtui.state.containers import ObjectTable
 
 Pfns = NDArray[np.int64]
 
@@ -109,6 +112,22 @@ class Scheme(Protocol):
     period: ClassVar[str]
     #: Where it may differ from the other schemes: command, and why.
     departs: ClassVar[Mapping[str, str]]
+    def __init__(self, machine: Machine) -> None:
+        """The scheme of a machine that is being built; its other parts are there."""
+
+    @classmethod
+    def object_sizes(cls, options: Options) -> dict[str, int]:
+        """Bytes of ``mem_map`` (one struct page), ``vm_area_struct``, and objects of its own kinds."""
+
+    def object_counts(self) -> dict[str, int]:
+        """Objects of its own kinds, counted anew: what `check` holds the ledger against."""
+
+    def columns(self) -> Mapping[str, Column]:
+        """Its own columns, for the digest."""
+
+    def objects(self) -> Mapping[str, ObjectTable[Any]]:
+        """Its own tables of structs, for the digest."""
+
     #: Anomalies that `check` finds and the scheme is known for, under these options.
     expected: frozenset[str]
     #: The members of struct page's union, in the order of the declaration.
@@ -193,10 +212,10 @@ class Scheme(Protocol):
         """What a walk over the page would follow; candidates from row `first`, at most `count`."""
 
 
-def load(name: str, machine: Machine) -> Scheme:
-    """The scheme of this name, for a machine."""
+def scheme_class(name: str) -> type[Scheme]:
+    """The class of the scheme of this name."""
     module = import_module(f"vmtui.mm.rmap.{name}")
-    return cast(Scheme, module.SCHEME(machine))
+    return cast(type[Scheme], module.SCHEME)
 
 
 def walk_begins(page: Page, kind: str) -> Step:
