@@ -89,7 +89,7 @@ def populate_file(vma: Vma, mapping: AddressSpace, start: int, end: int, write: 
     missing = first + np.flatnonzero(pfns == 0)
     tables = sum(not pte_offset(vma.vm_mm, low) for low, _ in chunks)
     frames = tables + len(missing)
-    objects = nodes_for(mapping, missing) * machine.ledger.sizes["radix_tree_node"]
+    objects = machine.ledger.cost("radix_tree_node", nodes_for(mapping, missing))
     if not machine.ledger.fits(frames * PAGE_SIZE + objects + machine.scheme.bulk_bytes(pfns)):
         return 0
 
@@ -146,6 +146,7 @@ def _empty_chunks(vma: Vma, start: int, end: int, mapping: AddressSpace | None) 
     if table_zone is None or zone is None:
         return []
     low_zone = machine.zones[0]
+    objects = machine.scheme.bulk_bytes(np.empty(0, np.int64))
     users = tables = 0
     chunks = []
     for base in range(start & ~(PMD_SIZE - 1), end, PMD_SIZE):
@@ -163,7 +164,7 @@ def _empty_chunks(vma: Vma, start: int, end: int, mapping: AddressSpace | None) 
         in_low = (users if zone is low_zone else 0) + (tables if table_zone is low_zone else 0)
         if not zone.room(users, tables if table_zone is zone else 0) or not table_zone.room(0, tables):
             break
-        if not machine.ledger.fits(in_low * PAGE_SIZE):
+        if not machine.ledger.fits(in_low * PAGE_SIZE + objects):
             break
         chunks.append((low, high))
     return chunks

@@ -25,7 +25,6 @@ from vmtui.mm.pgtable import (
     pte_write,
     tables_of,
 )
-from vmtui.mm.rmap.scheme import mapped_ptep
 
 
 @attrs.frozen
@@ -144,7 +143,7 @@ def _frames(machine: Machine, scan: _Scan) -> Iterator[Problem]:
 def _reverse_map(machine: Machine, scan: _Scan) -> Iterator[Problem]:
     for pfn, pteps in scan.ptes.items():
         page = machine.page(pfn)
-        found = [ptep for vma in machine.scheme.candidates(page) if (ptep := mapped_ptep(page, vma))]
+        found = list(machine.scheme.mappings(page))
         missing = set(pteps) - set(found)
         if missing:
             text = f"frame {pfn:#x}: the walk misses {len(missing)} of its {len(pteps)} PTEs"

@@ -50,10 +50,11 @@ def task_alloc(machine: Machine, name: str, parent: str | None) -> Task:
     return machine.add_task(name, parent)
 
 
-def mm_alloc(machine: Machine, name: str) -> Mm:
-    """An mm_struct with page tables that map nothing (mm_alloc)."""
+def mm_alloc(machine: Machine, name: str, parent: Mm | None = None) -> Mm:
+    """An mm_struct with page tables that map nothing; fork says from which parent (mm_alloc, copy_mm)."""
     machine.ledger.charge("mm_struct")
     mm = machine.mms.add(Mm(machine, machine.mms.next_id, name=name))
+    machine.scheme.mm_create(mm, parent)
     pgd_alloc(mm)
     return mm
 
@@ -69,7 +70,7 @@ def do_fork(task: Task, name: str) -> Steps:
     """
     machine = task.machine
     child = task_alloc(machine, name, task.name)
-    mm = child.mm = mm_alloc(machine, name)
+    mm = child.mm = mm_alloc(machine, name, living(task))
     yield Step("{child} was made: a task, an mm and a pgd of its own", mm=mm.id, child=name)
     yield from dup_mmap(living(task), mm)
     return child
@@ -85,6 +86,7 @@ def dup_mmap(oldmm: Mm, mm: Mm) -> Steps:
         vma_link(child, before=vma if vma.vm_file is not None else None)
         text = "the VMA {who} was copied for {child}"
         yield Step(text, vma=child.id, mm=mm.id, who=vma_name(vma), child=mm.name)
+        yield from mm.machine.scheme.vma_fork(vma, child)
         yield from copy_page_range(vma, child)
 
 
@@ -109,6 +111,7 @@ def exit_mmap(mm: Mm) -> Steps:
         yield Step("the VMA {who} is freed", mm=mm.id, who=name)
     tables = free_pgtables(mm, 0, -(-mm.machine.task_size // PGDIR_SIZE) * PGDIR_SIZE)
     pgd_free(mm)
+    mm.machine.scheme.mm_exit(mm)
     mm.machine.mms.free(mm)
     mm.machine.ledger.uncharge("mm_struct")
     yield Step("{n} page tables, the pgd and the mm of {who} are freed", n=tables, who=mm.name)

@@ -186,6 +186,7 @@ def do_anonymous_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) ->
         yield Step(text, vma=vma.id, mm=mm.id, ptep=ptep, where=where)
         return
 
+    yield from mm.machine.scheme.vma_prepare(vma)
     page = alloc_page(mm.machine)
     mm.rss += 1
     memory[ptep] = pte_mkwrite(pte_mkdirty(mk_pte(page.pfn, vm_page_prot(vma))))
@@ -216,6 +217,7 @@ def do_no_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Steps:
     about: dict[str, Any] = {"vma": vma.id, "mm": mm.id, "ptep": ptep, "where": where}
     mm.rss += 1
     if write and not vma.vm_flags & VM_SHARED:
+        yield from mm.machine.scheme.vma_prepare(vma)
         copy = alloc_page(mm.machine)
         memory[ptep] = pte_mkwrite(pte_mkdirty(mk_pte(copy.pfn, vm_page_prot(vma))))
         lru_cache_add_active(copy)
@@ -244,6 +246,7 @@ def do_wp_page(mm: Mm, vma: Vma, address: int, ptep: int) -> Steps:
         yield Step(text, page=old_pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where)
         return
 
+    yield from mm.machine.scheme.vma_prepare(vma)
     page = alloc_page(mm.machine)
     if is_zero_page(old_pfn):
         mm.rss += 1

@@ -93,12 +93,13 @@ def grow_in_place(vma: Vma, new_end: int) -> Steps:
 def move_vma(vma: Vma, start: int, end: int, new_addr: int, new_length: int) -> Steps:
     """A VMA for the new address, the PTEs over to it, then the old range unmapped (move_vma).
 
-    vm_pgoff moves along unchanged, so that page->index still finds every page.
+    Where page->index is counted from it, vm_pgoff moves along unchanged and every page is still found.
     """
     mm = vma.vm_mm
+    yield from mm.machine.scheme.move_prepare(vma, start, end)
     new = yield from copy_vma(vma, start, new_addr, new_length)
     moved = move_page_tables(mm, start, end, new_addr)
-    text = "{n:,} PTEs moved to {who}; struct page and vm_pgoff did not change"
+    text = "{n:,} PTEs moved to {who}"
     yield Step(text, vma=new.id, mm=mm.id, n=moved, who=vma_name(new))
     yield from mm.machine.scheme.vma_move(vma, new)
     yield from unmap_range(mm, start, end)
@@ -108,11 +109,13 @@ def copy_vma(vma: Vma, start: int, new_addr: int, new_length: int) -> Steps:
     """The VMA for the new place: a neighbour there that can take it, or a new struct (copy_vma)."""
     mm = vma.vm_mm
     pgoff = vma.vm_pgoff + ((start - vma.vm_start) >> PAGE_SHIFT)
+    if vma.vm_file is None and not mm.machine.scheme.keeps_pgoff(vma):
+        pgoff = new_addr >> PAGE_SHIFT
     new = yield from vma_merge(mm, new_addr, new_addr + new_length, vma.vm_flags, pgoff, vma, vma.vm_file)
     if new is None:
         new = vma_alloc(mm, new_addr, new_addr + new_length, vma.vm_flags, pgoff, vma.vm_file)
         vma_link(new)
-        text = "a VMA for {addr:#x}; its vm_pgoff stays {pgoff:#x}"
+        text = "a VMA for {addr:#x}; its vm_pgoff is {pgoff:#x}"
         yield Step(text, vma=new.id, mm=mm.id, addr=new_addr, pgoff=pgoff)
     return new
 

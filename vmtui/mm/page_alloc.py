@@ -182,14 +182,18 @@ class Ledger:
         """Whether low memory has room for `nbytes` more."""
         return self._options.lowmem == "count" or self.lowmem_free >= nbytes
 
+    def cost(self, kind: str, n: int = 1) -> int:
+        """Bytes that `n` more objects of a kind would take."""
+        count = self.count(kind)
+        return self.bytes_of(kind, count + n) - self.bytes_of(kind, count)
+
     def charge(self, kind: str, n: int = 1) -> None:
         """Charge `n` objects.
 
         Raises:
             KernelError: ENOMEM, saying who asked for how much, and who holds what.
         """
-        count = self.count(kind)
-        nbytes = self.bytes_of(kind, count + n) - self.bytes_of(kind, count)
+        nbytes = self.cost(kind, n)
         if not self.fits(nbytes):
             raise self.out_of(kind, nbytes)
         self._add(kind, n)

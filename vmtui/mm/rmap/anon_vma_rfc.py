@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from vmtui.mm.filemap import page_mapping
-from vmtui.mm.mm_types import VM_LOCKED, AnonVma, Vma, linear_page_index, vma_name
+from vmtui.mm.mm_types import VM_LOCKED, AnonVma, Mm, Vma, linear_page_index, vma_name
 from vmtui.mm.page import Page, PG_anon, PG_direct, PG_referenced, PG_swapcache
 from vmtui.mm.pgtable import (
     present_ptes,
@@ -33,7 +33,7 @@ from vmtui.mm.pgtable import (
     pte_young,
 )
 from vmtui.mm.rmap.picture import CandidateRow, draw_file, draw_list
-from vmtui.mm.rmap.scheme import Pfns, Picture, page_check_address, walk_begins, walk_ends
+from vmtui.mm.rmap.scheme import Pfns, Picture, mapped_ptep, page_check_address, walk_begins, walk_ends
 from vmtui.mm.rmap.unmap import unmap_pte
 from vmtui.mm.step import END, LOCKED, MAPCOUNT, MISS_RANGE, Step, Steps
 
@@ -99,7 +99,23 @@ class AnonVmaRfc:
         anon_vma = self.page_anon_vma(page) if page.test(PG_anon) else None
         return iter(() if anon_vma is None else anon_vma.vmas)
 
+    def mappings(self, page: Page) -> Iterator[int]:
+        """The PTEs in which the candidates have the page."""
+        return (ptep for vma in self.candidates(page) if (ptep := mapped_ptep(page, vma)))
+
+    # Address spaces come and go: nothing to do.
+
+    def mm_create(self, mm: Mm, parent: Mm | None) -> None:
+        """Nothing."""
+
+    def mm_exit(self, mm: Mm) -> None:
+        """Nothing."""
+
     # A page is mapped and unmapped.
+
+    def vma_prepare(self, vma: Vma) -> Steps:
+        """Nothing: a new page needs its VMA and no list."""
+        yield from ()
 
     def page_add_rmap(self, page: Page, vma: Vma, address: int, ptep: int, *, fresh: bool) -> Steps:
         """A new page is direct; one from swap joins the list if its VMA is on one (page_add_rmap)."""
@@ -128,6 +144,10 @@ class AnonVmaRfc:
         page.mapcount += 1
         yield Step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, vma=vma.id, n=page.mapcount)
 
+    def move_prepare(self, vma: Vma, start: int, end: int) -> Steps:
+        """Nothing: what a page says holds at the new address too."""
+        yield from ()
+
     def move_rmap(self, page: Page, ptep: int, new_ptep: int) -> None:
         """Nothing: no pointer to a PTE is kept."""
 
@@ -144,6 +164,10 @@ class AnonVmaRfc:
         yield Step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, n=page.mapcount)
 
     # fork.
+
+    def vma_fork(self, vma: Vma, child: Vma) -> Steps:
+        """Nothing yet: only the first anonymous page that is found makes a list, or joins it."""
+        yield from ()
 
     def page_dup_rmap(self, page: Page, vma: Vma, child: Vma, ptep: int) -> Steps:
         """The child maps the page too: an anonymous one must be on a list now (page_add_rmap, at fork)."""
@@ -217,6 +241,10 @@ class AnonVmaRfc:
             self.machine.work["anon_vma_free"] += 1
 
     # VMAs are cut, joined and moved.
+
+    def keeps_pgoff(self, vma: Vma) -> bool:
+        """Always: page->index is counted from it."""
+        return True
 
     def can_vma_merge(self, one: Vma, other: Vma | None) -> bool:
         """At most one of the two may be on a list, or both on the same; as posted, they never merge."""
@@ -390,7 +418,7 @@ class AnonVmaRfc:
 
     def bulk_bytes(self, pfns: Pfns) -> int:
         """One anon_vma."""
-        return self.machine.ledger.sizes["anon_vma"]
+        return self.machine.ledger.cost("anon_vma")
 
     def dup_rmap_bulk(self, pfns: Pfns, vma: Vma, child: Vma, pteps: Pfns, swapped: bool) -> None:
         """`page_dup_rmap` for the pages of a VMA."""

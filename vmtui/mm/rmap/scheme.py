@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from vmtui.mm.mm_types import Vma, vma_address, vma_name
+from vmtui.mm.mm_types import Mm, Vma, vma_address, vma_name
 from vmtui.mm.page import Page
 from vmtui.mm.pgtable import pte_offset, pte_pfn, pte_present
 from vmtui.mm.step import (
@@ -99,9 +99,9 @@ class Picture:
 class Scheme(Protocol):
     """A reverse map.
 
-    Generators (called by ``yield from``): page_add_rmap, page_add_file_rmap, page_dup_rmap,
-    swap_dup_rmap, page_remove_rmap, vma_split, vma_adjust, vma_move, page_referenced, try_to_unmap, look.
-    The rest are plain.
+    Generators (called by ``yield from``): vma_prepare, page_add_rmap, page_add_file_rmap, vma_fork,
+    page_dup_rmap, swap_dup_rmap, page_remove_rmap, vma_split, vma_adjust, move_prepare, vma_move,
+    page_referenced, try_to_unmap, look.  The rest are plain.
     """
 
     name: ClassVar[str]
@@ -133,11 +133,23 @@ class Scheme(Protocol):
     #: The members of struct page's union, in the order of the declaration.
     union_members: ClassVar[tuple[str, ...]]
 
+    def mm_create(self, mm: Mm, parent: Mm | None) -> None:
+        """An mm was made: by fork from `parent`, or with none by exec; nothing is mapped in it."""
+
+    def mm_exit(self, mm: Mm) -> None:
+        """The mm is going; its VMAs and PTEs are gone."""
+
+    def vma_prepare(self, vma: Vma) -> Steps:
+        """A fault is about to take a page for anonymous memory of `vma`."""
+
     def page_add_rmap(self, page: Page, vma: Vma, address: int, ptep: int, *, fresh: bool) -> Steps:
         """A PTE of `vma` now maps an anonymous page: a `fresh` one, or one from swap."""
 
     def page_add_file_rmap(self, page: Page, vma: Vma, ptep: int) -> Steps:
         """A PTE of `vma` now maps a page of the page cache."""
+
+    def vma_fork(self, vma: Vma, child: Vma) -> Steps:
+        """fork copied a VMA; its PTEs come next."""
 
     def page_dup_rmap(self, page: Page, vma: Vma, child: Vma, ptep: int) -> Steps:
         """fork copied a PTE: through `ptep`, `child` maps the page too."""
@@ -148,8 +160,14 @@ class Scheme(Protocol):
     def page_remove_rmap(self, page: Page, ptep: int) -> Steps:
         """A PTE that mapped the page is gone."""
 
+    def move_prepare(self, vma: Vma, start: int, end: int) -> Steps:
+        """mremap is about to move the PTEs of [start, end) of `vma`."""
+
     def move_rmap(self, page: Page, ptep: int, new_ptep: int) -> None:
         """mremap: a mapping is at another place now."""
+
+    def keeps_pgoff(self, vma: Vma) -> bool:
+        """Whether an anonymous VMA that mremap moves keeps its vm_pgoff; if not, it gets its address's."""
 
     def can_vma_merge(self, one: Vma, other: Vma | None) -> bool:
         """Whether the scheme lets two anonymous VMAs become one; `other` None: a range with no VMA yet."""
@@ -191,10 +209,11 @@ class Scheme(Protocol):
         """`page_dup_rmap` for many pages; and `swap_dup_rmap` if fork copied swap entries."""
 
     def bulk_bytes(self, pfns: Pfns) -> int:
-        """Low memory that one mapping more of each of these pages may take, at most; for preconditions."""
+        """Low memory that one mapping more of each of these pages, and a first one of any number of fresh
+        ones, may take in one VMA, at most; for preconditions."""
 
-    def candidates(self, page: Page) -> Iterable[Vma]:
-        """The VMAs a walk without a stop rule would examine, in order."""
+    def mappings(self, page: Page) -> Iterable[int]:
+        """The PTEs that a walk without a stop rule would hit, in order."""
 
     def problems(self) -> Iterable[tuple[str, str]]:
         """(name, sentence) of each broken invariant of the scheme's own data."""
