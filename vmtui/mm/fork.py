@@ -54,8 +54,8 @@ def mm_alloc(machine: Machine, name: str, parent: Mm | None = None) -> Mm:
     """An mm_struct with page tables that map nothing; fork says from which parent (mm_alloc, copy_mm)."""
     machine.ledger.charge("mm_struct")
     mm = machine.mms.add(Mm(machine, machine.mms.next_id, name=name))
-    machine.scheme.mm_create(mm, parent)
     pgd_alloc(mm)
+    machine.scheme.mm_create(mm, parent)
     return mm
 
 

@@ -26,6 +26,7 @@ from vmtui.mm.pgtable import (
     PMD_SIZE,
     is_swap_pte,
     is_zero_page,
+    maybe_mkwrite,
     mk_pte,
     present_ptes,
     pte_alloc,
@@ -151,6 +152,7 @@ def expand_stack(vma: Vma, address: int) -> Steps:
     below = mm.vmas.before(vma.vm_start)
     if below is not None and below.vm_end > start:
         raise KernelError("EFAULT", f"{place_name(mm, address)}: the stack would grow into another VMA")
+    yield from mm.machine.scheme.vma_prepare(vma)
     label = label_at(mm, vma.vm_start)
     vma.vm_pgoff -= (vma.vm_start - start) >> PAGE_SHIFT
     vma.vm_start = start
@@ -244,6 +246,7 @@ def do_wp_page(mm: Mm, vma: Vma, address: int, ptep: int) -> Steps:
         memory[ptep] = pte_mkwrite(pte_mkdirty(pte_mkyoung(memory[ptep])))
         text = "{where}: nobody else has frame {page:#x}: written in place, not copied"
         yield Step(text, page=old_pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where)
+        yield from mm.machine.scheme.page_move_rmap(old, vma, address)
         return
 
     yield from mm.machine.scheme.vma_prepare(vma)
@@ -252,7 +255,7 @@ def do_wp_page(mm: Mm, vma: Vma, address: int, ptep: int) -> Steps:
         mm.rss += 1
     else:
         yield from mm.machine.scheme.page_remove_rmap(old, ptep)
-    memory[ptep] = pte_mkwrite(pte_mkdirty(mk_pte(page.pfn, vm_page_prot(vma))))
+    memory[ptep] = maybe_mkwrite(pte_mkdirty(mk_pte(page.pfn, vm_page_prot(vma))), vma)
     lru_cache_add_active(page)
     text = "{where}: frame {old:#x} is {why}: copied to frame {page:#x}"
     why = "the zero page" if is_zero_page(old_pfn) else "shared"
@@ -288,7 +291,7 @@ def do_swap_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Step
     mm.rss += 1
     pte = pte_mkyoung(mk_pte(page.pfn, vm_page_prot(vma)))
     if write and can_share_swap_page(page):
-        pte = pte_mkwrite(pte_mkdirty(pte))
+        pte = maybe_mkwrite(pte_mkdirty(pte), vma)
     machine.memory[ptep] = pte
     text = "{where} maps frame {page:#x} again, {how}"
     how = "writable" if pte_write(pte) else "read-only"

@@ -145,7 +145,7 @@ def file_link(vma: Vma, before: Vma | None = None) -> None:
     """Queue a VMA on i_mmap, or on i_mmap_shared (__vma_link_file)."""
     if vma.vm_file is not None:
         i_mmap_of(vma, vma.vm_file).add_before(vma, before)
-        vma.machine.scheme.file_link(vma)
+        vma.machine.scheme.file_link(vma, before)
 
 
 def file_unlink(vma: Vma) -> None:

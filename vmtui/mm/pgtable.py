@@ -94,6 +94,11 @@ def pte_mkwrite(pte: int) -> int:
     return pte | PAGE_RW
 
 
+def maybe_mkwrite(pte: int, vma: Vma) -> int:
+    """The entry, writable if its VMA may be written."""
+    return pte_mkwrite(pte) if vma.vm_flags & VM_WRITE else pte
+
+
 def pte_wrprotect(pte: int) -> int:
     """The entry, read-only."""
     return pte & ~PAGE_RW

@@ -144,6 +144,10 @@ class AnonVmaRfc:
         page.mapcount += 1
         yield Step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, vma=vma.id, n=page.mapcount)
 
+    def page_move_rmap(self, page: Page, vma: Vma, address: int) -> Steps:
+        """Nothing: a page never turns direct again while it is mapped."""
+        yield from ()
+
     def move_prepare(self, vma: Vma, start: int, end: int) -> Steps:
         """Nothing: what a page says holds at the new address too."""
         yield from ()
@@ -222,7 +226,7 @@ class AnonVmaRfc:
         anon_vma.vmas.add(vma)
         vma.anon_vma = anon_vma
 
-    def file_link(self, vma: Vma) -> None:
+    def file_link(self, vma: Vma, parent: Vma | None) -> None:
         """Nothing: the file's own list is what is walked."""
 
     def file_unlink(self, vma: Vma) -> None:

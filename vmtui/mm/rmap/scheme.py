@@ -100,8 +100,8 @@ class Scheme(Protocol):
     """A reverse map.
 
     Generators (called by ``yield from``): vma_prepare, page_add_rmap, page_add_file_rmap, vma_fork,
-    page_dup_rmap, swap_dup_rmap, page_remove_rmap, vma_split, vma_adjust, move_prepare, vma_move,
-    page_referenced, try_to_unmap, look.  The rest are plain.
+    page_dup_rmap, swap_dup_rmap, page_move_rmap, page_remove_rmap, vma_split, vma_adjust, move_prepare,
+    vma_move, page_referenced, try_to_unmap, look.  The rest are plain.
     """
 
     name: ClassVar[str]
@@ -140,7 +140,7 @@ class Scheme(Protocol):
         """The mm is going; its VMAs and PTEs are gone."""
 
     def vma_prepare(self, vma: Vma) -> Steps:
-        """A fault is about to take a page for anonymous memory of `vma`."""
+        """A fault is about to take a page for anonymous memory of `vma`, or to let its stack grow."""
 
     def page_add_rmap(self, page: Page, vma: Vma, address: int, ptep: int, *, fresh: bool) -> Steps:
         """A PTE of `vma` now maps an anonymous page: a `fresh` one, or one from swap."""
@@ -156,6 +156,9 @@ class Scheme(Protocol):
 
     def swap_dup_rmap(self, vma: Vma, child: Vma) -> Steps:
         """fork copied a swap entry."""
+
+    def page_move_rmap(self, page: Page, vma: Vma, address: int) -> Steps:
+        """A write found that nobody else has the anonymous page: it is reused, not copied."""
 
     def page_remove_rmap(self, page: Page, ptep: int) -> Steps:
         """A PTE that mapped the page is gone."""
@@ -181,8 +184,8 @@ class Scheme(Protocol):
     def vma_move(self, vma: Vma, new: Vma) -> Steps:
         """mremap: `new` stands where `vma`'s PTEs have gone."""
 
-    def file_link(self, vma: Vma) -> None:
-        """A VMA of a file is on its file's list now, with the range it has."""
+    def file_link(self, vma: Vma, parent: Vma | None) -> None:
+        """A VMA of a file is on its file's list now, with the range it has; `parent`: fork copied it."""
 
     def file_unlink(self, vma: Vma) -> None:
         """A VMA of a file is about to leave its file's list, or to change its range."""
