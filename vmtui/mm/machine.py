@@ -21,7 +21,16 @@ from vmtui.state.history import History
 from vmtui.state.reserve import ReserveError, largest
 
 #: What the fast path is counted in, for every command.
-WORK: Final = ("rmap_add", "rmap_remove", "anon_vma_alloc", "anon_vma_free", "page_tables_made")
+WORK: Final = (
+    "rmap_add",
+    "rmap_remove",
+    "slots_searched",
+    "chain_alloc",
+    "chain_free",
+    "anon_vma_alloc",
+    "anon_vma_free",
+    "page_tables_made",
+)
 
 _PTRS: Final = 512
 
