@@ -14,6 +14,7 @@ from vmtui.mm.page import (
     PG_swapcache,
     PG_writeback,
 )
+from vmtui.mm.rmap.scheme import OwnPageOut
 from vmtui.mm.shmem import shmem_writepage
 from vmtui.mm.step import Step, Steps
 from vmtui.mm.swap import activate_page, lru_cache_add, lru_cache_add_active, lru_cache_del
@@ -153,11 +154,21 @@ def look(machine: Machine, pfns: list[int], full: bool) -> Steps:
 
 
 def reclaim(machine: Machine, nr_pages: int) -> Steps:
-    """Free frames from the cold end of the LRU, looking harder in each pass (try_to_free_pages).
+    """Free frames, in the way of the kernel that the scheme came with.
 
     Returns:
         How many were freed; fewer than asked where references, locks or a full swap hold the rest.
     """
+    if isinstance(machine.scheme, OwnPageOut):
+        freed = yield from machine.scheme.try_to_free_pages(nr_pages)
+    else:
+        freed = yield from try_to_free_pages(machine, nr_pages)
+    yield Step("{n:,} of {asked:,} pages were freed", n=freed, asked=nr_pages)
+    return freed
+
+
+def try_to_free_pages(machine: Machine, nr_pages: int) -> Steps:
+    """Free frames from the cold end of the LRU, looking harder in each pass (try_to_free_pages)."""
     freed = 0
     for priority in range(DEF_PRIORITY, -1, -1):
         yield from refill_inactive(machine, priority)
@@ -168,7 +179,6 @@ def reclaim(machine: Machine, nr_pages: int) -> Steps:
             freed += yield from shrink_list(machine, [pfn], forced=False)
         if freed == nr_pages:
             break
-    yield Step("{n:,} of {asked:,} pages were freed", n=freed, asked=nr_pages)
     return freed
 
 

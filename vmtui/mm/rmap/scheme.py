@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast, runtime_checkable
 
 import attrs
 import numpy as np
@@ -23,6 +23,7 @@ from vmtui.mm.step import (
     MISS_NOTABLE,
     MISS_PFN,
     MISS_RANGE,
+    SKIP_NO_RSS,
     WALK,
     WALKED,
     Ref,
@@ -234,6 +235,14 @@ class Scheme(Protocol):
         """What a walk over the page would follow; candidates from row `first`, at most `count`."""
 
 
+@runtime_checkable
+class OwnPageOut(Protocol):
+    """A scheme whose kernel frees pages in a way of its own, and not by the LRU of `vmscan.reclaim`."""
+
+    def try_to_free_pages(self, nr_pages: int) -> Steps:
+        """Free frames; how many were freed."""
+
+
 def scheme_class(name: str) -> type[Scheme]:
     """The class of the scheme of this name."""
     module = import_module(f"vmtui.mm.rmap.{name}")
@@ -265,13 +274,16 @@ WALK_END_TEXT: Mapping[str, str] = {
 }
 
 
-def page_check_address(page: Page, vma: Vma) -> Steps:
+def page_check_address(page: Page, vma: Vma, nodes: int = 1) -> Steps:
     """The ptep through which `vma` maps `page`, or 0 (page_check_address, mm/rmap.c).
 
     One candidate: from page->index and vm_pgoff the address, from the page tables the entry.
+
+    Args:
+        nodes: List elements or tree nodes that were followed to reach this candidate.
     """
     address = vma_address(page.index, vma)
-    about: dict[str, Any] = {"page": page.pfn, "vma": vma.id, "nodes": 1, "who": vma_name(vma)}
+    about: dict[str, Any] = {"page": page.pfn, "vma": vma.id, "nodes": nodes, "who": vma_name(vma)}
 
     if not vma.vm_start <= address < vma.vm_end:
         yield Step("{who}: the page would be outside this VMA: ruled out", MISS_RANGE, **about)
@@ -294,6 +306,15 @@ def page_check_address(page: Page, vma: Vma) -> Steps:
 
     yield Step("{who}: its PTE maps frame {page:#x}: hit", HIT, ptep=ptep, **about)
     return ptep
+
+
+def page_check_address_rss(page: Page, vma: Vma, nodes: int = 1) -> Steps:
+    """`page_check_address`; an mm with no page present is passed over first (anobjrmap, and 2.6.7)."""
+    if vma.vm_mm.rss == 0:
+        about: dict[str, Any] = {"page": page.pfn, "vma": vma.id, "nodes": nodes, "who": vma_name(vma)}
+        yield Step("{who}: its process has no page in memory: passed over", SKIP_NO_RSS, **about)
+        return 0
+    return (yield from page_check_address(page, vma, nodes))
 
 
 def mapped_ptep(page: Page, vma: Vma) -> int:
