@@ -208,7 +208,7 @@ class Objrmap(PteChain):
             chained = self.chains.pte.all[where] != 0
             anon = (mem_map.flags.all[where] & PG_anon != 0) & (mem_map.mapcount.all[where] > 0)
             if (chained != anon).any():
-                yield "chain_count", f"{int((chained != anon).sum())} pages have no entry, or should have none"
+                yield "chain_count", f"{int((chained != anon).sum())} pages have no entry, or should not"
 
     def live_member(self, page: Page) -> str | None:
         """Of a file's page mapcount, of an anonymous one direct or chain."""
