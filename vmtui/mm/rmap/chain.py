@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 
 Numbers = NDArray[np.int64]
 
-# Registers of the pool: the first node never used, and how many freed ones are on the stack.
-_NEXT, _FREED, _REGISTERS = range(3)
+# Registers: the first node never used; how many freed ones are on the stack; the page that is being taken
+# out of its page tables, and how many of its entries that walk has released.
+_NEXT, _FREED, _PAGE, _RELEASED, _REGISTERS = range(5)
 
 #: Bytes of next_and_idx.
 _LINK: Final = 4
@@ -189,7 +190,7 @@ class PteChains:
         else:
             self.next_and_idx[head] -= 1
             self.ptes[self.slot(head, self.pte_chain_idx(head))] = ptep
-            text = "struct page {page:#x}: the head had room; {n} entries now"
+            text = "struct page {page:#x}: the head had room; entries now: {n}"
         yield Step(text, page=page.pfn, ptep=ptep, size=self.line, n=page.mapcount)
 
     def chain_remove(self, page: Page, ptep: int) -> Steps:
@@ -206,9 +207,9 @@ class PteChains:
         searched, node, index = self.chain_search(page, ptep)
         work["slots_searched"] += searched
         freed = self.drop_entry(page, node, index)
-        text = "struct page {page:#x}: {n} slots searched, one entry less: {left} left"
+        text = "struct page {page:#x}: slots searched: {n}; entries left: {left}"
         if freed:
-            text = "struct page {page:#x}: {n} slots searched; the empty head is freed"
+            text = "struct page {page:#x}: slots searched: {n}; the empty head is freed"
         yield Step(text, page=page.pfn, ptep=ptep, n=searched, left=page.mapcount)
 
     def chain_search(self, page: Page, ptep: int) -> tuple[int, int, int]:
@@ -239,6 +240,29 @@ class PteChains:
         self.pte[page.pfn] = self.pte_chain_next(head)
         self.pte_chain_free(head)
         return True
+
+    def release_begins(self, page: Page) -> None:
+        """A walk begins that releases the entries of a page."""
+        self.register[_PAGE] = page.pfn
+        self.register[_RELEASED] = 0
+
+    def release_ends(self) -> None:
+        """It ends."""
+        self.register[_PAGE] = self.register[_RELEASED] = 0
+
+    def released(self, page: Page) -> int:
+        """How many entries of a page the walk under way has released: a picture leaves their rows empty."""
+        return self.register.cell[_RELEASED] if self.register.cell[_PAGE] == page.pfn else 0
+
+    def release(self, page: Page, node: int, index: int) -> bool:
+        """Drop the entry that the walk stands on: no search.  Whether a node was freed with it."""
+        self.machine.work["rmap_remove"] += 1
+        page.mapcount -= 1
+        self.register[_RELEASED] += 1
+        if node:
+            return self.drop_entry(page, node, index)
+        self.clear_direct(page)
+        return False
 
     def collapse(self, page: Page) -> None:
         """A chain of one entry becomes a direct pointer, its node freed (the end of page_referenced)."""

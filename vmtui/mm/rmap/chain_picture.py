@@ -6,7 +6,7 @@ from itertools import islice
 
 from vmtui.mm.mm_types import place_name
 from vmtui.mm.page import Page, PG_direct
-from vmtui.mm.pgtable import pte_pfn
+from vmtui.mm.pgtable import is_swap_pte, pte_pfn, pte_present, pte_to_slot
 from vmtui.mm.rmap.chain import PteChains, pte_owner
 from vmtui.mm.rmap.picture import page_lines
 from vmtui.mm.rmap.scheme import Edge, Node, Picture
@@ -18,7 +18,7 @@ BACKWARDS = "page table's struct page"
 def draw_chain(page: Page, chains: PteChains, first: int, count: int) -> Picture:
     """page → chain → PTE → mm, a row an entry; the box of a node stands at the first of its rows.
 
-    A direct page's place for a chain is empty.
+    A direct page's place for a chain is empty; so are the rows of entries that the walk under way released.
     """
     nodes = [Node(0, "page", ("page", page.pfn), f"page {page.pfn:#x}", page_lines(page))]
     edges: list[Edge] = []
@@ -26,8 +26,9 @@ def draw_chain(page: Page, chains: PteChains, first: int, count: int) -> Picture
         nodes.append(Node(1, "chain", None, "pte_chain", ("none until", "two PTEs"), empty=True))
 
     source, label, line = 0, "direct" if page.test(PG_direct) else "chain", 0
-    shown = islice(chains.entries(page), first, first + count)
-    for row, (ptep, node, slot) in enumerate(shown, start=first):
+    gone = chains.released(page)
+    shown = islice(chains.entries(page), max(first - gone, 0), max(first + count - gone, 0))
+    for row, (ptep, node, slot) in enumerate(shown, start=max(first, gone)):
         if node != line:
             box = len(nodes)
             nodes.append(Node(1, "chain", None, f"node {node}", node_lines(chains, node), row))
@@ -38,7 +39,7 @@ def draw_chain(page: Page, chains: PteChains, first: int, count: int) -> Picture
         edges.append(Edge(source, pte, "" if node else label, len(edges)))
         edges.append(Edge(pte, pte + 1, BACKWARDS, len(edges)))
     headings = ("struct page", "pte_chain", "page table", "mm")
-    return Picture(headings, tuple(nodes), tuple(edges), page.mapcount, first)
+    return Picture(headings, tuple(nodes), tuple(edges), gone + page.mapcount, first)
 
 
 def node_lines(chains: PteChains, node: int) -> tuple[str, ...]:
@@ -52,9 +53,16 @@ def node_lines(chains: PteChains, node: int) -> tuple[str, ...]:
 def entry_nodes(page: Page, ptep: int, slot: int, row: int) -> list[Node]:
     """The PTE of an entry, and the mm it belongs to."""
     mm, address = pte_owner(page.machine, ptep)
-    content = f"{pte_pfn(page.machine.memory[ptep]):#x}"
-    where = f"slot {slot}" if slot >= 0 else "direct"
+    content = pte_content(page.machine.memory[ptep])
+    lines = (f"[{slot}] {content}" if slot >= 0 else content, f"{address:x}")
     return [
-        Node(2, "pte", ("pte", ptep), "pte", (content, where, f"{address:x}"), row),
-        Node(3, "mm", ("mm", mm.id), mm.name, (place_name(mm, address), f"{address:x}"), row),
+        Node(2, "pte", ("pte", ptep), "pte", lines, row),
+        Node(3, "mm", ("mm", mm.id), mm.name, (place_name(mm, address),), row),
     ]
+
+
+def pte_content(pte: int) -> str:
+    """What a PTE holds, in a word or two."""
+    if pte_present(pte):
+        return f"{pte_pfn(pte):#x}"
+    return f"swap {pte_to_slot(pte)}" if is_swap_pte(pte) else "empty"

@@ -213,6 +213,7 @@ class PteChain:
             Whether no PTE maps it any more.
         """
         yield walk_begins(page, "unmap")
+        self.chains.release_begins(page)
         stopped = END
         line = 0
         for ptep, node, slot in list(self.chains.entries(page)):
@@ -222,6 +223,7 @@ class PteChain:
                 break
             line = node
             yield from self.release_entry(page, node, slot)
+        self.chains.release_ends()
         yield walk_ends(page, stopped)
         return page.mapcount == 0
 
@@ -240,14 +242,12 @@ class PteChain:
 
     def release_entry(self, page: Page, node: int, slot: int) -> Steps:
         """The entry just unmapped goes: no search, the walk stands on it (try_to_unmap's inner loop)."""
-        self.machine.work["rmap_remove"] += 1
-        page.mapcount -= 1
-        text = "struct page {page:#x}: its slot is free now; {n} entries left"
+        freed = self.chains.release(page, node, slot)
+        text = "struct page {page:#x}: its slot is free now; entries left: {n}"
         if not node:
-            self.chains.clear_direct(page)
             text = "struct page {page:#x}: pte.direct is NULL now"
-        elif self.chains.drop_entry(page, node, slot):
-            text = "struct page {page:#x}: the node is empty and freed; {n} entries left"
+        elif freed:
+            text = "struct page {page:#x}: its empty node is freed; entries left: {n}"
         yield Step(text, page=page.pfn, n=page.mapcount)
 
     def look(self, page: Page, *, full: bool) -> Steps:
