@@ -1,4 +1,4 @@
-"""The kernel's objects: task, mm_struct, vm_area_struct, anon_vma (include/linux/sched.h, mm.h, objrmap.h).
+"""The kernel's objects: task, mm_struct, vm_area_struct, anon_vma, anonmm (include/linux/sched.h, mm.h, objrmap.h).
 
 Only fields that something reads are here.  Names are the kernel's.
 """
@@ -124,6 +124,30 @@ class AnonVma(Struct):
 
 
 @struct
+class Anonmm(Struct):
+    """``struct anonmm``: an mm as anonymous pages see it (anobjrmap of March 2004, mm/rmap.c).
+
+    Attributes:
+        mm: The address space; None once it is gone.
+        head: The first of its bundle: the anonmm of the process that called exec.
+        count: What needs it: its mm, each page that points at it; and of a head itself and each member.
+        list: Of a head: the bundle, itself first, then every fork since, in order.
+    """
+
+    kind: ClassVar[str] = "anonmm"
+    if TYPE_CHECKING:
+        machine: Machine
+
+    mm: Mm | None
+    head: Anonmm | None = None
+    count: int = 0
+    list: ListHead[Anonmm] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "list", ListHead(self.machine.history))
+
+
+@struct
 class Vma(Struct):
     """``struct vm_area_struct``: a range of one process's addresses, all of one kind.
 
@@ -163,6 +187,7 @@ class Mm(Struct):
         rss: Pages present.
         vmas: Its VMAs by address (mm->mmap, mm->mm_rb).
         labels: Names given to ranges.
+        anonmm: What its anonymous pages point at, where the reverse map has such a thing.
     """
 
     kind: ClassVar[str] = "mm"
@@ -171,6 +196,7 @@ class Mm(Struct):
 
     name: str
     rss: int = 0
+    anonmm: Anonmm | None = None
     vmas: SortedVmas[Vma] = attrs.field(init=False)
     labels: OrderedSet[Label] = attrs.field(init=False)
 

@@ -218,6 +218,18 @@ class OrderedSet(Generic[T]):
         self.history.note(swap_ticket, self, ticket, item)
         self._swap(ticket, None)
 
+    def replace(self, item: T, other: T) -> None:
+        """Put another element, which is not here yet, in the place of one that leaves.
+
+        Raises:
+            KeyError: `item` is not here.
+        """
+        if other in self._ticket:
+            raise ValueError(f"{other!r} is on the list already")
+        ticket = self._ticket[item]
+        self.history.note(swap_ticket, self, ticket, item)
+        self._swap(ticket, other)
+
     def compact(self) -> None:
         """Close the holes, if they are most of the list.  Only between commands."""
         if len(self._slots) > 64 and len(self._slots) > 2 * len(self._ticket):
@@ -315,6 +327,18 @@ class ListHead(Generic[T]):
         """
         self.history.note(swap_link, self, item, self._next[item])
         self._swap(item, ABSENT)
+
+    def others(self, item: T) -> Iterator[T]:
+        """All elements but `item`: from the one after it round the list to the one before it.
+
+        Raises:
+            KeyError: it is not here.
+        """
+        at = self._next[item]
+        while at is not item:
+            if at is not None:
+                yield at
+            at = self._next[at]
 
     def __contains__(self, item: object) -> bool:
         return item is not None and item in self._next
