@@ -98,6 +98,30 @@ def shmem_writepage(page: Page) -> Steps:
     return True
 
 
+def shmem_unuse(page: Page, slot: int) -> Steps:
+    """swapoff: the object that holds a slot, if one does, gets its page back (shmem_unuse).
+
+    Raises:
+        KernelError: ENOMEM, for its radix tree.
+    """
+    for mapping in page.machine.files:
+        if not mapping.shmem:
+            continue
+        for index in shmem_find_swp(mapping, slot):
+            mapping.slots[index] = 0
+            swap_free(page.machine, slot)
+            delete_from_swap_cache(page)
+            add_to_page_cache(page, mapping, index)
+            text = "{who}[{index}] has its page back, in frame {page:#x}"
+            yield Step(text, page=page.pfn, who=mapping.name, index=index)
+
+
+def shmem_find_swp(mapping: AddressSpace, slot: int) -> list[int]:
+    """The pages of an object that lie in a slot: one, or none (shmem_find_swp)."""
+    found: list[int] = (mapping.slots.all[: mapping.end] == slot).nonzero()[0].tolist()
+    return found
+
+
 def shmem_delete_inode(mapping: AddressSpace) -> None:
     """The last VMA is gone: pages and slots are freed, and the object (shmem_delete_inode)."""
     machine = mapping.machine
