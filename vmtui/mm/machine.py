@@ -29,6 +29,8 @@ WORK: Final = (
     "chain_free",
     "anon_vma_alloc",
     "anon_vma_free",
+    "anonmm_alloc",
+    "anonmm_free",
     "page_tables_made",
 )
 

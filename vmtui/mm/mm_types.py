@@ -1,4 +1,4 @@
-"""The kernel's objects: task, mm_struct, vm_area_struct, anon_vma, anonmm (include/linux/sched.h, mm.h, objrmap.h).
+"""The kernel's objects: task, mm_struct, vm_area_struct, anon_vma, anonmm (include/linux/sched.h, mm.h).
 
 Only fields that something reads are here.  Names are the kernel's.
 """

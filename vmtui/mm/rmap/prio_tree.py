@@ -15,6 +15,7 @@ right and parent in the tree; head, next and prev of the vm_set.  0 is no VMA.  
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -219,7 +220,7 @@ class PrioTrees:
             chain.append(rest)
         self.bits[tree] = bits
         self.root[tree] = self.parent[node] = node
-        for above, below in zip(chain, chain[1:], strict=False):
+        for above, below in pairwise(chain):
             self.left[above] = below
             self.parent[below] = above
 
