@@ -82,17 +82,14 @@ def populate_file(vma: Vma, mapping: AddressSpace, start: int, end: int, write: 
     if end <= start or mapping.slots.all[first : first + ((end - start) >> PAGE_SHIFT)].any():
         return 0
     chunks = _empty_chunks(vma, start, end, mapping)
+    # Where not all fits in low memory, half as much is tried, and the rest by the next call.
+    while chunks and not machine.ledger.fits(_file_bytes(vma, mapping, start, chunks)):
+        chunks = chunks[: len(chunks) // 2]
     if not chunks:
         return 0
     n = (chunks[-1][1] - start) >> PAGE_SHIFT
     pfns = mapping.pages.all[first : first + n].astype(np.int64)
     missing = first + np.flatnonzero(pfns == 0)
-    tables = sum(not pte_offset(vma.vm_mm, low) for low, _ in chunks)
-    frames = tables + len(missing)
-    objects = machine.ledger.cost("radix_tree_node", nodes_for(mapping, missing))
-    if not machine.ledger.fits(frames * PAGE_SIZE + objects + machine.scheme.bulk_bytes(pfns)):
-        return 0
-
     if len(missing):
         page_cache_read_bulk(mapping, missing)
         pfns = mapping.pages.all[first : first + n].astype(np.int64)
@@ -103,6 +100,22 @@ def populate_file(vma: Vma, mapping: AddressSpace, start: int, end: int, write: 
     vma.vm_mm.rss += n
     machine.scheme.add_file_rmap_bulk(pfns, vma, pteps)
     return n
+
+
+def _file_bytes(vma: Vma, mapping: AddressSpace, start: int, chunks: list[tuple[int, int]]) -> int:
+    """Low memory that mapping these chunks of a file takes, at most."""
+    machine = vma.machine
+    first = linear_page_index(vma, start)
+    pfns = mapping.pages.all[first : first + ((chunks[-1][1] - start) >> PAGE_SHIFT)].astype(np.int64)
+    missing = first + np.flatnonzero(pfns == 0)
+    low = machine.zones[0]
+    frames = 0
+    if zone_with_room(machine, highmem=True) is low:
+        frames += len(missing)
+    if zone_with_room(machine, highmem=machine.options.highpte) is low:
+        frames += sum(not pte_offset(vma.vm_mm, base) for base, _ in chunks)
+    objects = machine.ledger.cost("radix_tree_node", nodes_for(mapping, missing))
+    return frames * PAGE_SIZE + objects + machine.scheme.bulk_bytes(pfns)
 
 
 def page_cache_read_bulk(mapping: AddressSpace, indices: Indices) -> None:
