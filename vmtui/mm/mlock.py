@@ -51,7 +51,7 @@ def mlock_fixup(vma: Vma, start: int, end: int, lock: bool) -> Steps:
         return
 
     pgoff = vma.vm_pgoff + ((start - vma.vm_start) >> PAGE_SHIFT)
-    merged = yield from vma_merge(vma.vm_mm, start, end, flags, pgoff, vma)
+    merged = yield from vma_merge(vma.vm_mm, start, end, flags, pgoff, vma, vma.vm_file)
     if merged is None:
         if start != vma.vm_start:
             yield from split_vma(vma, start, new_below=True)

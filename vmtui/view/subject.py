@@ -14,10 +14,17 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from vmtui.mm.memory import follow_page
-from vmtui.mm.mm_types import Mm, Vma, find_label, label_at, place_name, vma_address, vma_name
+from vmtui.mm.mm_types import Mm, Vma, find_label, label_at, place_name, vma_name
 from vmtui.mm.page import PAGE_SHIFT, ZERO_PFN, PG_reserved, PG_table
-from vmtui.mm.pgtable import PMD_SIZE, is_swap_pte, pte_offset, pte_pfn, pte_present, pte_to_slot
-from vmtui.mm.rmap.scheme import mapped_ptep
+from vmtui.mm.pgtable import (
+    PMD_SIZE,
+    is_swap_pte,
+    pte_offset,
+    pte_pfn,
+    pte_present,
+    pte_to_slot,
+    ptep_to_mm_address,
+)
 from vmtui.mm.step import Ref
 from vmtui.scenario.names import print_name
 
@@ -25,7 +32,7 @@ if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
     from vmtui.session import Session
 
-#: Candidates looked at to find a name for a frame.
+#: Mappings looked at to find a name for a frame.
 _NAME_LIMIT: Final = 2048
 #: PTEs looked at to find a page of a VMA or a list.
 _PAGE_LIMIT: Final = 32
@@ -237,10 +244,11 @@ def page_place(machine: Machine, pfn: int, mm: int = 0) -> str:
     if page.test(PG_table):
         return ""
     found = ""
-    for vma in islice(machine.scheme.candidates(page), _NAME_LIMIT):
-        if (not found or vma.vm_mm.id == mm) and mapped_ptep(page, vma):
-            found = place_name(vma.vm_mm, vma_address(page.index, vma))
-            if not mm or vma.vm_mm.id == mm:
+    for ptep in islice(machine.scheme.mappings(page), _NAME_LIMIT):
+        owner, address = ptep_to_mm_address(machine, ptep)
+        if owner is not None and (not found or owner.id == mm):
+            found = place_name(owner, address)
+            if not mm or owner.id == mm:
                 break
     return found
 

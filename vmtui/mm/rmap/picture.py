@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from vmtui.mm.mm_types import Vma, vma_address
+from vmtui.mm.mm_types import AddressSpace, Vma, vma_address
 from vmtui.mm.page import Page, flag_names
 from vmtui.mm.pgtable import is_swap_pte, pte_offset, pte_pfn, pte_present, pte_to_slot
 from vmtui.mm.rmap.scheme import Edge, Node, Picture
@@ -106,3 +106,11 @@ def page_lines(page: Page) -> tuple[str, ...]:
     return (f"mapcount {page.mapcount}", f"index {page.index:x}", " ".join(telling) or "-")
 
 
+
+
+def draw_file(page: Page, mapping: AddressSpace, rows: list[CandidateRow], first: int) -> Picture:
+    """page → address_space → VMAs of i_mmap, then of i_mmap_shared."""
+    private, shared = len(mapping.i_mmap), len(mapping.i_mmap_shared)
+    lines = (f"i_mmap {private}", f"shared {shared}")
+    ref = ("address_space", mapping.id)
+    return draw_list(page, "address_space", ref, mapping.name, lines, rows, private + shared, first)

@@ -1,0 +1,68 @@
+"""Pictures of a page that has a chain of PTE addresses, or one PTE address."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from vmtui.mm.mm_types import place_name
+from vmtui.mm.page import Page, PG_direct
+from vmtui.mm.pgtable import is_swap_pte, pte_pfn, pte_present, pte_to_slot
+from vmtui.mm.rmap.chain import PteChains, pte_owner
+from vmtui.mm.rmap.picture import page_lines
+from vmtui.mm.rmap.scheme import Edge, Node, Picture
+
+#: A walk that has a PTE goes backwards: the page table's struct page names the mm.
+BACKWARDS = "page table's struct page"
+
+
+def draw_chain(page: Page, chains: PteChains, first: int, count: int) -> Picture:
+    """page → chain → PTE → mm, a row an entry; the box of a node stands at the first of its rows.
+
+    A direct page's place for a chain is empty; so are the rows of entries that the walk under way released.
+    """
+    nodes = [Node(0, "page", ("page", page.pfn), f"page {page.pfn:#x}", page_lines(page))]
+    edges: list[Edge] = []
+    if page.test(PG_direct) or not page.mapcount:
+        nodes.append(Node(1, "chain", None, "pte_chain", ("none until", "two PTEs"), empty=True))
+
+    source, label, line = 0, "direct" if page.test(PG_direct) else "chain", 0
+    gone = chains.released(page)
+    shown = islice(chains.entries(page), max(first - gone, 0), max(first + count - gone, 0))
+    for row, (ptep, node, slot) in enumerate(shown, start=max(first, gone)):
+        if node != line:
+            box = len(nodes)
+            nodes.append(Node(1, "chain", None, f"node {node}", node_lines(chains, node), row))
+            edges.append(Edge(source, box, label, len(edges)))
+            source, label, line = box, "next", node
+        nodes += entry_nodes(page, ptep, slot if node else -1, row)
+        pte = len(nodes) - 2
+        edges.append(Edge(source, pte, "" if node else label, len(edges)))
+        edges.append(Edge(pte, pte + 1, BACKWARDS, len(edges)))
+    headings = ("struct page", "pte_chain", "page table", "mm")
+    return Picture(headings, tuple(nodes), tuple(edges), gone + page.mapcount, first)
+
+
+def node_lines(chains: PteChains, node: int) -> tuple[str, ...]:
+    """What a node's box says: its slots, those free at the low end, and what follows."""
+    idx, following = chains.pte_chain_idx(node), chains.pte_chain_next(node)
+    used = f"{chains.nrpte - idx} of {chains.nrpte} slots"
+    free = f"free 0-{idx - 1}" if idx > 1 else "free 0" if idx else "full"
+    return (used, free, f"next {following}" if following else "next NULL")
+
+
+def entry_nodes(page: Page, ptep: int, slot: int, row: int) -> list[Node]:
+    """The PTE of an entry, and the mm it belongs to."""
+    mm, address = pte_owner(page.machine, ptep)
+    content = pte_content(page.machine.memory[ptep])
+    lines = (f"[{slot}] {content}" if slot >= 0 else content, f"{address:x}")
+    return [
+        Node(2, "pte", ("pte", ptep), "pte", lines, row),
+        Node(3, "mm", ("mm", mm.id), mm.name, (place_name(mm, address),), row),
+    ]
+
+
+def pte_content(pte: int) -> str:
+    """What a PTE holds, in a word or two."""
+    if pte_present(pte):
+        return f"{pte_pfn(pte):#x}"
+    return f"swap {pte_to_slot(pte)}" if is_swap_pte(pte) else "empty"
