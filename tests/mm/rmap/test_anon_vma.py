@@ -10,8 +10,10 @@ from tests.mm.rmap.family import SIZES, both, family, page_out
 from tests.mm.rmap.lab import HEAP, Lab
 from vmtui.mm import fork, madvise, memory, mlock, mmap, mprotect, mremap
 from vmtui.mm.filemap import create
-from vmtui.mm.mm_types import VM_READ, VM_WRITE, Task
+from vmtui.mm.fork import living
+from vmtui.mm.mm_types import VM_READ, VM_WRITE, AnonVma, Task
 from vmtui.mm.page import PAGE_SIZE
+from vmtui.mm.pgtable import ptep_to_mm_address
 
 #: Where mremap moves to.
 AWAY = 0x60000000
@@ -28,10 +30,17 @@ def lab_of(pages: int = 1, **options: Any) -> tuple[Lab, Task]:
     return lab, task
 
 
+def list_of(task: Task) -> AnonVma:
+    """The anon_vma of a process's first VMA."""
+    anon_vma = living(task).vmas[0].anon_vma
+    assert anon_vma is not None
+    return anon_vma
+
+
 def protect(lab: Lab, task: Task, page: int, prot: int = VM_READ | VM_WRITE) -> None:
     """mprotect one page of the heap."""
     start = HEAP + page * PAGE_SIZE
-    lab.run(mprotect.sys_mprotect(task.mm, start, start + PAGE_SIZE, prot))
+    lab.run(mprotect.sys_mprotect(living(task), start, start + PAGE_SIZE, prot))
 
 
 def windows(tasks: int, count: int, *, forked: bool) -> tuple[Lab, list[Task]]:
@@ -55,7 +64,7 @@ def windows(tasks: int, count: int, *, forked: bool) -> tuple[Lab, list[Task]]:
     for task in made:
         for number in (0, count // 3, count - 1):
             at = HEAP + number * STRIDE * PAGE_SIZE
-            lab.run(memory.access(task.mm, at, at + PAGE_SIZE, False))
+            lab.run(memory.access(living(task), at, at + PAGE_SIZE, False))
     return lab, made
 
 
@@ -114,14 +123,14 @@ def test_list_before_page() -> None:
     lab = Lab("anon_vma")
     task = lab.spawn("a")
     lab.map(task, 1)
-    lab.run(memory.access(task.mm, HEAP, HEAP + PAGE_SIZE, False))
+    lab.run(memory.access(living(task), HEAP, HEAP + PAGE_SIZE, False))
     assert lab.bytes("anon_vma") == 0
 
     lab.write(task)
     made = next(n for n, text in enumerate(lab.sentences) if text.startswith("an anon_vma was made"))
     taken = next(n for n, text in enumerate(lab.sentences) if "frame" in text)
     assert made < taken
-    assert lab.page(task).mapping == task.mm.vmas[0].anon_vma.id
+    assert lab.page(task).mapping == list_of(task).id
 
 
 @pytest.mark.parametrize(("smp", "size"), [("on", 12), ("off", 8)])
@@ -139,11 +148,10 @@ def test_price(smp: str, size: int) -> None:
 def test_fork_links_without_a_page() -> None:
     """The child joins the list of a VMA that was written once, though no page is there any more."""
     lab, task = lab_of()
-    lab.run(madvise.sys_madvise(task.mm, HEAP, HEAP + PAGE_SIZE, "dontneed"))
+    lab.run(madvise.sys_madvise(living(task), HEAP, HEAP + PAGE_SIZE, "dontneed"))
     child = lab.fork(task, "b")
 
-    anon_vma = task.mm.vmas[0].anon_vma
-    assert list(anon_vma.vmas) == [child.mm.vmas[0], task.mm.vmas[0]]
+    assert list(list_of(task).vmas) == [living(child).vmas[0], living(task).vmas[0]]
 
 
 def test_neighbour_shares_its_anon_vma() -> None:
@@ -157,7 +165,7 @@ def test_neighbour_shares_its_anon_vma() -> None:
     assert len(lab.machine.anon_vmas) == 1
 
     protect(lab, task, 0)
-    assert len(task.mm.vmas) == 1
+    assert len(living(task).vmas) == 1
     assert lab.problems() == []
 
 
@@ -169,7 +177,7 @@ def test_different_lists_never_merge() -> None:
         lab.map(task, 1, label, HEAP + at * PAGE_SIZE)
         lab.write(task, 1, HEAP + at * PAGE_SIZE)
 
-    assert len(task.mm.vmas) == 2
+    assert len(living(task).vmas) == 2
     assert len(lab.machine.anon_vmas) == 2
 
 
@@ -194,11 +202,11 @@ def test_merge_takes_the_place_on_the_list() -> None:
     lab.map(parent, 1, "high", HEAP + PAGE_SIZE)
     lab.write(parent, 1, HEAP + PAGE_SIZE)
     child = lab.fork(parent, "b")
-    assert len(parent.mm.vmas) == 2
+    assert len(living(parent).vmas) == 2
     protect(lab, parent, 0)
 
-    (merged,) = parent.mm.vmas
-    assert list(merged.anon_vma.vmas) == [child.mm.vmas[1], merged]
+    (merged,) = living(parent).vmas
+    assert list(list_of(parent).vmas) == [living(child).vmas[1], merged]
     assert lab.problems() == []
 
 
@@ -210,9 +218,9 @@ def test_mremap_keeps_pgoff_of_what_was_written(written: bool) -> None:
     lab.map(task, 1)
     if written:
         lab.write(task)
-    lab.run(mremap.sys_mremap(task.mm, HEAP, HEAP + PAGE_SIZE, PAGE_SIZE, AWAY))
+    lab.run(mremap.sys_mremap(living(task), HEAP, HEAP + PAGE_SIZE, PAGE_SIZE, AWAY))
 
-    (vma,) = task.mm.vmas
+    (vma,) = living(task).vmas
     assert vma.vm_pgoff == (HEAP if written else AWAY) // PAGE_SIZE
 
 
@@ -220,7 +228,7 @@ def test_mremap_of_a_shared_page_moves_it() -> None:
     """A page that a child shares moves as it is, and is found at both addresses."""
     lab, (parent, child) = family("anon_vma", 1, copied=False)
     page = lab.page(parent)
-    lab.run(mremap.sys_mremap(parent.mm, HEAP, HEAP + PAGE_SIZE, PAGE_SIZE, AWAY))
+    lab.run(mremap.sys_mremap(living(parent), HEAP, HEAP + PAGE_SIZE, PAGE_SIZE, AWAY))
 
     assert lab.page(parent, AWAY) == lab.page(child) == page
     assert page_out(lab, page) == both(2, 2)
@@ -230,7 +238,7 @@ def test_mm_without_a_page_is_passed_over() -> None:
     """rss 0 comes before the range and the page tables."""
     lab, (parent, child) = family("anon_vma", 1, copied=False)
     lab.fork(parent, "c2")
-    lab.run(madvise.sys_madvise(child.mm, HEAP, HEAP + PAGE_SIZE, "dontneed"))
+    lab.run(madvise.sys_madvise(living(child), HEAP, HEAP + PAGE_SIZE, "dontneed"))
 
     walk = lab.look(lab.page(parent))
     assert (walk.examined, walk.hits, walk.skip_no_rss, walk.stopped) == (3, 2, 1, "mapcount")
@@ -249,8 +257,8 @@ def test_stack_that_grows_has_a_list() -> None:
     """expand_stack makes the anon_vma even for a read: its lock is what it needs."""
     lab = Lab("anon_vma")
     task = lab.spawn("a")
-    lab.run(mmap.do_mmap(task.mm, "stack", PAGE_SIZE, VM_READ | VM_WRITE, HEAP, True))
-    lab.run(memory.access(task.mm, HEAP - PAGE_SIZE, HEAP, False))
+    lab.run(mmap.do_mmap(living(task), "stack", PAGE_SIZE, VM_READ | VM_WRITE, HEAP, True))
+    lab.run(memory.access(living(task), HEAP - PAGE_SIZE, HEAP, False))
 
     assert lab.bytes("anon_vma") == 12
 
@@ -282,12 +290,15 @@ def test_child_stands_beside_its_parent_in_the_vm_set() -> None:
     tasks = [lab.spawn(name) for name in "abc"]
     for task in tasks:
         lab.map(task, 1, shared=True, file=file)
-        lab.run(memory.access(task.mm, HEAP, HEAP + PAGE_SIZE, False))
+        lab.run(memory.access(living(task), HEAP, HEAP + PAGE_SIZE, False))
     lab.fork(tasks[1], "d")
     lab.fork(tasks[0], "e")
 
-    page = lab.page(tasks[0])
-    assert [vma.vm_mm.name for vma, _ in lab.machine.scheme.candidates(page)] == ["a", "b", "d", "c", "e"]
+    for task in lab.machine.tasks:
+        lab.run(memory.access(living(task), HEAP, HEAP + PAGE_SIZE, False))
+    mappings = lab.machine.scheme.mappings(lab.page(tasks[0]))
+    owners = [ptep_to_mm_address(lab.machine, ptep)[0] for ptep in mappings]
+    assert [mm.name for mm in owners if mm is not None] == ["a", "b", "d", "c", "e"]
 
 
 def test_file_page_that_is_locked_and_shared() -> None:
@@ -297,8 +308,8 @@ def test_file_page_that_is_locked_and_shared() -> None:
     tasks = [lab.spawn(name) for name in "ab"]
     for task in tasks:
         lab.map(task, 1, shared=True, file=file)
-        lab.run(memory.access(task.mm, HEAP, HEAP + PAGE_SIZE, False))
-    lab.run(mlock.sys_mlock(tasks[0].mm, HEAP, HEAP + PAGE_SIZE))
+        lab.run(memory.access(living(task), HEAP, HEAP + PAGE_SIZE, False))
+    lab.run(mlock.sys_mlock(living(tasks[0]), HEAP, HEAP + PAGE_SIZE))
     lab.referenced(lab.page(tasks[0]))
 
     (walk,) = lab.walks
@@ -312,7 +323,7 @@ def test_private_file_page_is_in_both() -> None:
     task = lab.spawn("a")
     lab.map(task, 2, file=file)
     lab.write(task, 1)
-    lab.run(memory.access(task.mm, HEAP + PAGE_SIZE, HEAP + 2 * PAGE_SIZE, False))
+    lab.run(memory.access(living(task), HEAP + PAGE_SIZE, HEAP + 2 * PAGE_SIZE, False))
 
     copy, cached = lab.page(task), lab.page(task, HEAP + PAGE_SIZE)
     scheme = lab.machine.scheme
@@ -347,9 +358,9 @@ def test_undo_is_exact() -> None:
     mark()
     child = lab.fork(task, "b")
     mark()
-    lab.run(mmap.do_munmap(child.mm, AWAY + PAGE_SIZE, AWAY + 2 * PAGE_SIZE))
+    lab.run(mmap.do_munmap(living(child), AWAY + PAGE_SIZE, AWAY + 2 * PAGE_SIZE))
     mark()
-    lab.run(mremap.sys_mremap(task.mm, HEAP, HEAP + 2 * PAGE_SIZE, 2 * PAGE_SIZE, AWAY + (1 << 20)))
+    lab.run(mremap.sys_mremap(living(task), HEAP, HEAP + 2 * PAGE_SIZE, 2 * PAGE_SIZE, AWAY + (1 << 20)))
     mark()
     lab.exit(task)
     mark()

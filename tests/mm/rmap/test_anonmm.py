@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -10,9 +10,11 @@ from tests.mm.rmap.family import SIZES, both, family, page_out
 from tests.mm.rmap.lab import HEAP, Lab
 from vmtui.mm import fork, madvise, memory, mlock, mmap, mprotect, mremap
 from vmtui.mm.filemap import create
-from vmtui.mm.mm_types import VM_READ, VM_WRITE, Task
+from vmtui.mm.fork import living
+from vmtui.mm.mm_types import VM_READ, VM_WRITE, Anonmm, Task
 from vmtui.mm.page import PAGE_SIZE
-from vmtui.mm.pgtable import is_swap_pte, pte_offset, pte_write
+from vmtui.mm.pgtable import is_swap_pte, pte_offset, pte_write, ptep_to_mm_address
+from vmtui.mm.rmap.anonmm import AnonmmScheme
 
 #: Where mremap moves to.
 AWAY = 0x60000000
@@ -29,12 +31,13 @@ def lab_of(pages: int = 1, **options: Any) -> tuple[Lab, Task]:
 
 def move(lab: Lab, task: Task, pages: int = 1, start: int = HEAP, to: int = AWAY) -> None:
     """mremap to another address."""
-    lab.run(mremap.sys_mremap(task.mm, start, start + pages * PAGE_SIZE, pages * PAGE_SIZE, to))
+    lab.run(mremap.sys_mremap(living(task), start, start + pages * PAGE_SIZE, pages * PAGE_SIZE, to))
 
 
 def names(lab: Lab, task: Task, at: int = HEAP) -> list[str]:
-    """Whose anonmm a walk would try, in order; a dead one is None."""
-    candidates = lab.machine.scheme.candidates(lab.page(task, at))
+    """Whose anonmm a walk would try, in order; "gone" for a dead one."""
+    scheme = cast(AnonmmScheme, lab.machine.scheme)
+    candidates = [one for one in scheme.candidates(lab.page(task, at)) if isinstance(one, Anonmm)]
     return [anonmm.mm.name if anonmm.mm is not None else "gone" for anonmm in candidates]
 
 
@@ -140,7 +143,7 @@ def test_mm_without_a_page_is_passed_over() -> None:
     """rss 0: the mm is passed over before its page tables are looked at."""
     lab, (parent, child) = family("anonmm", 1, copied=False)
     lab.fork(parent, "c2")
-    lab.run(madvise.sys_madvise(child.mm, HEAP, HEAP + PAGE_SIZE, "dontneed"))
+    lab.run(madvise.sys_madvise(living(child), HEAP, HEAP + PAGE_SIZE, "dontneed"))
 
     walk = lab.look(lab.page(parent))
     assert (walk.examined, walk.hits, walk.skip_no_rss, walk.stopped) == (3, 2, 1, "mapcount")
@@ -151,12 +154,12 @@ def test_split_and_merge_change_nothing() -> None:
     lab, task = lab_of(3)
     before = [(page.mapping, page.index) for page in map(lab.page, [task] * 3)]
     middle = HEAP + PAGE_SIZE
-    lab.run(mprotect.sys_mprotect(task.mm, middle, middle + PAGE_SIZE, VM_READ))
-    assert len(task.mm.vmas) == 3
+    lab.run(mprotect.sys_mprotect(living(task), middle, middle + PAGE_SIZE, VM_READ))
+    assert len(living(task).vmas) == 3
     assert lab.look(lab.page(task, middle), full=True).examined == 1
 
-    lab.run(mprotect.sys_mprotect(task.mm, middle, middle + PAGE_SIZE, VM_READ | VM_WRITE))
-    assert len(task.mm.vmas) == 1
+    lab.run(mprotect.sys_mprotect(living(task), middle, middle + PAGE_SIZE, VM_READ | VM_WRITE))
+    assert len(living(task).vmas) == 1
     assert before == [(page.mapping, page.index) for page in map(lab.page, [task] * 3)]
 
 
@@ -168,7 +171,7 @@ def test_filled_hole_becomes_one_vma() -> None:
         lab.map(task, 1, label, HEAP + at * PAGE_SIZE)
         lab.write(task, 1, HEAP + at * PAGE_SIZE)
 
-    assert len(task.mm.vmas) == 1
+    assert len(living(task).vmas) == 1
 
 
 def test_mremap_of_an_own_page_moves_it() -> None:
@@ -205,7 +208,7 @@ def test_mremap_of_a_shared_swap_entry_swaps_in_and_copies() -> None:
     move(lab, parent)
 
     memory_ = lab.machine.memory
-    assert is_swap_pte(memory_[pte_offset(child.mm, HEAP)])
+    assert is_swap_pte(memory_[pte_offset(living(child), HEAP)])
     assert lab.page(parent, AWAY).mapcount == 1
     assert lab.problems() == []
     lab.write(child)
@@ -219,10 +222,10 @@ def test_mremap_of_an_own_swap_entry_moves_it(times: int) -> None:
     page = lab.page(task)
     for _ in range(times):
         lab.swapout(page)
-    entry = lab.machine.memory[pte_offset(task.mm, HEAP)]
+    entry = lab.machine.memory[pte_offset(living(task), HEAP)]
     move(lab, task)
 
-    assert lab.machine.memory[pte_offset(task.mm, AWAY)] == entry
+    assert lab.machine.memory[pte_offset(living(task), AWAY)] == entry
     lab.write(task, 1, AWAY)
     assert lab.page(task, AWAY).index == AWAY // PAGE_SIZE
     assert lab.problems() == []
@@ -233,12 +236,12 @@ def test_mremap_of_a_page_whose_sharer_is_swapped_out() -> None:
     lab, (parent, child) = family("anonmm", 1, copied=False)
     page = lab.page(parent)
     lab.swapout(page)
-    lab.run(memory.access(parent.mm, HEAP, HEAP + PAGE_SIZE, False))
+    lab.run(memory.access(living(parent), HEAP, HEAP + PAGE_SIZE, False))
     assert lab.page(parent) == page
     move(lab, parent)
 
     assert lab.page(parent, AWAY) != page
-    lab.run(memory.access(child.mm, HEAP, HEAP + PAGE_SIZE, False))
+    lab.run(memory.access(living(child), HEAP, HEAP + PAGE_SIZE, False))
     assert lab.page(child) == page
     assert lab.problems() == []
 
@@ -246,17 +249,17 @@ def test_mremap_of_a_page_whose_sharer_is_swapped_out() -> None:
 def test_copy_in_a_read_only_vma_stays_read_only() -> None:
     """The early copy is no permission to write."""
     lab, (parent, _) = family("anonmm", 1, copied=False)
-    lab.run(mprotect.sys_mprotect(parent.mm, HEAP, HEAP + PAGE_SIZE, VM_READ))
+    lab.run(mprotect.sys_mprotect(living(parent), HEAP, HEAP + PAGE_SIZE, VM_READ))
     move(lab, parent)
 
-    assert not pte_write(lab.machine.memory[pte_offset(parent.mm, AWAY)])
+    assert not pte_write(lab.machine.memory[pte_offset(living(parent), AWAY)])
 
 
 def test_lock_is_asked_for_on_a_hit_only() -> None:
     """find_vma comes after the hit, and VM_LOCKED ends the walk."""
     lab, task = lab_of()
     page = lab.page(task)
-    lab.run(mlock.sys_mlock(task.mm, HEAP, HEAP + PAGE_SIZE))
+    lab.run(mlock.sys_mlock(living(task), HEAP, HEAP + PAGE_SIZE))
     lab.swapout(page)
 
     walk = lab.walks[-1]
@@ -272,9 +275,10 @@ def test_files_private_list_first() -> None:
     tasks = [lab.spawn(name) for name in "abc"]
     for task, shared in zip(tasks, (True, False, True), strict=True):
         lab.map(task, 1, file=mapping, shared=shared)
-        lab.run(memory.access(task.mm, HEAP, HEAP + PAGE_SIZE, False))
+        lab.run(memory.access(living(task), HEAP, HEAP + PAGE_SIZE, False))
     page = lab.page(tasks[0])
-    assert [vma.vm_mm.name for vma in lab.machine.scheme.candidates(page)] == ["b", "a", "c"]
+    owners = [ptep_to_mm_address(lab.machine, ptep)[0] for ptep in lab.machine.scheme.mappings(page)]
+    assert [mm.name for mm in owners if mm is not None] == ["b", "a", "c"]
 
     assert page_out(lab, page) == both(3, 3)
 
@@ -307,7 +311,7 @@ def test_undo_is_exact() -> None:
     mark()
     lab.exit(task)
     mark()
-    lab.run(mmap.do_munmap(child.mm, AWAY, AWAY + PAGE_SIZE))
+    lab.run(mmap.do_munmap(living(child), AWAY, AWAY + PAGE_SIZE))
     mark()
     lab.exit(child)
     mark()
