@@ -22,7 +22,7 @@ def draw_bundle(page: Page, rows: Sequence[Anonmm], total: int, first: int) -> P
     source = 0
     for number, anonmm in enumerate(rows, start=first):
         mm, at = anonmm.mm, len(nodes)
-        lines = (f"count {anonmm.count}", "head" if anonmm.head is anonmm else "")
+        lines = (f"count {anonmm.count}", *(("head",) if anonmm.head is anonmm else ()))
         nodes.append(Node(1, "object", ("anonmm", anonmm.id), f"anonmm {anonmm.id}", lines, number))
         edges.append(Edge(source, at, "mapping" if number == 0 else "next", len(edges)))
         source = at
