@@ -166,7 +166,7 @@ def test_a_bad_file_is_2(run, scenario):
         (["play"], "give one FILE"),
         (["play", "a", "-c", "spawn a"], "give one FILE"),
         (["play", "nosuch.scenario"], "nosuch.scenario: cannot be read: No such file or directory"),
-        (["play", "-c", "spawn a", "--rmap", "nosuch"], "rmap=nosuch: expected anon_vma_rfc"),
+        (["play", "-c", "spawn a", "--rmap", "nosuch"], "rmap=nosuch: expected virtual_scan or pte_chain"),
         (["play", "-c", "spawn a", "--ram", "1PB"], "PAE addresses 36 bits"),
         (["play", "-c", "machine ram=1PB"], "PAE addresses 36 bits"),
         (["play", "-c", "spawn a", "--set", "n"], "--set takes NAME=N"),

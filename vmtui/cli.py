@@ -42,6 +42,8 @@ MACHINE_OPTIONS: Final = (
     "split",
     "highpte",
     "smp",
+    "cacheline",
+    "slab",
     "draft",
     "lowmem",
     "bulk",

@@ -28,6 +28,12 @@ LOWMEM: Mapping[str, int] = MappingProxyType({"3:1": 896 * MB, "2:2": 1920 * MB,
 #: Where user addresses end, by split (TASK_SIZE; 4:4 keeps the top 16 MB for its trampoline).
 TASK_SIZE: Mapping[str, int] = MappingProxyType({"3:1": 3 * GB, "2:2": 2 * GB, "4:4": 4 * GB - 16 * MB})
 
+#: Machines known by name, as what their ``machine`` line would say.  ``article``: the one that the article
+#: "Virtual Memory II: the return of objrmap" worries about.
+PRESETS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {"article": MappingProxyType({"ram": "32G", "highpte": "on"})}
+)
+
 _SUFFIX = {"": 1, "K": KB, "M": MB, "G": GB, "T": 1 << 40, "P": 1 << 50}
 
 

@@ -76,12 +76,14 @@ def do_mmap(
         The address.
 
     Raises:
-        KernelError: EINVAL (length 0, address not aligned), EEXIST (label or addresses taken),
-            ENOMEM (no room).
+        KernelError: EINVAL (length 0, address not aligned, a file that grows down), EEXIST (label or
+            addresses taken), ENOMEM (no room).
     """
     length = (length + PAGE_SIZE - 1) & PAGE_MASK
     if length <= 0:
         raise KernelError("EINVAL", f"mmap of {label}: the length is 0")
+    if growsdown and (shared or file is not None):
+        raise KernelError("EINVAL", f"mmap of {label}: only private anonymous memory can grow down")
     if find_label(mm, label) is not None:
         raise KernelError("EEXIST", f"{mm.name} has a mapping called {label} already")
     if addr is None:
@@ -336,7 +338,8 @@ def do_brk(mm: Mm, label: str, length: int) -> Steps:
     """Set the length of the heap (do_brk, sys_brk); the first call makes it, at BRK_START (*ours*).
 
     Raises:
-        KernelError: EINVAL (it was not made by brk), ENOMEM (something is in the way).
+        KernelError: EINVAL (it was not made by brk), ENOMEM (something is in the way, or the end of user
+            addresses).
     """
     heap = find_label(mm, label)
     start = BRK_START if heap is None else heap.start
@@ -344,6 +347,8 @@ def do_brk(mm: Mm, label: str, length: int) -> Steps:
         raise KernelError("EINVAL", f"{mm.name}.{label} was mapped by mmap, not by brk")
     old_end = start if heap is None else heap.end
     new_end = start + ((length + PAGE_SIZE - 1) & PAGE_MASK)
+    if new_end > mm.machine.task_size:
+        raise KernelError("ENOMEM", f"{mm.name}: the heap would end at {new_end:#x}, above user addresses")
     if mm.vmas.overlapping(old_end, new_end):
         raise KernelError("ENOMEM", f"{mm.name}: something is mapped where the heap would grow")
     if heap is not None:
