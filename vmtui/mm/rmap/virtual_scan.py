@@ -442,7 +442,7 @@ class VirtualScan:
                 edges.append(Edge(at - 2, at, "mmlist", len(edges)))
             edges.append(Edge(at, at + 1, "", len(edges)))
         headings = ("struct page", "mmlist", "page table")
-        return Picture(headings, tuple(nodes), tuple(edges), len(mms), first)
+        return Picture(headings, tuple(nodes), tuple(edges), len(mms), first, per_mm=True)
 
 
 SCHEME = VirtualScan
