@@ -21,7 +21,7 @@ def lab(request: pytest.FixtureRequest) -> FileLab:
 
 
 def test_pages_come_back(lab: FileLab) -> None:
-    """Each entry maps its page again: read-only, not accessed, clean; the page is dirty, the slots are free."""
+    """Each entry maps its page again: read-only, old and clean; the page is dirty, the slots are free."""
     task, address = lab.heap(4)
     lab.evict(task, address, 3)
     assert is_swap_pte(lab.pte(task, address))

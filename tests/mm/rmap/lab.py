@@ -7,6 +7,7 @@ from typing import Any
 from vmtui.mm import fork, memory, mmap, vmscan
 from vmtui.mm.check import problems
 from vmtui.mm.digest import digest
+from vmtui.mm.fork import living
 from vmtui.mm.kernel import Options
 from vmtui.mm.machine import Machine
 from vmtui.mm.mm_types import VM_READ, VM_WRITE, Task
@@ -49,11 +50,13 @@ class Lab:
 
     def spawn(self, name: str) -> Task:
         """A process."""
-        return self.run(fork.spawn(self.machine, name))
+        task: Task = self.run(fork.spawn(self.machine, name))
+        return task
 
     def fork(self, task: Task, name: str) -> Task:
         """A child."""
-        return self.run(fork.do_fork(task, name))
+        child: Task = self.run(fork.do_fork(task, name))
+        return child
 
     def exit(self, task: Task) -> None:
         """The end of a process."""
@@ -62,15 +65,16 @@ class Lab:
     def map(self, task: Task, pages: int, label: str = "heap", at: int = HEAP, **kind: Any) -> int:
         """Map pages; the address."""
         flags = VM_READ | VM_WRITE
-        return self.run(mmap.do_mmap(task.mm, label, pages * PAGE_SIZE, flags, at, **kind))
+        start: int = self.run(mmap.do_mmap(living(task), label, pages * PAGE_SIZE, flags, at, **kind))
+        return start
 
     def write(self, task: Task, pages: int = 1, at: int = HEAP) -> None:
         """Write pages."""
-        self.run(memory.access(task.mm, at, at + pages * PAGE_SIZE, True))
+        self.run(memory.access(living(task), at, at + pages * PAGE_SIZE, True))
 
     def page(self, task: Task, at: int = HEAP) -> Page:
         """The page behind an address."""
-        return self.machine.page(memory.follow_page(task.mm, at))
+        return self.machine.page(memory.follow_page(living(task), at))
 
     def referenced(self, *pages: Page) -> None:
         """page_referenced."""

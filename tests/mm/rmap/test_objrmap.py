@@ -9,6 +9,7 @@ import pytest
 from tests.mm.rmap.lab import HEAP, Lab
 from vmtui.mm import fork, mlock, mremap
 from vmtui.mm.filemap import create
+from vmtui.mm.fork import living
 from vmtui.mm.mm_types import AddressSpace, Task
 from vmtui.mm.page import PAGE_SIZE
 
@@ -93,8 +94,7 @@ def test_a_page_of_a_file_only_counts() -> None:
     lab.write(task, 4)
     child = lab.fork(task, "kid")
     page = lab.page(task)
-    assert child.mm is not None
-    lab.run(mremap.sys_mremap(child.mm, HEAP, HEAP + 4 * PAGE_SIZE, 4 * PAGE_SIZE, HEAP + (1 << 24)))
+    lab.run(mremap.sys_mremap(living(child), HEAP, HEAP + 4 * PAGE_SIZE, 4 * PAGE_SIZE, HEAP + (1 << 24)))
 
     assert (2, "mapcount") == (page.mapcount, lab.machine.scheme.live_member(page))
     assert [] == lab.problems()
@@ -168,8 +168,7 @@ def test_locked_memory_stops_the_walk() -> None:
     for task in tasks:
         lab.map(task, 1, shared=True, file=mapping)
         lab.write(task)
-    assert tasks[1].mm is not None
-    lab.run(mlock.sys_mlock(tasks[1].mm, HEAP, HEAP + PAGE_SIZE))
+    lab.run(mlock.sys_mlock(living(tasks[1]), HEAP, HEAP + PAGE_SIZE))
     page = lab.page(tasks[1])
     lab.swapout(page)
     walk = lab.walks[-1]

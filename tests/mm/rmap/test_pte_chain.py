@@ -11,8 +11,10 @@ from tests.mm.rmap.lab import HEAP, Lab
 from vmtui.errors import KernelError
 from vmtui.mm import fork, memory, mlock, mremap
 from vmtui.mm.filemap import create
+from vmtui.mm.fork import living
 from vmtui.mm.page import PAGE_SIZE, Page
-from vmtui.mm.rmap.chain import nrpte
+from vmtui.mm.rmap.chain import PteChains, nrpte
+from vmtui.mm.rmap.pte_chain import PteChain
 from vmtui.mm.step import Steps
 
 #: L1 line, HIGHPTE, slots of a node.
@@ -23,6 +25,13 @@ def drain(operation: Steps) -> None:
     """Run a watched function that nobody watches."""
     for _ in operation:
         pass
+
+
+def chains_of(lab: Lab) -> PteChains:
+    """The chains of a machine."""
+    scheme = lab.machine.scheme
+    assert isinstance(scheme, PteChain)
+    return scheme.chains
 
 
 def entries(page: Page) -> list[int]:
@@ -58,7 +67,7 @@ def test_bytes_of_a_page_mapped_n_times(line: int, highpte: str, slots: int) -> 
     """Nothing for one mapping; from two on a line for each NRPTE, up to 1,000 and down again.  Only the last
     node outlives its need: at one mapping it is still there, at none it is gone."""
     lab = Lab("pte_chain", cacheline=line, highpte=highpte)
-    chains = lab.machine.scheme.chains
+    chains = chains_of(lab)
     page = lab.machine.page(9)
     up, down = [], []
     for n in range(1, 1001):
@@ -132,8 +141,9 @@ def test_entries_keep_the_kernels_order(slots: int) -> None:
     slots from the head to it."""
     line, highpte = next((line, highpte) for line, highpte, n in NODES if n == slots)
     lab = Lab("pte_chain", cacheline=line, highpte=highpte)
-    chains, page = lab.machine.scheme.chains, lab.machine.page(9)
-    dice, model, searched = random.Random(slots), [], 0
+    chains, page = chains_of(lab), lab.machine.page(9)
+    model: list[int] = []
+    dice, searched = random.Random(slots), 0
     for ptep in range(5000, 6000):
         if len(model) < 2 or dice.random() < 0.6:
             drain(chains.chain_add(page, ptep))
@@ -154,7 +164,7 @@ def test_free_slots_are_the_heads_low_ones() -> None:
     """Nodes behind the head are full; the head is filled from its last slot downward."""
     lab = Lab("pte_chain", cacheline=32)
     parent = shared(lab, 8)[0]
-    chains = lab.machine.scheme.chains
+    chains = chains_of(lab)
     page = lab.page(parent)
 
     assert [(5, 2), (0, 7)] == [
@@ -172,7 +182,7 @@ def test_freed_nodes_are_used_again_newest_first() -> None:
     lab.referenced(*(lab.page(lab.machine.find_task("sh"), HEAP + n * PAGE_SIZE) for n in range(3)))
     before = lab.bytes("pte_chain")
     lab.fork(children[0], "grandchild")
-    chains = lab.machine.scheme.chains
+    chains = chains_of(lab)
 
     assert 0 == before
     assert [[3], [2], [1]] == [
@@ -299,8 +309,7 @@ def test_locked_memory_stops_the_walk() -> None:
     for task in tasks:
         lab.map(task, 1, shared=True, file=mapping)
         lab.write(task)
-    assert tasks[1].mm is not None
-    lab.run(mlock.sys_mlock(tasks[1].mm, HEAP, HEAP + PAGE_SIZE))
+    lab.run(mlock.sys_mlock(living(tasks[1]), HEAP, HEAP + PAGE_SIZE))
     page = lab.page(tasks[1])
     lab.swapout(page)
     walk = lab.walks[-1]
@@ -334,8 +343,7 @@ def test_mremap_moves_entries() -> None:
     parent, _ = shared(lab, 1)
     page = lab.page(parent)
     old = entries(page)
-    assert parent.mm is not None
-    lab.run(mremap.sys_mremap(parent.mm, HEAP, HEAP + PAGE_SIZE, PAGE_SIZE, HEAP + (1 << 24)))
+    lab.run(mremap.sys_mremap(living(parent), HEAP, HEAP + PAGE_SIZE, PAGE_SIZE, HEAP + (1 << 24)))
     new = entries(page)
 
     assert (2, 1) == (len(new), len(set(old) & set(new)))
@@ -349,8 +357,7 @@ def test_mremap_of_a_lone_entry_makes_it_direct() -> None:
     parent, child = shared(lab, 1)
     page = lab.page(parent)
     lab.exit(child)
-    assert parent.mm is not None
-    lab.run(mremap.sys_mremap(parent.mm, HEAP, HEAP + PAGE_SIZE, PAGE_SIZE, HEAP + (1 << 24)))
+    lab.run(mremap.sys_mremap(living(parent), HEAP, HEAP + PAGE_SIZE, PAGE_SIZE, HEAP + (1 << 24)))
 
     assert ("direct", 0) == (lab.machine.scheme.live_member(page), lab.bytes("pte_chain"))
 
@@ -361,11 +368,10 @@ def test_moved_memory_merges() -> None:
     parent = lab.spawn("sh")
     lab.map(parent, 2)
     lab.map(parent, 2, "other", HEAP + (1 << 24))
-    assert parent.mm is not None
     target = HEAP + (1 << 24) + 2 * PAGE_SIZE
-    lab.run(mremap.sys_mremap(parent.mm, HEAP, HEAP + 2 * PAGE_SIZE, 2 * PAGE_SIZE, target))
+    lab.run(mremap.sys_mremap(living(parent), HEAP, HEAP + 2 * PAGE_SIZE, 2 * PAGE_SIZE, target))
 
-    assert 1 == len(parent.mm.vmas)
+    assert 1 == len(living(parent).vmas)
 
 
 # -- Files.
@@ -402,9 +408,8 @@ def test_many_pages_at_once(line: int, highpte: str, slots: int, slab: str) -> N
         lab = Lab("pte_chain", cacheline=line, highpte=highpte, slab=slab, bulk=bulk)
         parent, *children = shared(lab, slots + 1, 40)
         for number, child in enumerate(children):
-            assert child.mm is not None
             start = HEAP + number % 40 * PAGE_SIZE
-            lab.run(memory.access(child.mm, start, HEAP + 40 * PAGE_SIZE, True))
+            lab.run(memory.access(living(child), start, HEAP + 40 * PAGE_SIZE, True))
         lab.exit(children[0])
         lab.fork(parent, "one")
         lab.fork(parent, "two")
@@ -439,7 +444,7 @@ def test_picture_of_a_chain() -> None:
     picture = lab.machine.scheme.picture(lab.page(parent))
     nodes = [node for node in picture.nodes if node.kind == "chain"]
 
-    assert [(0, ("3 of 7 slots", "free 0-3", "next 1")), (3, ("7 of 7 slots", "full", "next NULL"))] == [
+    assert [(0, ("3/7 slots", "free 0-3", "next 1")), (3, ("7/7 slots", "full", "next NULL"))] == [
         (node.row, node.lines) for node in nodes
     ]
     assert [*(f"c{n}" for n in range(8, -1, -1)), "sh"] == [n.title for n in picture.nodes if n.kind == "mm"]

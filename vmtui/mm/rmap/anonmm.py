@@ -35,35 +35,23 @@ from vmtui.mm.pgtable import (
     present_ptes,
     pte_offset,
     pte_pfn,
-    pte_present,
     pte_to_slot,
     pte_write,
     ptep_to_mm_address,
 )
-from vmtui.mm.rmap.bundle_picture import draw_bundle
+from vmtui.mm.rmap.bundle import (
+    Candidate,
+    bundle_of,
+    candidate_mm,
+    candidate_vma,
+    check_candidate,
+    draw_bundle,
+    mapped_at,
+)
 from vmtui.mm.rmap.picture import CandidateRow, draw_file
-from vmtui.mm.rmap.scheme import (
-    Pfns,
-    Picture,
-    mapped_ptep,
-    page_check_address_rss,
-    walk_begins,
-    walk_ends,
-)
+from vmtui.mm.rmap.scheme import Pfns, Picture, mapped_ptep, walk_begins, walk_ends
 from vmtui.mm.rmap.unmap import ptep_test_and_clear_young, unmap_pte
-from vmtui.mm.step import (
-    END,
-    HIT,
-    LOCKED,
-    MAPCOUNT,
-    MISS_NOPTE,
-    MISS_NOTABLE,
-    MISS_PFN,
-    SKIP_NO_MM,
-    SKIP_NO_RSS,
-    Step,
-    Steps,
-)
+from vmtui.mm.step import END, LOCKED, MAPCOUNT, Step, Steps
 from vmtui.mm.swap_state import lookup_swap_cache
 from vmtui.state.containers import ObjectTable
 
@@ -71,9 +59,6 @@ if TYPE_CHECKING:
     from vmtui.mm.kernel import Options
     from vmtui.mm.machine import Machine
     from vmtui.state.column import Column
-
-#: Where a page may be mapped: in an mm, or in a VMA of its file.
-Candidate = Anonmm | Vma
 
 
 class AnonmmScheme:
@@ -499,76 +484,6 @@ class AnonmmScheme:
             return draw_file(page, mapping, rows, first)
         total = sum(1 for _ in self.candidates(page))
         return draw_bundle(page, [one for one in shown if isinstance(one, Anonmm)], total, first)
-
-
-def bundle_of(anonmm: Anonmm) -> Anonmm:
-    """The head of its bundle."""
-    assert anonmm.head is not None
-    return anonmm.head
-
-
-def candidate_mm(candidate: Candidate) -> Mm:
-    """The mm of a candidate that was hit."""
-    mm = candidate.mm if isinstance(candidate, Anonmm) else candidate.vm_mm
-    assert mm is not None
-    return mm
-
-
-def candidate_vma(page: Page, candidate: Candidate) -> Vma:
-    """The VMA of a candidate that was hit; an anonmm has to ask for it (find_vma)."""
-    if isinstance(candidate, Vma):
-        return candidate
-    return candidate_mm(candidate).vmas.holding(page.index << PAGE_SHIFT)
-
-
-def check_candidate(page: Page, candidate: Candidate) -> Steps:
-    """The ptep through which a candidate maps `page`, or 0."""
-    if isinstance(candidate, Vma):
-        return (yield from page_check_address_rss(page, candidate))
-    return (yield from anonmm_check_address(page, candidate))
-
-
-def anonmm_check_address(page: Page, anonmm: Anonmm) -> Steps:
-    """The ptep through which an mm maps `page`, or 0: there is one address to look at, the page's.
-
-    The body of page_referenced_one and try_to_unmap_one; a VMA is not asked for.
-    """
-    mm = anonmm.mm
-    about: dict[str, Any] = {"page": page.pfn, "nodes": 1}
-    if mm is None:
-        yield Step("anonmm {number}: its mm is gone: passed over", SKIP_NO_MM, number=anonmm.id, **about)
-        return 0
-
-    about |= {"mm": mm.id, "who": mm.name}
-    if mm.rss == 0:
-        yield Step("{who} has no page in memory: passed over", SKIP_NO_RSS, **about)
-        return 0
-
-    ptep = pte_offset(mm, page.index << PAGE_SHIFT)
-    if not ptep:
-        yield Step("{who} has no page table at that address: miss", MISS_NOTABLE, **about)
-        return 0
-
-    pte = page.machine.memory[ptep]
-    if not pte_present(pte):
-        text = "{who}: the PTE at that address is empty or swapped: miss"
-        yield Step(text, MISS_NOPTE, ptep=ptep, **about)
-        return 0
-
-    if pte_pfn(pte) != page.pfn:
-        text = "{who}: the PTE there holds frame {other:#x}, not {page:#x}: miss"
-        yield Step(text, MISS_PFN, ptep=ptep, other=pte_pfn(pte), **about)
-        return 0
-
-    yield Step("{who}: the PTE there maps frame {page:#x}: hit", HIT, ptep=ptep, **about)
-    return ptep
-
-
-def mapped_at(page: Page, anonmm: Anonmm) -> int:
-    """`anonmm_check_address` for whoever does not watch."""
-    ptep = pte_offset(anonmm.mm, page.index << PAGE_SHIFT) if anonmm.mm is not None else 0
-    pte = page.machine.memory[ptep] if ptep else 0
-    return ptep if pte_present(pte) and pte_pfn(pte) == page.pfn else 0
 
 
 SCHEME = AnonmmScheme

@@ -45,7 +45,7 @@ def draw_chain(page: Page, chains: PteChains, first: int, count: int) -> Picture
 def node_lines(chains: PteChains, node: int) -> tuple[str, ...]:
     """What a node's box says: its slots, those free at the low end, and what follows."""
     idx, following = chains.pte_chain_idx(node), chains.pte_chain_next(node)
-    used = f"{chains.nrpte - idx} of {chains.nrpte} slots"
+    used = f"{chains.nrpte - idx}/{chains.nrpte} slots"
     free = f"free 0-{idx - 1}" if idx > 1 else "free 0" if idx else "full"
     return (used, free, f"next {following}" if following else "next NULL")
 
@@ -54,10 +54,10 @@ def entry_nodes(page: Page, ptep: int, slot: int, row: int) -> list[Node]:
     """The PTE of an entry, and the mm it belongs to."""
     mm, address = pte_owner(page.machine, ptep)
     content = pte_content(page.machine.memory[ptep])
-    lines = (f"[{slot}] {content}" if slot >= 0 else content, f"{address:x}")
+    said = f"[{slot}] {content}" if slot >= 0 else content
     return [
-        Node(2, "pte", ("pte", ptep), "pte", lines, row),
-        Node(3, "mm", ("mm", mm.id), mm.name, (place_name(mm, address),), row),
+        Node(2, "pte", ("pte", ptep), mm.name, (said, place_name(mm, address), f"{address:x}"), row),
+        Node(3, "mm", ("mm", mm.id), mm.name, (f"rss {mm.rss}",), row),
     ]
 
 

@@ -88,6 +88,7 @@ class Picture:
         nodes, edges: The graph.
         total: Candidate rows in all.
         first: The row number of the first candidate given.
+        per_mm: A row is an mm, with all candidates in it, and not one candidate.
     """
 
     headings: tuple[str, ...]
@@ -95,6 +96,7 @@ class Picture:
     edges: tuple[Edge, ...]
     total: int
     first: int = 0
+    per_mm: bool = False
 
 
 class Scheme(Protocol):

@@ -87,7 +87,7 @@ def shrink_cache(scan: VirtualScan, nr_pages: int, priority: int) -> Steps:
             max_mapped -= 1
             yield Step("frame {page:#x}: its count says that somebody maps it", page=pfn)
             if max_mapped < 0:
-                yield from swap_out(scan)
+                yield from swap_out(scan, page)
                 return freed
         elif page.test(PG_dirty):
             page.count += 1
@@ -102,21 +102,22 @@ def shrink_cache(scan: VirtualScan, nr_pages: int, priority: int) -> Steps:
     return freed
 
 
-def swap_out(scan: VirtualScan) -> Steps:
+def swap_out(scan: VirtualScan, wanted: Page) -> Steps:
     """Let the scan go on until enough pages are freeable, or it has been everywhere (swap_out).
 
-    The mm it begins in comes twice, so that what was in front of the cursor is seen too.
+    The mm it begins in comes twice, so that what was in front of the cursor is seen too.  The page that
+    was `wanted` when it began may or may not be among those it unmaps.
     """
     quota = SWAP_CLUSTER_MAX
-    text = "the scan goes on, to make {n} pages freeable"
-    yield Step(text, WALK, kind="unmap", scheme=scan.name, n=quota)
+    text = "frame {page:#x} cannot be had: the scan goes on, for {n} pages"
+    yield Step(text, WALK, page=wanted.pfn, kind="unmap", scheme=scan.name, n=quota)
     for _ in range(len(scan.machine.mms) + 1):
         for mm, start, end in scan.legs()[:1]:
             quota -= yield from swap_out_mm(scan, mm, start, end, quota)
         if not quota:
             break
     text = "the scan stops here: {n} pages were made freeable"
-    yield Step(text, WALKED, stopped=END, n=SWAP_CLUSTER_MAX - quota)
+    yield Step(text, WALKED, page=wanted.pfn, stopped=END, n=SWAP_CLUSTER_MAX - quota)
 
 
 def swap_out_mm(scan: VirtualScan, mm: Mm, start: int, end: int, quota: int) -> Steps:

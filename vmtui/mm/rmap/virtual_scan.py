@@ -9,7 +9,9 @@ A page that is named (``swapout``, ``referenced``, ``walk``) is looked for by th
 that maps a frame is a candidate, and all but the page's own are left as they are (*ours*: 2.4 had no way to
 ask for one page).  ``reclaim`` is 2.4's own page-out.
 
-PG_anon and mapcount are the machine's (*ours*): 2.4 has neither, and guesses from page->count.
+2.4 has neither PG_anon nor a mapcount, and guesses from page->count; in the swap cache it keeps the slot in
+page->index, under ``page->mapping == &swapper_space``.  The machine keeps the flag, the count, and the slot
+in page->private under every scheme (*ours*).
 """
 
 from __future__ import annotations
@@ -34,9 +36,9 @@ from vmtui.mm.page import (
 from vmtui.mm.pgtable import (
     PAGE_PRESENT,
     PAGE_PROTNONE,
+    PMD_SIZE,
     PTRS_PER_TABLE,
     is_zero_page,
-    present_ptes,
     pte_mkold,
     pte_offset,
     pte_pfn,
@@ -174,11 +176,16 @@ class VirtualScan:
         memory = self.machine.memory
         for vma in mm.vmas.overlapping(start, end):
             low, high = max(start, vma.vm_start), min(end, vma.vm_end)
-            for address in present_ptes(mm, low, high).tolist():
-                ptep = pte_offset(mm, address)
-                pte = memory[ptep]
-                if pte_present(pte) and not is_zero_page(pte_pfn(pte)):
-                    yield vma, address, ptep, pte_pfn(pte)
+            for base in range(low & ~(PMD_SIZE - 1), high, PMD_SIZE):
+                first = max(low, base)
+                table = pte_offset(mm, first)
+                if not table:
+                    continue
+                n = (min(high, base + PMD_SIZE) - first) >> PAGE_SHIFT
+                for slot in np.flatnonzero(memory.all[table : table + n]).tolist():
+                    pte = memory[table + slot]
+                    if pte_present(pte) and not is_zero_page(pte_pfn(pte)):
+                        yield vma, first + slot * PAGE_SIZE, table + slot, pte_pfn(pte)
 
     # A page is mapped and unmapped: nothing is kept.
 
@@ -370,14 +377,16 @@ class VirtualScan:
 
     def mappings(self, page: Page) -> Iterator[int]:
         """The PTEs that map the page, in the order of the scan."""
-        memory = self.machine.memory.all
+        memory = self.machine.memory.all.reshape(-1, PTRS_PER_TABLE)
         for mm, start, end in self.legs():
-            for base, table in tables_of(mm):
-                entries = memory[table * PTRS_PER_TABLE : (table + 1) * PTRS_PER_TABLE]
-                present = entries & np.uint64(PAGE_PRESENT | PAGE_PROTNONE) != 0
-                for slot in np.flatnonzero(present & (entries >> np.uint64(PAGE_SHIFT) == page.pfn)).tolist():
-                    if start <= base + slot * PAGE_SIZE < end:
-                        yield table * PTRS_PER_TABLE + slot
+            tables = list(tables_of(mm))
+            entries = memory[[table for _, table in tables]]
+            present = entries & np.uint64(PAGE_PRESENT | PAGE_PROTNONE) != 0
+            rows, slots = np.nonzero(present & (entries >> np.uint64(PAGE_SHIFT) == page.pfn))
+            for row, slot in zip(rows.tolist(), slots.tolist(), strict=True):
+                base, table = tables[row]
+                if start <= base + slot * PAGE_SIZE < end:
+                    yield table * PTRS_PER_TABLE + slot
 
     def try_to_free_pages(self, nr_pages: int) -> Steps:
         """2.4's own page-out.  How many frames were freed."""
@@ -442,7 +451,7 @@ class VirtualScan:
                 edges.append(Edge(at - 2, at, "mmlist", len(edges)))
             edges.append(Edge(at, at + 1, "", len(edges)))
         headings = ("struct page", "mmlist", "page table")
-        return Picture(headings, tuple(nodes), tuple(edges), len(mms), first)
+        return Picture(headings, tuple(nodes), tuple(edges), len(mms), first, per_mm=True)
 
 
 SCHEME = VirtualScan
