@@ -81,7 +81,7 @@ def played_names() -> frozenset[str]:
 
 
 def note_played(name: str) -> None:
-    """Remember that a scenario was played to the end. Where that cannot be written, nothing is lost but a tick."""
+    """Remember that a scenario was played to the end; where that cannot be written, only a tick is lost."""
     names = played_names()
     if name in names:
         return

@@ -71,7 +71,7 @@ def palette_of(widget: Widget) -> Palette:
 
 
 def painted(widget: Widget, segments: list[Segment], left: int = 0, fill: Style | None = None) -> Strip:
-    """Segments from cell `left` on, as one line of a widget on its ground; an ellipsis for what does not fit."""
+    """Segments from cell `left` on as a line of a widget, on its ground; an ellipsis ends what is cut."""
     width = widget.scrollable_content_region.width
     palette = palette_of(widget)
     total = sum(segment.cell_length for segment in segments)

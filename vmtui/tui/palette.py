@@ -24,10 +24,15 @@ class Actions(Provider):
                 yield (
                     title,
                     f"{key.group} · {key.caption}",
-                    partial(self.app.run_action, key.action, self.screen),
+                    partial(self._do, key.action),
                 )
         for theme in getattr(self.app, "theme_names", ()):
             yield f"theme: {theme}", "colours", partial(self._use_theme, theme)
+
+    async def _do(self, action: str) -> None:
+        main = getattr(self.app, "main", None)
+        if main is not None:
+            await main.do(action)
 
     def _use_theme(self, theme: str) -> None:
         self.app.theme = theme

@@ -60,9 +60,20 @@ def resumed(plan: Plan, *, ascii: bool = False, keep: bool = True) -> Desk:
     desk.history = [entry for entry in plan.entries if isinstance(entry, str)]
     if result.subject is not None:
         desk.subject = subject_named(result.session, result.subject)
+        desk.follow = not any(isinstance(entry, Show) for entry in _after_last_command(plan))
     if result.stopped is not None:
         desk.say(result.stopped, "error")
     return desk
+
+
+def _after_last_command(plan: Plan) -> list[object]:
+    """What the log says after its last command."""
+    tail: list[object] = []
+    for entry in reversed(plan.entries):
+        if isinstance(entry, str):
+            break
+        tail.append(entry)
+    return tail
 
 
 def _script(plan: Plan) -> Script | None:

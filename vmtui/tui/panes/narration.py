@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from vmtui.tui.desk import Desk, Note
+from vmtui.tui.desk import Desk
 from vmtui.tui.job import Job
+from vmtui.tui.journey import Note
 from vmtui.tui.panes.pane import redraw
 from vmtui.tui.widgets.strip_text import StripText
 from vmtui.view.model import Row, Span

@@ -10,12 +10,12 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from vmtui.tui import keymap
 from vmtui.tui.messages import Chosen
+from vmtui.tui.paint import entitle
 from vmtui.tui.widgets.line_list import LineList
 from vmtui.view.model import Pane, Row, Span
 
@@ -134,8 +134,7 @@ class Chooser(ModalScreen[object]):
     def on_mount(self) -> None:
         """Fill the list."""
         box = self.query_one("#box")
-        box.border_title = Content(self._title)  # type: ignore[assignment]
-        box.border_subtitle = Content(self._note or "Enter chooses · Esc closes")  # type: ignore[assignment]
+        self.call_after_refresh(entitle, box, self._title, self._note or "Enter chooses · Esc closes")
         self.fill("")
         self._fit()
         rows = self.query_one(LineList)
@@ -177,12 +176,10 @@ class Chooser(ModalScreen[object]):
         key = getattr(event, "key", "")
         if isinstance(self.focused, Filter) and key in {"up", "down", "pageup", "pagedown"}:
             rows = self.query_one(Choices)
-            {
-                "up": rows.action_cursor_up,
-                "down": rows.action_cursor_down,
-                "pageup": lambda: rows.action_page(-1),
-                "pagedown": lambda: rows.action_page(1),
-            }[key]()
+            if key in ("up", "down"):
+                (rows.action_cursor_up if key == "up" else rows.action_cursor_down)()
+            else:
+                rows.action_page(-1 if key == "pageup" else 1)
 
     @on(Chosen)
     def _chosen(self, event: Chosen) -> None:
