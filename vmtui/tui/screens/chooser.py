@@ -15,7 +15,7 @@ from textual.widgets import Input
 
 from vmtui.tui import keymap
 from vmtui.tui.messages import Chosen
-from vmtui.tui.paint import entitle
+from vmtui.tui.paint import Painted
 from vmtui.tui.widgets.line_list import LineList
 from vmtui.view.model import Pane, Row, Span
 
@@ -66,6 +66,10 @@ class Filter(Input):
     def __init__(self, placeholder: str) -> None:
         super().__init__(placeholder=placeholder, compact=True, id="filter")
         self.cursor_blink = False
+
+
+class Box(Painted, Vertical):
+    """The frame of an overlay."""
 
 
 class Choices(LineList):
@@ -126,15 +130,15 @@ class Chooser(ModalScreen[object]):
 
     def compose(self) -> ComposeResult:
         """A filter line over a list."""
-        with Vertical(id="box"):
+        with Box(id="box"):
             if self._hint is not None:
                 yield Filter(self._hint)
             yield Choices(id="choices")
 
     def on_mount(self) -> None:
         """Fill the list."""
-        box = self.query_one("#box")
-        self.call_after_refresh(entitle, box, self._title, self._note or "Enter chooses · Esc closes")
+        box = self.query_one(Box)
+        self.call_after_refresh(box.entitle, self._title, self._note or "Enter chooses · Esc closes")
         self.fill("")
         self._fit()
         rows = self.query_one(LineList)
