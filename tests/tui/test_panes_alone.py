@@ -30,10 +30,13 @@ async def test_a_pane_alone(pane):
     """It draws the example, and steps through it."""
     app = Alone(pane())
     async with app.run_test(size=(80, 20)) as pilot:
-        await pilot.pause()
-        widget = app.pane
-        drawn = [strip.text for strip in widget.render_lines(Region(0, 0, *widget.outer_size))]
-        assert any(SAID[pane] in line for line in drawn)
+        for _ in range(100):
+            await pilot.pause()
+            drawn = [strip.text for strip in app.pane.render_lines(Region(0, 0, *app.pane.outer_size))]
+            if any(SAID[pane] in line for line in drawn):
+                break
+        else:
+            raise AssertionError("\n".join(drawn))
         cursor = app.desk.session.cursor
         await pilot.press("comma", "comma", "full_stop")
 
