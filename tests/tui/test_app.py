@@ -243,7 +243,7 @@ async def test_below_the_minimum_it_says_so(size):
 async def test_ascii():
     """With --ascii every character on every screen is ASCII."""
     async with lab(SCENARIOS[0], ascii=True) as bench:
-        for keys in (["n", "n"], ["question_mark"], ["escape", "T"], ["escape", "ctrl+o"]):
+        for keys in (["n", "n"], ["question_mark"], ["escape", "T"], ["escape", "ctrl+o"], ["escape", "f2"]):
             await bench.press(*keys)
             odd = {character for character in bench.text() if not character.isascii()}
             assert odd == set()

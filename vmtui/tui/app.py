@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.command import CommandPalette
 from textual.screen import Screen
 from textual.theme import Theme
 
@@ -116,6 +117,11 @@ class VmtuiApp(App[int]):
         await self.main.do(event.action)
 
     # ---------------------------------------------------------------- overlays
+
+    def action_command_palette(self) -> None:
+        """Every action by name."""
+        if self.use_command_palette and not CommandPalette.is_open(self):
+            self.push_screen(CommandPalette(placeholder="an action, a command, a theme", id="--command-palette"))
 
     def action_keys(self) -> None:
         """The help of the focused pane, then every key."""
