@@ -120,8 +120,10 @@ class VmtuiApp(App[int]):
 
     def action_command_palette(self) -> None:
         """Every action by name."""
-        if self.use_command_palette and not CommandPalette.is_open(self):
-            self.push_screen(CommandPalette(placeholder="an action, a command, a theme", id="--command-palette"))
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(
+                CommandPalette(placeholder="an action, a command, a theme", id="--command-palette")
+            )
 
     def action_keys(self) -> None:
         """The help of the focused pane, then every key."""

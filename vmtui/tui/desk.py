@@ -100,7 +100,7 @@ class Desk(Journey):
     def moved(self) -> None:
         """Whatever has moved now: the log is written, the subject follows."""
         self._write_log()
-        self._follow()
+        self.look_again()
         player = self.player
         if player is not None and player.finished and self.script is not None and self.script.path:
             library.note_played(Path(self.script.path).name)
@@ -115,8 +115,8 @@ class Desk(Journey):
             self._logged = state
             self.log.follow(session)
 
-    def _follow(self) -> None:
-        """The page of the step, or what the script shows here, becomes the subject."""
+    def look_again(self) -> None:
+        """What the script shows here, or the page of the step if the subject follows, becomes the subject."""
         if self.subject is not None and self.subject.pinned:
             return
         shown = self._shown_here()

@@ -39,7 +39,8 @@ class Narration(StripText):
         """Show what the desk holds now."""
         width, height = self.size
         if width and height:
-            notice = (desk.session.notice, "warn") if desk.session.notice and not desk.playing else None
+            card = desk.player.card if desk.player is not None else None
+            notice = None if card or not desk.session.notice else (desk.session.notice, "warn")
             rows = narration(desk.session, desk.player, width, height, notice)
             self.show(rows if desk.note is None else answered(desk.note, rows, width))
 
