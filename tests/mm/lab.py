@@ -229,3 +229,16 @@ def spans(task: Task) -> list[tuple[int, int]]:
 def counts(walk: WalkRecord) -> tuple[int, int]:
     """What a walk examined, and hit."""
     return walk.examined, walk.hits
+
+
+def family(lab: Lab, children: int) -> tuple[Task, int, list[Task]]:
+    """A parent with one written page, and children that share it."""
+    parent, address = lab.heap(1)
+    return parent, address, [lab.fork(parent, f"c{number}") for number in range(1, children + 1)]
+
+
+def order(task: Task, address: int) -> list[str]:
+    """Whose VMAs are on the list, as the walk goes."""
+    anon_vma = vma_at(task, address).anon_vma
+    assert anon_vma is not None
+    return [vma.vm_mm.name for vma in anon_vma.vmas]

@@ -165,6 +165,14 @@ class TestNames:
         assert {"h": (address >> 12, 4), "part": (TO >> 12, 2)} == names(lab, task)
         assert [((address >> 12) + 2, 2), (TO >> 12, 2)] == spans(task)
 
+    def test_name_of_nothing_is_dropped(self, lab: Lab) -> None:
+        """When the last mapped part of a mapping moves away under a name of its own, the old name goes."""
+        task, address = lab.heap(4)
+        lab.munmap(task, address + 2 * PAGE_SIZE, 2)
+        lab.mremap(task, address, 2, 2, to=TO, rename="x")
+
+        assert {"x": (TO >> 12, 2)} == names(lab, task)
+
     def test_mapping_in_the_hole_of_another_moves(self, lab: Lab) -> None:
         """A mapping made in a hole of another is its own, and can be moved as a whole."""
         task, address = lab.heap(8)

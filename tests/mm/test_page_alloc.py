@@ -179,13 +179,13 @@ class TestLedger:
         assert free == ledger.lowmem_free
 
     def test_parts_sum_to_the_whole(self, lab: Lab) -> None:
-        """What is held by kind, what is free, frame 0 and the zero page: that is low memory."""
+        """What is held by kind, the two reserved frames among it, and what is free: that is low memory."""
         parent, _ = lab.heap(20)
         lab.fork(parent, "c")
         ledger = lab.machine.ledger
 
         held = sum(ledger.by_kind().values())
-        assert ledger.lowmem_total == held + ledger.lowmem_free + FIRST_PFN * PAGE_SIZE
+        assert ledger.lowmem_total == held + ledger.lowmem_free
 
     def test_out_of_memory_says_who_how_much_and_who_holds_what(self) -> None:
         """The sentence names the kind that asked, its bytes, what is free, and the holders by size."""
@@ -201,7 +201,7 @@ class TestLedger:
         assert 0 == machine.ledger.lowmem_free
         assert (
             "low memory is out: a user page asked for 4,096 bytes, 0 of 4,194,304 are free; "
-            "held by user_pages 4,145,152, mem_map 40,960"
+            "held by user_pages 4,145,152, mem_map 40,960, reserved 8,192"
         ) == info.value.message
 
     @pytest.mark.parametrize("kind", ["thread", "task_struct", "vm_area_struct", "anon_vma"])

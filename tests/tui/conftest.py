@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 import pytest
-
-# Both change what is drawn, and Textual reads them when it is imported.
-for name in ("NO_COLOR", "TEXTUAL_THEME"):
-    os.environ.pop(name, None)
-os.environ["TEXTUAL_ANIMATIONS"] = "none"
 
 from tests.tui import snapshot
 

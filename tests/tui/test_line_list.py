@@ -94,7 +94,7 @@ async def test_markup_is_text():
 
 
 async def test_the_cursor_snaps_to_the_focus_of_the_pane():
-    """A new focus row takes the cursor along and is brought into view; the same one leaves the cursor alone."""
+    """A new focus row takes the cursor along and into view; the same one leaves the cursor alone."""
     widget = LineList()
     async with Stand(widget).run_test(size=(30, 10)) as pilot:
         widget.show(Pane("rows", rows(100), focus=50))

@@ -17,13 +17,13 @@ def test_diagram_of_a_false_candidate(at, shown):
     assert shown(drawn.rows) == (
         "   struct page      anon_vma        VMA list         page table",
         " ┏▸sh.heap[1] ━┓  ┏ anon_vma 1 ┓  ╭ sh ─────────╮  ╭ pte ── ✓ ╮",
-        " ┃ page 0x3    ┣━▶┃ vmas 2     ┣━▶│ pgoff 40000 ├─▶│ 0x3      │",
-        " ┃ mapcount 1  ┃  ┃ 12 B       ┃  │             │  │ 40001000 │",
+        " ┃ page 0x3    ┣━▶┃ vmas 2     ┣━▶│ 40000000 4p ├─▶│ 0x3      │",
+        " ┃ mapcount 1  ┃  ┃ 12 B       ┃  │ pgoff 40000 │  │ 40001000 │",
         " ┃ index 40001 ┃  ┗━━━━━━━━━━━━┛  ╰──────┰──────╯  ╰──────────╯",
         " ┃ ANON        ┃                         ▼ next",
         " ┗━━━━━━━━━━━━━┛                  ┏ child ━━━━━━┓  ┏ pte ━━ ✗ ┓",
-        "                                  ┃ pgoff 40000 ┣━▶┃ 0x6      ┃",
-        "                                  ┃             ┃  ┃ 40001000 ┃",
+        "                                  ┃ 40000000 4p ┣━▶┃ 0x6      ┃",
+        "                                  ┃ pgoff 40000 ┃  ┃ 40001000 ┃",
         "                                  ┗━━━━━━━━━━━━━┛  ┗━━━━━━━━━━┛",
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from vmtui.errors import KernelError
 from vmtui.mm import bulk
@@ -59,6 +59,9 @@ from vmtui.mm.swapfile import (
     swap_free,
     vm_swap_full,
 )
+
+#: How long a VMA that grows down may become: 8 MB (_STK_LIM).
+RLIMIT_STACK: Final = 8 << 20
 
 
 def follow_page(mm: Mm, address: int) -> int:
@@ -145,10 +148,12 @@ def expand_stack(vma: Vma, address: int) -> Steps:
     """A VMA that grows down takes in an address below it (expand_stack, mm/mmap.c).
 
     Raises:
-        KernelError: EFAULT, page numbers would fall below 0.
+        KernelError: EFAULT, the stack would be longer than RLIMIT_STACK, or page numbers fall below 0.
     """
     mm = vma.vm_mm
     start = address & ~(PAGE_SIZE - 1)
+    if vma.vm_end - start > RLIMIT_STACK:
+        raise KernelError("EFAULT", f"{place_name(mm, address)}: the stack would be longer than RLIMIT_STACK")
     grow = (vma.vm_start - start) >> PAGE_SHIFT
     if grow > vma.vm_pgoff:
         # A VMA that mremap moved up keeps its small vm_pgoff; page->index cannot go below 0.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from vmtui.mm.memory import access
 from vmtui.mm.mm_types import VM_ACCESS, VM_LOCKED, VM_WRITE, Mm, Vma, vma_name
-from vmtui.mm.mmap import check_range, refuse_hole, split_vma, vma_merge, vmas_of_range
-from vmtui.mm.page import PAGE_SHIFT
+from vmtui.mm.mmap import check_range, refuse_hole, split_vma, vmas_of_range
 from vmtui.mm.step import Step, Steps
 
 
@@ -43,22 +42,21 @@ def do_mlock(mm: Mm, start: int, end: int, lock: bool) -> Steps:
 
 
 def mlock_fixup(vma: Vma, start: int, end: int, lock: bool) -> Steps:
-    """One VMA's part: cut it out, set or clear VM_LOCKED, fault its pages in (mlock_fixup)."""
+    """One VMA's part: cut it out, set or clear VM_LOCKED, fault its pages in (mlock_fixup).
+
+    What was cut is not joined again when the lock goes: this kernel's mlock never merges.
+    """
     flags = vma.vm_flags | VM_LOCKED if lock else vma.vm_flags & ~VM_LOCKED
     if flags == vma.vm_flags:
         word = "locked" if lock else "not locked"
         yield Step("{who} is {word} already", vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma), word=word)
         return
 
-    pgoff = vma.vm_pgoff + ((start - vma.vm_start) >> PAGE_SHIFT)
-    merged = yield from vma_merge(vma.vm_mm, start, end, flags, pgoff, vma, vma.vm_file)
-    if merged is None:
-        if start != vma.vm_start:
-            yield from split_vma(vma, start, new_below=True)
-        if end != vma.vm_end:
-            yield from split_vma(vma, end, new_below=False)
-        vma.vm_flags = flags
-    vma = merged or vma
+    if start != vma.vm_start:
+        yield from split_vma(vma, start, new_below=True)
+    if end != vma.vm_end:
+        yield from split_vma(vma, end, new_below=False)
+    vma.vm_flags = flags
     text = "{who}: VM_LOCKED set, its pages must stay" if lock else "{who}: VM_LOCKED cleared"
     yield Step(text, vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma))
     if lock:

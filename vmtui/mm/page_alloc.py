@@ -163,12 +163,16 @@ class Ledger:
         return self._count.cell[self._kind[kind]]
 
     def by_kind(self) -> dict[str, int]:
-        """Bytes by kind: objects, page tables (those in low memory), and user pages in low memory."""
+        """Bytes by kind: objects; page tables and user pages in low memory; two reserved frames.
+
+        With `lowmem_free` they are `lowmem_total`.
+        """
         held = {kind: self.bytes_of(kind, self.count(kind)) for kind in self.sizes}
         tables = self._tables.cell[1]
         held["page_tables"] = tables * PAGE_SIZE
         taken = self.zone.end - self.zone.start - self.zone.free
         held["user_pages"] = (taken - tables) * PAGE_SIZE
+        held["reserved"] = FIRST_PFN * PAGE_SIZE
         return held
 
     def bytes_of(self, kind: str, n: int) -> int:

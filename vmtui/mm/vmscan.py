@@ -190,7 +190,7 @@ def refill_inactive(machine: Machine, priority: int) -> Steps:
     for pfn in machine.active_list.oldest(n):
         page = machine.page(pfn)
         lru_cache_del(page)
-        used = page.test(PG_referenced)
+        used = 0
         if page.mapcount:
             used = yield from machine.scheme.page_referenced(page)
         page.clear(PG_referenced | PG_active)

@@ -6,11 +6,12 @@ import gc
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.command import CommandPalette
 from textual.screen import Screen
 from textual.theme import Theme
 
@@ -22,6 +23,7 @@ from vmtui.tui.palette import Actions
 from vmtui.tui.screens.keys import Keys
 from vmtui.tui.screens.main import MainScreen
 from vmtui.tui.screens.picker import Picked, Picker
+from vmtui.view.themes import THEMES
 
 
 class VmtuiApp(App[int]):
@@ -68,7 +70,7 @@ class VmtuiApp(App[int]):
     @property
     def theme_names(self) -> list[str]:
         """The themes to choose from."""
-        return [themes.NO_COLOUR] if self.no_color else list(themes.THEMES)
+        return [themes.NO_COLOUR] if self.no_color else list(THEMES)
 
     def get_default_screen(self) -> Screen[None]:
         """The main screen is the bottom of the stack."""
@@ -112,9 +114,16 @@ class VmtuiApp(App[int]):
 
     @on(Pressed)
     async def _pressed(self, event: Pressed) -> None:
-        await self.run_action(event.action, self.screen)
+        await self.main.do(event.action)
 
     # ---------------------------------------------------------------- overlays
+
+    def action_command_palette(self) -> None:
+        """Every action by name."""
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(
+                CommandPalette(placeholder="an action, a command, a theme", id="--command-palette")
+            )
 
     def action_keys(self) -> None:
         """The help of the focused pane, then every key."""
@@ -125,7 +134,7 @@ class VmtuiApp(App[int]):
 
         async def do(chosen: object) -> None:
             if isinstance(chosen, Key):
-                await self.run_action(chosen.action, self.main.focused or self.main)
+                await self.main.do(chosen.action)
 
         self.push_screen(Keys(self.keys, context, lines), do)
 
@@ -149,7 +158,7 @@ def run(
     source: str | Path | None = None,
     *,
     text: str | None = None,
-    new: Mapping[str, object] | None = None,
+    new: Mapping[str, Any] | None = None,
     resume: bool | int | str | Path | None = None,
     ascii: bool = False,
 ) -> int:

@@ -49,7 +49,7 @@ def destinations(desk: Desk) -> tuple[list[Choice], int]:
     if desk.script is not None and desk.script.sections:
         choices.append(Choice(plain("Sections", "title")))
         for index, heading in desk.script.sections:
-            choices.append(Choice(_row("  §", heading), ToItem(index)))
+            choices.append(Choice(_row("   ", heading), ToItem(index)))
     if desk.marks:
         choices += [Choice(plain("Marks", "title")), *marks(desk)]
     if len(desk.session.branches) > 1:

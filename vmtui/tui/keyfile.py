@@ -1,4 +1,4 @@
-"""The user's own keys: ``keys.toml`` in the configuration folder, ``"time.forward" = "full_stop,n"`` a line."""
+"""The user's own keys: ``keys.toml`` in the configuration folder, ``"time.forward" = "full_stop"`` a line."""
 
 from __future__ import annotations
 

@@ -91,20 +91,11 @@ class Key:
 _WRITTEN = {
     "space": "space",
     "escape": "Esc",
-    "enter": "Enter",
-    "tab": "Tab",
     "shift+tab": "Shift+Tab",
     "pageup": "PgUp",
-}
-_WRITTEN |= {
     "pagedown": "PgDn",
-    "home": "Home",
-    "end": "End",
-    "up": "↑",
-    "down": "↓",
-    "left": "←",
-    "right": "→",
 }
+_WRITTEN |= {key: key.capitalize() for key in ("enter", "tab", "home", "end", "up", "down", "left", "right")}
 
 
 def written(key: str) -> str:

@@ -70,7 +70,7 @@ class Lab:
 
     async def do(self, action: str) -> None:
         """Run an action of the registry, as a key would."""
-        await self.app.run_action(action, self.app.screen)
+        await self.main.do(action)
         await self.settle()
 
     async def click(self, pane: str, x: int, y: int) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+from vmtui.scenario import library
 from vmtui.sessionlog import directory, list_sessions
 from vmtui.sessionlog.plan import clean
 from vmtui.tui.screens.picker import Entry
@@ -16,20 +17,10 @@ DEFAULT_SCHEME = "anon_vma_rfc"
 OTHERS = "More"
 
 
-def folder() -> Path:
-    """Where the scenarios are: inside an installed package, at the top of a checkout."""
-    package = Path(__file__).resolve().parents[1]
-    inside = package / "scenarios"
-    return inside if inside.is_dir() else package.parent / "scenarios"
-
-
-def entries(where: Path | None = None, played: frozenset[str] | None = None) -> list[Entry]:
+def entries() -> list[Entry]:
     """Every scenario, in reading order."""
-    played = played_names() if played is None else played
-    found = []
-    for path in sorted((where or folder()).glob("*.scenario")):
-        found.append(_entry(path, path.name in played))
-    return found
+    played = played_names()
+    return [_entry(path, path.name in played) for path in library()]
 
 
 def _entry(path: Path, played: bool) -> Entry:
@@ -56,7 +47,7 @@ def _entry(path: Path, played: bool) -> Entry:
 
 def first() -> Path | None:
     """The scenario of the first run."""
-    return next(iter(sorted(folder().glob("*.scenario"))), None)
+    return next(iter(library()), None)
 
 
 def resumable() -> str:
@@ -81,7 +72,7 @@ def played_names() -> frozenset[str]:
 
 
 def note_played(name: str) -> None:
-    """Remember that a scenario was played to the end. Where that cannot be written, nothing is lost but a tick."""
+    """Remember that a scenario was played to the end; where that cannot be written, only a tick is lost."""
     names = played_names()
     if name in names:
         return

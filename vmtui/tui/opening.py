@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from attrs import frozen
 
@@ -34,7 +35,7 @@ def opening(
     source: str | Path | None = None,
     *,
     text: str | None = None,
-    new: Mapping[str, object] | None = None,
+    new: Mapping[str, Any] | None = None,
     resume: bool | int | str | Path | None = None,
     ascii: bool = False,
     keep: bool = True,
@@ -45,7 +46,7 @@ def opening(
         source: A scenario file.
         text: A scenario's text.
         new: Options of an empty machine.
-        resume: True for the last session, a number for the one of that number (1 is the last), or a log's path.
+        resume: True for the last session, N for the N-th last, or a log's path.
         ascii: Draw in ASCII.
         keep: Write a session log.
 
@@ -66,7 +67,7 @@ def opening(
     return Opening(played(load(first), ascii=ascii, keep=keep), offer=bool(list_sessions()))
 
 
-def empty(options: Mapping[str, object], *, ascii: bool = False, keep: bool = True) -> Desk:
+def empty(options: Mapping[str, Any], *, ascii: bool = False, keep: bool = True) -> Desk:
     """A machine on which nothing has happened."""
     session = Session(**options)
     return Desk(session, log=SessionLog.open(session.options.text) if keep else None, ascii=ascii)

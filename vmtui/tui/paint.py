@@ -70,40 +70,65 @@ def palette_of(widget: Widget) -> Palette:
     return palette if isinstance(palette, Palette) else EMPTY
 
 
-def painted(widget: Widget, segments: list[Segment], left: int = 0, fill: Style | None = None) -> Strip:
-    """Segments from cell `left` on, as one line of a widget on its ground; an ellipsis for what does not fit."""
-    width = widget.scrollable_content_region.width
-    palette = palette_of(widget)
-    total = sum(segment.cell_length for segment in segments)
-    strip = Strip(segments, total)
-    if left:
-        strip = strip.crop(min(left, total), total)
-        total = strip.cell_length
-    if total > width:
-        cut = strip.crop(0, max(0, width - 1))
-        last = next((segment.style for segment in reversed(list(cut))), fill)
-        strip = Strip([*cut, Segment(set_cell_size(palette.ellipsis, width - cut.cell_length), last)], width)
-    return strip.adjust_cell_length(width, fill or palette.plain).apply_style(widget.rich_style)
+class Painted(Widget):
+    """A widget that paints itself line by line, from spans, and repaints no more than has changed."""
 
+    _ground: Style | None = None
+    _entitled: tuple[str, str, int] = ("", "", 0)
 
-def blank(widget: Widget) -> Strip:
-    """An empty line of a widget on its ground."""
-    return Strip.blank(widget.size.width, widget.rich_style)
+    @property
+    def palette(self) -> Palette:
+        """What it paints with."""
+        return palette_of(self)
+
+    def notify_style_update(self) -> None:
+        """Its ground may be another colour now."""
+        self._ground = None
+        super().notify_style_update()
+
+    @property
+    def ground(self) -> Style:
+        """What lies under the text; worked out once, because it is asked for at every line."""
+        if self._ground is None:
+            self._ground = self.rich_style
+        return self._ground
+
+    def painted(self, segments: list[Segment], left: int = 0, fill: Style | None = None) -> Strip:
+        """Segments from cell `left` on as one line; an ellipsis ends what is cut."""
+        width = self.scrollable_content_region.width
+        palette = self.palette
+        total = sum(segment.cell_length for segment in segments)
+        strip = Strip(segments, total)
+        if left:
+            strip = strip.crop(min(left, total), total)
+            total = strip.cell_length
+        if total > width:
+            cut = strip.crop(0, max(0, width - 1))
+            last = next((segment.style for segment in reversed(list(cut))), fill)
+            ending = Segment(set_cell_size(palette.ellipsis, width - cut.cell_length), last)
+            strip = Strip([*cut, ending], width)
+        return strip.adjust_cell_length(width, fill or palette.plain).apply_style(self.ground)
+
+    def blank(self) -> Strip:
+        """An empty line."""
+        return Strip.blank(self.size.width, self.ground)
+
+    def entitle(self, title: str, note: str) -> None:
+        """What its frame says at its upper and lower edge, never read as markup."""
+        room = max(1, self.outer_size.width - 6)
+        if (title, note, room) == self._entitled:
+            return
+        old, self._entitled = self._entitled, (title, note, room)
+        for name, text, before in (("border_title", title, old[0]), ("border_subtitle", note, old[1])):
+            if text != before or room != old[2]:
+                if cell_len(text) > room:
+                    text = set_cell_size(text, room - 1) + "…"
+                setattr(self, name, Content(self.palette.text(text)))
 
 
 def width_of(spans: Iterable[SpanLike]) -> int:
     """Cells that spans take."""
     return sum(cell_len(span.text) for span in spans)
-
-
-def entitle(widget: Widget, title: str, note: str) -> None:
-    """What the frame of a widget says at its upper and lower edge, never read as markup."""
-    palette = palette_of(widget)
-    room = max(1, widget.outer_size.width - 6)
-    for name, text in (("border_title", title), ("border_subtitle", note)):
-        if cell_len(text) > room:
-            text = set_cell_size(text, room - 1) + "…"
-        setattr(widget, name, Content(palette.text(text)))
 
 
 def laid_over(strip: Strip, start: int, end: int, style: Style) -> Strip:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from vmtui.errors import KernelError, VmtuiError
 from vmtui.player import Player
+from vmtui.scenario.items import CheckError, Run
 from vmtui.scenario.items import Fold as FoldItem
-from vmtui.scenario.items import Run
 from vmtui.scenario.script import Script, load
 from vmtui.session import Session
 from vmtui.sessionlog import (
@@ -20,12 +20,12 @@ from vmtui.sessionlog import (
     Show,
     list_sessions,
     read,
-    replay,
 )
 from vmtui.sessionlog import Mark as LoggedMark
 from vmtui.sessionlog.replay import go_to
 from vmtui.tui.desk import Desk, Mark
 from vmtui.tui.naming import subject_named
+from vmtui.view.subject import Subject
 
 
 def chosen_plan(which: bool | int | str | Path) -> Plan:
@@ -45,21 +45,17 @@ def chosen_plan(which: bool | int | str | Path) -> Plan:
 
 
 def resumed(plan: Plan, *, ascii: bool = False, keep: bool = True) -> Desk:
-    """The desk as the log left it. Where a command is refused now, it stands before it and says so."""
+    """The desk as the log left it. Where a command is refused now, it stands before it and says so.
+
+    Raises:
+        VmtuiError: its machine cannot be built.
+    """
     script = _script(plan)
-    player = None
-    if script is None:
-        result = replay(plan)
-    else:
-        session = Session(**script.options)
-        player = Player(session, script)
-        result = Replaying(plan, session, player).result()
-    log = SessionLog.resume(result) if keep else None
-    desk = Desk(result.session, script, log, player=player, ascii=ascii)
-    desk.marks = [Mark(name, branch, cursor) for branch, cursor, name in result.marks]
-    desk.history = [entry for entry in plan.entries if isinstance(entry, str)]
-    if result.subject is not None:
-        desk.subject = subject_named(result.session, result.subject)
+    options = load(f"machine {plan.machine}\n").options if plan.machine else {}
+    desk = Desk(Session(**options), script, ascii=ascii)
+    result = Replaying(plan, desk).result()
+    if keep:
+        desk.log = SessionLog.resume(result)
     if result.stopped is not None:
         desk.say(result.stopped, "error")
     return desk
@@ -76,18 +72,17 @@ def _script(plan: Plan) -> Script | None:
 
 
 class Replaying:
-    """A log carried out with the script's player beside it.
+    """A log carried out at a desk.
 
     A command that is the script's next is run by the player, so that cards and beats are where they were; any
-    other was typed.
+    other was typed. The subject follows as it did.
     """
 
-    def __init__(self, plan: Plan, session: Session, player: Player) -> None:
+    def __init__(self, plan: Plan, desk: Desk) -> None:
         self.plan = plan
-        self.session = session
-        self.player = player
-        self._marks: list[tuple[str, int, str]] = []
-        self._subject: str | None = None
+        self.desk = desk
+        self.session = desk.session
+        self.player = desk.player
 
     def result(self) -> Resumed:
         """Carry out the log, as far as it goes."""
@@ -100,22 +95,31 @@ class Replaying:
                 stopped = f"{entry} is refused now, so the session ends before it: {error}"
                 break
             done += 1
-        return Resumed(self.plan, self.session, done, self._subject, tuple(self._marks), stopped)
+        self._finish_beat()
+        desk = self.desk
+        marks = tuple((mark.branch, mark.cursor, mark.name) for mark in desk.marks)
+        return Resumed(self.plan, self.session, done, desk.subject_text or None, marks, stopped)
 
     def _carry_out(self, entry: At | Fold | Show | LoggedMark | str) -> None:
+        desk = self.desk
         match entry:
             case At(branch, number):
                 go_to(self.session, branch, number)
+                desk.look_again()
             case Fold(number):
                 if not self._fold_of_script():
                     self.session.fold(number)
             case Show(place):
-                self._subject = place
+                desk.subject = subject_named(self.session, place) or Subject("page", 0, place)
+                desk.follow = False
             case LoggedMark(cursor, name):
-                self._marks.append((self.session.branch.name, cursor, name))
+                desk.marks.append(Mark(name, self.session.branch.name, cursor))
             case str():
                 if not self._is_next(entry):
+                    self._finish_beat()
                     self._do(entry)
+                    desk.history.append(entry)
+                desk.look_again()
 
     def _do(self, line: str) -> None:
         try:
@@ -127,7 +131,7 @@ class Replaying:
     def _is_next(self, line: str) -> bool:
         """Run the script up to its next command if that is this line; False if it is another."""
         player, session = self.player, self.session
-        if player.detour or session.cursor != session.end:
+        if player is None or player.detour or session.cursor != session.end:
             return False
         for item in player.items[player.played :]:
             if isinstance(item, Run):
@@ -137,20 +141,35 @@ class Replaying:
         else:
             return False
         while not isinstance(player.items[player.played], Run):
-            self._run_item()
-        self._run_item()
+            self._run_item(player)
+        self._run_item(player)
         return True
+
+    def _finish_beat(self) -> None:
+        """What the script says and checks after its last command, up to a stop: nothing that runs."""
+        player, session = self.player, self.session
+        if player is None or player.detour or session.cursor != session.end:
+            return
+        while player.played < len(player.items):
+            at = player.played
+            if isinstance(player.items[at], Run | CheckError):
+                return
+            self._run_item(player)
+            if player.is_stop(at):
+                return
 
     def _fold_of_script(self) -> bool:
         """Fold if the script says so here."""
         player = self.player
-        if player.detour or player.played == len(player.items):
+        if player is None or player.detour or player.played == len(player.items):
             return False
         if not isinstance(player.items[player.played], FoldItem):
             return False
-        self._run_item()
+        self._run_item(player)
+        self.desk.look_again()
         return True
 
-    def _run_item(self) -> None:
-        for _ in self.player.running_item():
+    @staticmethod
+    def _run_item(player: Player) -> None:
+        for _ in player.running_item():
             pass

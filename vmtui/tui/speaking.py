@@ -10,10 +10,10 @@ from vmtui.player import facts_of
 from vmtui.scenario import COMMANDS, parse_line
 from vmtui.scenario.checks import check
 from vmtui.scenario.commands import Command
-from vmtui.scenario.values import show_value
 from vmtui.scenario.lines import STATEMENTS, Expect, ExpectError, Let, MachineLine, Say, Show
 from vmtui.scenario.source import split_commands
 from vmtui.scenario.suggest import closest
+from vmtui.scenario.values import show_value
 from vmtui.sessionlog import save_scenario
 
 if TYPE_CHECKING:

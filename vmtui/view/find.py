@@ -135,9 +135,10 @@ def _truth(machine: Machine, expr: Expr) -> Array:
     value = _evaluate(machine, expr)
     if isinstance(value, bool):
         return np.full(machine.frames_total, value)
-    if not isinstance(value, np.ndarray) or value.dtype != np.bool_:
-        raise ExpressionError(f"{expr} is a number, not true or false")
-    return value
+    if isinstance(value, np.ndarray) and value.dtype == np.bool_:
+        holds: Array = value
+        return holds
+    raise ExpressionError(f"{expr} is a number, not true or false")
 
 
 def _column(machine: Machine, name: str) -> Array:
@@ -149,6 +150,7 @@ def _column(machine: Machine, name: str) -> Array:
         return column.astype(np.int64)
     if name in PAGE_FLAGS:
         flags: Array = machine.mem_map.flags.all[: machine.frames_total]
-        return (flags & PAGE_FLAGS[name]) != 0
+        held: Array = (flags & PAGE_FLAGS[name]) != 0
+        return held
     near = closest(name, ["pfn", *FIELDS, *PAGE_FLAGS])
     raise ExpressionError(f"struct page has no {name}" + (f": did you mean {near}?" if near else ""))

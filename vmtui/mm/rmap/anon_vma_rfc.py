@@ -382,7 +382,7 @@ class AnonVmaRfc:
         yield walk_begins(page, "look")
         stopped = END
         found = 0
-        for vma in self.candidates(page):
+        for vma in self.candidates(page) if page.mapcount or full else ():
             ptep = yield from page_check_address(page, vma)
             found += 1 if ptep else 0
             if not full and ptep and vma.vm_flags & VM_LOCKED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from vmtui.mm.mm_types import AddressSpace, Vma, vma_address
-from vmtui.mm.page import Page, flag_names
+from vmtui.mm.page import PAGE_SHIFT, Page, flag_names
 from vmtui.mm.pgtable import is_swap_pte, pte_offset, pte_pfn, pte_present, pte_to_slot
 from vmtui.mm.rmap.scheme import Edge, Node, Picture
 from vmtui.mm.step import Ref
@@ -83,7 +83,7 @@ def draw_list(
                 "vma",
                 ("vma", row.vma),
                 row.name,
-                (f"{start:x}-{end:x}", f"pgoff {row.pgoff:x}"),
+                (f"{start:x} {(end - start) >> PAGE_SHIFT}p", f"pgoff {row.pgoff:x}"),
                 number,
             )
         )

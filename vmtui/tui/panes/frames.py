@@ -24,7 +24,7 @@ class Frames(ListPane):
 
     NAME: ClassVar[str] = "frames"
     ABOUT: ClassVar[str] = (
-        "A frame, or a page of the subject's VMA. Choosing makes it the subject; again: its walk. v changes over."
+        "A frame, or a page of the subject's VMA (v). Choosing makes it the subject; again: its walk."
     )
 
     at: int = 0

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from vmtui.tui.desk import Desk, Note
+from vmtui.tui.desk import Desk
 from vmtui.tui.job import Job
+from vmtui.tui.journey import Note
 from vmtui.tui.panes.pane import redraw
 from vmtui.tui.widgets.strip_text import StripText
 from vmtui.view.model import Row, Span
@@ -38,7 +39,8 @@ class Narration(StripText):
         """Show what the desk holds now."""
         width, height = self.size
         if width and height:
-            notice = (desk.session.notice, "warn") if desk.session.notice and not desk.playing else None
+            card = desk.player.card if desk.player is not None else None
+            notice = None if card or not desk.session.notice else (desk.session.notice, "warn")
             rows = narration(desk.session, desk.player, width, height, notice)
             self.show(rows if desk.note is None else answered(desk.note, rows, width))
 

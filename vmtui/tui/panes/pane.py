@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from textual.widget import Widget
@@ -53,7 +54,7 @@ class ListPane(LineList):
         self.show(self.build(desk))
 
 
-def demo(pane: type[ListPane]) -> None:
+def demo(pane: Callable[[], Widget]) -> None:
     """Run one pane alone on a built-in example; for the ``__main__`` block of its file."""
     from vmtui.tui.panes.alone import Alone
 

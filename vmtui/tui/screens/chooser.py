@@ -10,12 +10,12 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from vmtui.tui import keymap
 from vmtui.tui.messages import Chosen
+from vmtui.tui.paint import Painted
 from vmtui.tui.widgets.line_list import LineList
 from vmtui.view.model import Pane, Row, Span
 
@@ -66,6 +66,10 @@ class Filter(Input):
     def __init__(self, placeholder: str) -> None:
         super().__init__(placeholder=placeholder, compact=True, id="filter")
         self.cursor_blink = False
+
+
+class Box(Painted, Vertical):
+    """The frame of an overlay."""
 
 
 class Choices(LineList):
@@ -126,16 +130,15 @@ class Chooser(ModalScreen[object]):
 
     def compose(self) -> ComposeResult:
         """A filter line over a list."""
-        with Vertical(id="box"):
+        with Box(id="box"):
             if self._hint is not None:
                 yield Filter(self._hint)
             yield Choices(id="choices")
 
     def on_mount(self) -> None:
         """Fill the list."""
-        box = self.query_one("#box")
-        box.border_title = Content(self._title)  # type: ignore[assignment]
-        box.border_subtitle = Content(self._note or "Enter chooses · Esc closes")  # type: ignore[assignment]
+        box = self.query_one(Box)
+        self.call_after_refresh(box.entitle, self._title, self._note or "Enter chooses · Esc closes")
         self.fill("")
         self._fit()
         rows = self.query_one(LineList)
@@ -177,12 +180,10 @@ class Chooser(ModalScreen[object]):
         key = getattr(event, "key", "")
         if isinstance(self.focused, Filter) and key in {"up", "down", "pageup", "pagedown"}:
             rows = self.query_one(Choices)
-            {
-                "up": rows.action_cursor_up,
-                "down": rows.action_cursor_down,
-                "pageup": lambda: rows.action_page(-1),
-                "pagedown": lambda: rows.action_page(1),
-            }[key]()
+            if key in ("up", "down"):
+                (rows.action_cursor_up if key == "up" else rows.action_cursor_down)()
+            else:
+                rows.action_page(-1 if key == "pageup" else 1)
 
     @on(Chosen)
     def _chosen(self, event: Chosen) -> None:

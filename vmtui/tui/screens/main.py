@@ -56,16 +56,6 @@ class MainScreen(Timing, Acting, Screen[None]):
     """Everything at once; see SCREEN in the design for what points and what each key does."""
 
     AUTO_FOCUS = "#reverse-map"
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
-        (0, "-cramped"),
-        (80, "-narrow"),
-        (100, "-wide"),
-    ]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
-        (0, "-low"),
-        (24, "-short"),
-        (30, "-tall"),
-    ]
     BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings(keymap.MAIN, keymap.PRESENTER)]
 
     prompt = query_one("#prompt", Prompt)
@@ -74,6 +64,8 @@ class MainScreen(Timing, Acting, Screen[None]):
 
     def __init__(self, desk: Desk, *, at_prompt: bool = False) -> None:
         super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-cramped"), (arrangement.MINIMUM[0], "-narrow"), (100, "-wide")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-low"), (arrangement.MINIMUM[1], "-short"), (30, "-tall")]
         self.desk = desk
         self.at_prompt = at_prompt
         self.last_pane = "reverse-map"
@@ -332,7 +324,14 @@ class MainScreen(Timing, Acting, Screen[None]):
     @on(Pressed)
     async def _pressed(self, event: Pressed) -> None:
         event.stop()
-        await self.app.run_action(event.action, self.focused or self)
+        await self.do(event.action)
+
+    async def do(self, action: str) -> None:
+        """Do an action of the registry, wherever it lives: in the focused widget, here, or in the app."""
+        name = action.partition("(")[0]
+        focused = self.focused
+        at_focus = focused is not None and hasattr(focused, f"action_{name}")
+        await self.app.run_action(action, focused if at_focus else self)
 
     @on(Left)
     def _left_prompt(self, event: Left) -> None:

@@ -138,7 +138,6 @@ class Timing(Base):
             self.desk.say("the end: b goes back a beat, : takes a command")
             self.draw_soon()
             return
-        self.desk.follow = True
         self.desk.playing = True
         self.playback.start()
         self._ticker.resume()
@@ -163,12 +162,10 @@ class Timing(Base):
 
     def action_forward(self) -> None:
         """One step forward."""
-        self.desk.follow = True
         self.move(self.desk.next_step(), "step")
 
     def action_back(self) -> None:
         """One step back."""
-        self.desk.follow = True
         self.move(self.desk.back(), "back")
 
     def action_command_end(self) -> None:
@@ -181,12 +178,10 @@ class Timing(Base):
 
     def action_next_beat(self) -> None:
         """Up to the next card, pause or section."""
-        self.desk.follow = True
         self.move(self.desk.next_beat(), "next beat")
 
     def action_previous_beat(self) -> None:
         """The beat before."""
-        self.desk.follow = True
         self.move(self.desk.previous_beat(), "previous beat")
 
     def action_undo(self) -> None:

@@ -11,11 +11,10 @@ from textual.binding import BindingType
 from textual.geometry import Region
 from textual.reactive import var
 from textual.strip import Strip
-from textual.widget import Widget
 
 from vmtui.tui import keymap
 from vmtui.tui.messages import Chosen
-from vmtui.tui.paint import blank, entitle, laid_over, painted, palette_of
+from vmtui.tui.paint import Painted, laid_over
 from vmtui.view.model import Box, Diagram
 
 CURSOR = Style(reverse=True)
@@ -24,7 +23,7 @@ FRAME = " ─━┄"
 NOTHING = Diagram("", ())
 
 
-class Canvas(Widget, can_focus=True):
+class Canvas(Painted, can_focus=True):
     """Draws a `Diagram`; the arrows go from box to box, Enter and click post `Chosen`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings(keymap.DIAGRAM)]
@@ -37,7 +36,7 @@ class Canvas(Widget, can_focus=True):
     def show(self, diagram: Diagram) -> None:
         """Draw `diagram`; repaint only lines that differ from what is drawn."""
         old, self.diagram = self.diagram, diagram
-        entitle(self, diagram.title, diagram.note)
+        self.entitle(diagram.title, diagram.note)
         if diagram.boxes != old.boxes:
             self.cursor = self._follow(old)
             self.refresh()
@@ -65,11 +64,11 @@ class Canvas(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One line of the drawing."""
-        palette = palette_of(self)
+        palette = self.palette
         if y >= len(self.diagram.rows):
-            return blank(self)
+            return self.blank()
         row = self.diagram.rows[y]
-        strip = painted(self, palette.segments(row.spans))
+        strip = self.painted(palette.segments(row.spans))
         box = self.current_box
         if self.has_focus and box is not None and y == box.y:
             title = row.text[box.x + 1 : box.x + box.width - 1].rstrip(FRAME)

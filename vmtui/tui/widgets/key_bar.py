@@ -8,14 +8,13 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from textual import events
 from textual.strip import Strip
-from textual.widget import Widget
 
 from vmtui.tui.keymap import Key
 from vmtui.tui.messages import Pressed
-from vmtui.tui.paint import painted, palette_of
+from vmtui.tui.paint import Painted
 
 
-class KeyBar(Widget):
+class KeyBar(Painted):
     """Draws keys with their labels; a click posts `Pressed` with the action of the key."""
 
     DEFAULT_CSS = "KeyBar { height: 1; }"
@@ -31,12 +30,12 @@ class KeyBar(Widget):
 
     def render_line(self, y: int) -> Strip:
         """The one line."""
-        palette = palette_of(self)
+        palette = self.palette
         segments = [Segment(" ", palette.plain)]
         for key, label in self.entries:
             segments.append(Segment(key.first, palette.style("key")))
             segments.append(Segment(f" {label}   ", palette.style("dim")))
-        return painted(self, segments)
+        return self.painted(segments)
 
     async def _on_click(self, event: events.Click) -> None:
         x = 1

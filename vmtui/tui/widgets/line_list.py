@@ -15,10 +15,11 @@ from textual.geometry import Region, Size
 from textual.reactive import var
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
 from vmtui.tui import keymap
 from vmtui.tui.messages import Chosen
-from vmtui.tui.paint import blank, entitle, painted, palette_of, width_of
+from vmtui.tui.paint import Painted, width_of
 from vmtui.view.model import Pane, Row
 
 GUTTER = 1
@@ -29,7 +30,7 @@ CURSOR = Style(reverse=True)
 NOTHING = Pane("", ())
 
 
-class LineList(ScrollView, can_focus=True):
+class LineList(Painted, ScrollView, can_focus=True):
     """Rows with a cursor.
 
     The row cursor (reverse) is not the subject (accent and ▸): arrows move it, Enter and click post `Chosen`.
@@ -62,10 +63,10 @@ class LineList(ScrollView, can_focus=True):
         """Draw `pane`; repaint only the rows that differ from those on the screen."""
         old, self.pane = self.pane, pane
         painted, self._painted = self._painted, {}
-        entitle(self, pane.title, pane.note)
+        self.entitle(pane.title, pane.note)
         count = len(pane.rows)
         if count != len(old.rows):
-            self.virtual_size = Size(0, count)
+            self._set_length(count)
             self.cursor = min(self.cursor, max(0, count - 1))
             self.refresh()
         else:
@@ -76,6 +77,18 @@ class LineList(ScrollView, can_focus=True):
         if count != len(old.rows):
             # Textual scrolls back to the top when the number of rows first needs a scroll bar.
             self.call_after_refresh(self._bring_into_view)
+
+    def _set_length(self, count: int) -> None:
+        """So many rows. Only a scroll bar that comes or goes is worth laying out the screen anew."""
+        height = self.size.height
+        if (count > height) == (self.virtual_size.height > height) and self.is_attached:
+            self.set_reactive(Widget.virtual_size, Size(0, count))
+            if self.show_vertical_scrollbar:
+                self.vertical_scrollbar.window_virtual_size = count
+            if self.scroll_offset.y > max(0, count - height):
+                self.scroll_to(y=max(0, count - height), animate=False, force=True, immediate=True)
+        else:
+            self.virtual_size = Size(0, count)
 
     def _repaint_changed(self, painted: dict[int, Row]) -> None:
         top = self.scroll_offset.y
@@ -119,11 +132,11 @@ class LineList(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One line of the visible part."""
-        palette = palette_of(self)
+        palette = self.palette
         index = self.scroll_offset.y + y
         row = self.row_at(index)
         if row is None:
-            return blank(self)
+            return self.blank()
         over = CURSOR if self.row_cursor and self.has_focus and index == self.cursor else None
         if row.current:
             over = (over or Style.null()) + palette.style("current")
@@ -133,7 +146,7 @@ class LineList(ScrollView, can_focus=True):
         if row.depth:
             segments.append(Segment(" " * (INDENT * row.depth), over or palette.plain))
         segments += palette.segments(row.spans, over)
-        return painted(self, segments, self.left, fill=over or palette.plain)
+        return self.painted(segments, self.left, fill=over or palette.plain)
 
     def validate_cursor(self, cursor: int) -> int:
         """Keep the cursor among the rows."""

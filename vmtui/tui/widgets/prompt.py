@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import BindingType
+from textual.message import Message
 from textual.reactive import var
 from textual.suggester import Suggester
 from textual.widgets import Input
@@ -101,7 +102,7 @@ class Prompt(Input):
         self._clear_echo()
         await super()._on_key(event)
 
-    def action_submit(self) -> None:
+    async def action_submit(self) -> None:
         """Run the line."""
         line = self.value.strip()
         if not line:
@@ -150,5 +151,5 @@ class Prompt(Input):
         self.post_message(Left())
 
 
-class Left(events.Message):
+class Left(Message):
     """The prompt was left with Esc."""

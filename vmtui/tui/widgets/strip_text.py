@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from textual import events
 from textual.geometry import Region
 from textual.strip import Strip
-from textual.widget import Widget
 
 from vmtui.tui.messages import Pressed
-from vmtui.tui.paint import blank, painted, palette_of
+from vmtui.tui.paint import Painted
 from vmtui.view.model import Row
 
 
-class StripText(Widget):
+class StripText(Painted):
     """Draws rows as they are; a click asks for `pressed`, an action of the registry."""
 
     rows: Sequence[Row] = ()
@@ -34,10 +33,10 @@ class StripText(Widget):
 
     def render_line(self, y: int) -> Strip:
         """One line."""
-        palette = palette_of(self)
+        palette = self.palette
         if y >= len(self.rows):
-            return blank(self)
-        return painted(self, palette.segments(self.rows[y].spans))
+            return self.blank()
+        return self.painted(palette.segments(self.rows[y].spans))
 
     async def _on_click(self, event: events.Click) -> None:
         if self.pressed:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from textual import events
 from textual.geometry import Region
 from textual.strip import Strip
-from textual.widget import Widget
 
 from vmtui.tui.messages import Chosen
-from vmtui.tui.paint import blank, entitle, painted, palette_of
+from vmtui.tui.paint import Painted
 from vmtui.view.model import Track
 
 NOTHING = Track("", ())
 
 
-class TrackBar(Widget, can_focus=True):
+class TrackBar(Painted, can_focus=True):
     """Draws a `Track`; a click posts `Chosen` with the cursor position of the cell."""
 
     track: Track = NOTHING
@@ -23,7 +22,7 @@ class TrackBar(Widget, can_focus=True):
     def show(self, track: Track) -> None:
         """Draw `track`; repaint only lines that differ from what is drawn."""
         old, self.track = self.track, track
-        entitle(self, track.title, track.note)
+        self.entitle(track.title, track.note)
         if len(old.rows) != len(track.rows):
             self.refresh()
             return
@@ -33,10 +32,10 @@ class TrackBar(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One line of the track."""
-        palette = palette_of(self)
+        palette = self.palette
         if y >= len(self.track.rows):
-            return blank(self)
-        return painted(self, palette.segments(self.track.rows[y].spans))
+            return self.blank()
+        return self.painted(palette.segments(self.track.rows[y].spans))
 
     async def _on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
