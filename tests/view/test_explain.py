@@ -42,7 +42,7 @@ def test_every_row_and_box_is_explained(cow):
         shown = [box.explain for box in drawn.boxes]
         for pane in (
             panes.processes(cow, subject),
-            panes.anon_vmas(cow, subject),
+            panes.lists(cow, subject),
             panes.struct_page(cow, subject),
             panes.source(cow, 12),
             panes.walk(cow, subject),

@@ -96,15 +96,15 @@ def test_processes_alike_fold(run, shown):
 def test_anon_vma_lists(run, shown):
     """A list is a string of beads, cut where it is long; an empty pane says when there will be one."""
     session = run("spawn p", "mmap p a 2 pages rw private", "write p.a")
-    assert shown(panes.anon_vmas(session, None).rows) == ("none yet", "made when a page is shared")
+    assert shown(panes.lists(session, None).rows) == ("none yet", "made when a page is shared")
 
     session.do("fork p q")
-    pane = panes.anon_vmas(session, None)
+    pane = panes.lists(session, None)
     assert (shown(pane.rows), pane.note) == (("anon_vma 1   2 ●─●",), "1 list · 12 B")
 
     for n in range(9):
         session.do(f"fork p r{n}")
-    assert shown(panes.anon_vmas(session, None).rows) == ("anon_vma 1  11 ●─●─●─…",)
+    assert shown(panes.lists(session, None).rows) == ("anon_vma 1  11 ●─●─●─…",)
 
 
 def test_struct_page_says_what_changed(at, shown):

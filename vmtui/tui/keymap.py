@@ -116,7 +116,7 @@ def _move(id: str, keys: str, action: str, help: str) -> Key:
 _PANES = (
     "Processes · VMAs",
     "Reverse map",
-    "anon_vma lists",
+    "Lists",
     "Frames / Pages",
     "struct page",
     "Source",

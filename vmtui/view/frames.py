@@ -93,8 +93,8 @@ def frame_at(width: int, row: int, x: int, zoom: int = 1) -> int:
     return (row * cells_per_row(width) + at) * zoom if at < cells_per_row(width) else 0
 
 
-def kind_of(flags: int, references: int) -> str:
-    """``free``, ``table``, ``zero``, ``swap``, ``anon`` or ``kernel``."""
+def kind_of(flags: int, references: int, mapping: int = 0) -> str:
+    """``free``, ``table``, ``zero``, ``swap``, ``anon``, ``file`` or ``kernel``."""
     if flags & PG_table:
         return "table"
     if flags & PG_reserved:
@@ -103,12 +103,14 @@ def kind_of(flags: int, references: int) -> str:
         return "swap"
     if flags & PG_anon:
         return "anon"
+    if mapping:
+        return "file"
     return "kernel" if references else "free"
 
 
-def sign_of(flags: int, references: int, mapcount: int) -> tuple[str, str]:
+def sign_of(flags: int, references: int, mapcount: int, mapping: int = 0) -> tuple[str, str]:
     """The glyph of a frame, shape for its kind and fill for its mapcount, and its role."""
-    kind = kind_of(flags, references)
+    kind = kind_of(flags, references, mapping)
     name = f"{kind}_{min(mapcount, 2)}" if kind in ("anon", "swap", "file") else kind
     return char(name), _ROLES[kind]
 
@@ -116,9 +118,12 @@ def sign_of(flags: int, references: int, mapcount: int) -> tuple[str, str]:
 def _cells(machine: Machine, first: int, end: int, chosen: int, lit: int) -> list[tuple[str, str]]:
     mem_map = machine.mem_map
     flags, counts, mapcounts = mem_map.flags.cell, mem_map.count.cell, mem_map.mapcount.cell
+    mappings = mem_map.mapping.cell
     parts: list[tuple[str, str]] = []
     for pfn in range(first, end):
-        glyph, role = sign_of(flags[pfn], counts[pfn], mapcounts[pfn]) if pfn else (char("kernel"), "kernel")
+        glyph, role = char("kernel"), "kernel"
+        if pfn:
+            glyph, role = sign_of(flags[pfn], counts[pfn], mapcounts[pfn], mappings[pfn])
         if pfn == chosen:
             role = "subject"
         elif pfn == lit:
@@ -134,6 +139,8 @@ def _coarse(machine: Machine, first: int, per_row: int, zoom: int) -> list[tuple
     end = min(first + per_row * zoom, machine.frames_total)
     counts = machine.mem_map.count.all[first:end]
     flags = machine.mem_map.flags.all[first:end]
+    # What is in a file's cache: another page with a mapping has one of these flags.
+    files = (machine.mem_map.mapping.all[first:end] != 0) & (flags & (PG_table | PG_anon | PG_swapcache) == 0)
     parts: list[tuple[str, str]] = []
     for cell in range(-(-(end - first) // zoom)):
         window = slice(cell * zoom, (cell + 1) * zoom)
@@ -143,6 +150,7 @@ def _coarse(machine: Machine, first: int, per_row: int, zoom: int) -> list[tuple
             "table": int(np.count_nonzero(flags[window] & PG_table)),
             "anon": int(np.count_nonzero(flags[window] & PG_anon)),
             "swap": int(np.count_nonzero(flags[window] & PG_swapcache)),
+            "file": int(np.count_nonzero(files[window])),
         }
         kind = max(kinds, key=lambda name: kinds[name])
         parts.append((full, _ROLES[kind]) if used else (char("free"), "free"))
@@ -198,7 +206,7 @@ def _page_spans(machine: Machine, pte: int, name: str, address: int) -> tuple[tu
         if pfn == ZERO_PFN:
             return line(*head, (f"{char('zero')} the zero page", "zero")), pfn
         page = machine.page(pfn)
-        glyph, role = sign_of(page.flags, page.count, page.mapcount)
+        glyph, role = sign_of(page.flags, page.count, page.mapcount, page.mapping)
         bits = " ".join(
             word
             for word, is_set in (

@@ -26,6 +26,7 @@ from vmtui.mm.filemap import page_mapping
 from vmtui.mm.mm_types import VM_ACCESS, VM_LOCKED, VM_SHARED, AnonVma, Mm, Vma, linear_page_index, vma_name
 from vmtui.mm.mmap import can_vma_merge
 from vmtui.mm.page import Page, PG_anon, PG_referenced
+from vmtui.mm.rmap.lists import Lists, anon_vma_lists, file_lists
 from vmtui.mm.rmap.picture import CandidateRow, draw_list
 from vmtui.mm.rmap.prio_tree import PrioTrees
 from vmtui.mm.rmap.scheme import (
@@ -36,8 +37,9 @@ from vmtui.mm.rmap.scheme import (
     walk_begins,
     walk_ends,
 )
+from vmtui.mm.rmap.target import anon_vma_target, mapping_target
 from vmtui.mm.rmap.unmap import ptep_test_and_clear_young, unmap_pte
-from vmtui.mm.step import END, HIT, LOCKED, MAPCOUNT, Step, Steps
+from vmtui.mm.step import END, HIT, LOCKED, MAPCOUNT, Ref, Step, Steps
 
 if TYPE_CHECKING:
     from vmtui.mm.kernel import Options
@@ -60,6 +62,7 @@ class AnonVmaMerged:
         }
     )
     union_members: ClassVar[tuple[str, ...]] = ("mapping", "anon_vma")
+    ours: ClassVar[frozenset[str]] = frozenset()
     expected: frozenset[str] = frozenset()
 
     def __init__(self, machine: Machine) -> None:
@@ -455,6 +458,14 @@ class AnonVmaMerged:
     def why(self, page: Page) -> str:
         """The flag, and what follows."""
         return f"PG_anon {int(page.test(PG_anon))} ⇒ {self.live_member(page) or 'none'}"
+
+    def live_target(self, page: Page) -> tuple[Ref | None, str]:
+        """The anon_vma, or the file."""
+        return anon_vma_target(page) if page.test(PG_anon) else mapping_target(page)
+
+    def lists(self) -> tuple[Lists, ...]:
+        """The anon_vmas; the files, whose VMAs are in a prio_tree each."""
+        return anon_vma_lists(self.machine, "made before a VMA's page"), file_lists(self.machine)
 
     def picture(self, page: Page, first: int = 0, count: int = 32) -> Picture:
         """page → anon_vma → VMAs; a file's page → address_space → the VMAs in its tree that cover it."""

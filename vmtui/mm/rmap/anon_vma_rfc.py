@@ -32,10 +32,12 @@ from vmtui.mm.pgtable import (
     pte_present,
     pte_young,
 )
+from vmtui.mm.rmap.lists import Lists, anon_vma_lists, file_lists
 from vmtui.mm.rmap.picture import CandidateRow, draw_file, draw_list
 from vmtui.mm.rmap.scheme import Pfns, Picture, mapped_ptep, page_check_address, walk_begins, walk_ends
+from vmtui.mm.rmap.target import anon_vma_target, mapping_target
 from vmtui.mm.rmap.unmap import unmap_pte
-from vmtui.mm.step import END, LOCKED, MAPCOUNT, Step, Steps
+from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Step, Steps
 
 if TYPE_CHECKING:
     from vmtui.mm.kernel import Options
@@ -53,6 +55,7 @@ class AnonVmaRfc:
     period: ClassVar[str] = "draft of 11 March 2004; holes closed by us (intended)"
     departs: ClassVar[Mapping[str, str]] = MappingProxyType({})
     union_members: ClassVar[tuple[str, ...]] = ("mapping", "vma", "anon_vma")
+    ours: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
@@ -460,6 +463,19 @@ class AnonVmaRfc:
         """The two flags, and what follows."""
         anon, direct = int(page.test(PG_anon)), int(page.test(PG_direct))
         return f"PG_anon {anon} · PG_direct {direct} ⇒ {self.live_member(page) or 'none'}"
+
+    def live_target(self, page: Page) -> tuple[Ref | None, str]:
+        """The one VMA, the anon_vma, or the file."""
+        member = self.live_member(page)
+        if member == "vma":
+            vma = self.page_vma(page)
+            name = f"vma {page.mapping} · {vma_name(vma)}" if vma else f"vma {page.mapping}, freed"
+            return ("vma", page.mapping), name
+        return anon_vma_target(page) if member == "anon_vma" else mapping_target(page)
+
+    def lists(self) -> tuple[Lists, ...]:
+        """The anon_vmas; the files."""
+        return anon_vma_lists(self.machine, "made when a page is shared"), file_lists(self.machine)
 
     def picture(self, page: Page, first: int = 0, count: int = 32) -> Picture:
         """page → VMA → PTE while direct; page → anon_vma → VMAs after fork; a file's page → address_space."""

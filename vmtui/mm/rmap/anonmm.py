@@ -48,10 +48,12 @@ from vmtui.mm.rmap.bundle import (
     draw_bundle,
     mapped_at,
 )
+from vmtui.mm.rmap.lists import Lists, bundle_lists, file_lists
 from vmtui.mm.rmap.picture import CandidateRow, draw_file
 from vmtui.mm.rmap.scheme import Pfns, Picture, mapped_ptep, walk_begins, walk_ends
+from vmtui.mm.rmap.target import mapping_target
 from vmtui.mm.rmap.unmap import ptep_test_and_clear_young, unmap_pte
-from vmtui.mm.step import END, LOCKED, MAPCOUNT, Step, Steps
+from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Step, Steps
 from vmtui.mm.swap_state import lookup_swap_cache
 from vmtui.state.containers import ObjectTable
 
@@ -75,6 +77,7 @@ class AnonmmScheme:
         }
     )
     union_members: ClassVar[tuple[str, ...]] = ("mapping", "anonmm")
+    ours: ClassVar[frozenset[str]] = frozenset()
     expected: frozenset[str] = frozenset()
 
     def __init__(self, machine: Machine) -> None:
@@ -474,6 +477,18 @@ class AnonmmScheme:
     def why(self, page: Page) -> str:
         """The flag, and what follows."""
         return f"PG_anon {int(page.test(PG_anon))} ⇒ {self.live_member(page) or 'none'}"
+
+    def live_target(self, page: Page) -> tuple[Ref | None, str]:
+        """The anonmm and whose it is, or the file."""
+        anonmm = self.page_anonmm(page)
+        if anonmm is None:
+            return mapping_target(page)
+        whose = anonmm.mm.name if anonmm.mm is not None else "its mm is gone"
+        return ("anonmm", anonmm.id), f"anonmm {anonmm.id} · {whose}"
+
+    def lists(self) -> tuple[Lists, ...]:
+        """The bundles; the files."""
+        return bundle_lists(self.machine, self.anonmms), file_lists(self.machine)
 
     def picture(self, page: Page, first: int = 0, count: int = 32) -> Picture:
         """page → its anonmm → the bundle round, each with its mm and PTE; a file's page → address_space."""

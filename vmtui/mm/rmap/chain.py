@@ -342,6 +342,15 @@ class PteChains:
             for offset in self.pte.all[where].nonzero()[0].tolist():
                 yield self.machine.page(where.start + offset)
 
+    def chained(self) -> Numbers:
+        """The frames of the pages that have a chain, ascending."""
+        flags, found = self.machine.mem_map.flags.all, []
+        for where in self.machine.frames_used():
+            assert isinstance(where, slice)
+            chained = (self.pte.all[where] != 0) & (flags[where] & PG_direct == 0)
+            found.append(where.start + np.flatnonzero(chained))
+        return np.sort(np.concatenate(found))
+
     def count(self) -> int:
         """Nodes on chains, counted anew."""
         return sum(1 for page in self.in_use() for _ in self.nodes(page))

@@ -1,15 +1,18 @@
-"""Pictures of a page that has a chain of PTE addresses, or one PTE address."""
+"""A page that has a chain of PTE addresses, or one PTE address: its picture, its list, what it points at."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import islice
 
 from vmtui.mm.mm_types import place_name
 from vmtui.mm.page import Page, PG_direct
 from vmtui.mm.pgtable import is_swap_pte, pte_pfn, pte_present, pte_to_slot
 from vmtui.mm.rmap.chain import PteChains, pte_owner
+from vmtui.mm.rmap.lists import Group, Lists, ObjectList
 from vmtui.mm.rmap.picture import page_lines
 from vmtui.mm.rmap.scheme import Edge, Node, Picture
+from vmtui.mm.rmap.target import NULL, Target
 
 #: A walk that has a PTE goes backwards: the page table's struct page names the mm.
 BACKWARDS = "page table's struct page"
@@ -66,3 +69,36 @@ def pte_content(pte: int) -> str:
     if pte_present(pte):
         return f"{pte_pfn(pte):#x}"
     return f"swap {pte_to_slot(pte)}" if is_swap_pte(pte) else "empty"
+
+
+def chain_target(page: Page, chains: PteChains) -> Target:
+    """What page->pte leads to: the PTE and whose it is, or the head of the chain and how full it is."""
+    pointer = chains.pte.cell[page.pfn]
+    if not pointer:
+        return NULL
+    if page.test(PG_direct):
+        mm, address = pte_owner(page.machine, pointer)
+        return ("pte", pointer), f"pte {pointer:#x} · {place_name(mm, address)}"
+    used = chains.nrpte - chains.pte_chain_idx(pointer)
+    return None, f"node {pointer} · {used} of {chains.nrpte} slots"
+
+
+def chain_lists(chains: PteChains) -> Lists:
+    """The pages with a chain, each with its nodes slot by slot."""
+    machine = chains.machine
+
+    def slots(node: int) -> Group:
+        idx = chains.pte_chain_idx(node)
+        used = (chains.ptes.cell[chains.slot(node, index)] for index in range(idx, chains.nrpte))
+        return (None,) * idx + tuple(("pte", ptep) for ptep in used)
+
+    def nodes(page: Page) -> Iterator[Group]:
+        return (slots(node) for node in chains.nodes(page))
+
+    def make(pfn: int) -> ObjectList:
+        page = machine.page(pfn)
+        return ObjectList(("page", pfn), f"{pfn:#x}", sum(1 for _ in chains.nodes(page)), nodes(page))
+
+    nbytes = machine.ledger.by_kind().get("pte_chain", 0)
+    empty = "made for a second PTE"
+    return Lists("pte_chains", "page", "page", chains.chained(), make, "chain", empty, nbytes)

@@ -49,6 +49,8 @@ class Lists:
         kind: The kind of their refs.
         ids: Their numbers, ascending.
         make: The object of a number.
+        topic: What they are explained by.
+        empty: When there will be one, where there is none.
         nbytes: Low memory they take.
     """
 
@@ -57,6 +59,8 @@ class Lists:
     kind: str
     ids: NDArray[np.int64]
     make: Callable[[int], ObjectList]
+    topic: str
+    empty: str = ""
     nbytes: int = 0
 
     def __len__(self) -> int:
@@ -75,7 +79,7 @@ def gone(kind: str, number: int) -> ObjectList:
     return ObjectList((kind, number), f"{kind} {number}", 0, ())
 
 
-def anon_vma_lists(machine: Machine) -> Lists:
+def anon_vma_lists(machine: Machine, empty: str) -> Lists:
     """The anon_vmas and their VMAs."""
 
     def make(number: int) -> ObjectList:
@@ -86,10 +90,11 @@ def anon_vma_lists(machine: Machine) -> Lists:
         return ObjectList(("anon_vma", number), f"anon_vma {number}", len(anon_vma.vmas), groups)
 
     ids = np.array([anon_vma.id for anon_vma in machine.anon_vmas], np.int64)
-    return Lists("anon_vma lists", "list", "anon_vma", ids, make, machine.ledger.by_kind().get("anon_vma", 0))
+    nbytes = machine.ledger.by_kind().get("anon_vma", 0)
+    return Lists("anon_vma lists", "list", "anon_vma", ids, make, "anon_vma", empty, nbytes)
 
 
-def file_lists(machine: Machine, title: str = "i_mmap") -> Lists:
+def file_lists(machine: Machine) -> Lists:
     """The files that are mapped, each with its private VMAs, then its shared ones."""
 
     def make(number: int) -> ObjectList:
@@ -104,7 +109,7 @@ def file_lists(machine: Machine, title: str = "i_mmap") -> Lists:
         return ObjectList(("address_space", number), mapping.name, length, groups)
 
     mapped = [file.id for file in machine.files if len(file.i_mmap) or len(file.i_mmap_shared)]
-    return Lists(title, "file", "address_space", np.array(mapped, np.int64), make)
+    return Lists("i_mmap", "file", "address_space", np.array(mapped, np.int64), make, "i_mmap")
 
 
 def bundle_lists(machine: Machine, anonmms: Iterable[Anonmm]) -> Lists:
@@ -121,4 +126,5 @@ def bundle_lists(machine: Machine, anonmms: Iterable[Anonmm]) -> Lists:
         return ObjectList(("anonmm", number), f"anonmm {number}", len(head.list), groups())
 
     ids = np.array(sorted(heads), np.int64)
-    return Lists("anonmm bundles", "bundle", "anonmm", ids, make, machine.ledger.by_kind().get("anonmm", 0))
+    nbytes = machine.ledger.by_kind().get("anonmm", 0)
+    return Lists("anonmm bundles", "bundle", "anonmm", ids, make, "anonmm", "one each exec", nbytes)

@@ -26,7 +26,7 @@ from vmtui.mm.rmap.picture import CandidateRow, draw_file
 from vmtui.mm.rmap.pte_chain import PteChain
 from vmtui.mm.rmap.scheme import Pfns, Picture, mapped_ptep, page_check_address, walk_begins, walk_ends
 from vmtui.mm.rmap.unmap import unmap_pte
-from vmtui.mm.step import END, LOCKED, MAPCOUNT, Step, Steps
+from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Step, Steps
 
 
 class Objrmap(PteChain):
@@ -38,6 +38,7 @@ class Objrmap(PteChain):
     period: ClassVar[str] = "files by their VMAs, anonymous pages by pte_chains; never merged in this form"
     departs: ClassVar[Mapping[str, str]] = MappingProxyType(dict(PteChain.departs))
     union_members: ClassVar[tuple[str, ...]] = ("direct", "chain", "mapcount")
+    ours: ClassVar[frozenset[str]] = frozenset({"mapcount", "private", "swapcache"})
 
     def mappings(self, page: Page) -> Iterator[int]:
         """The PTEs in which the file's VMAs have the page; of an anonymous page the entries."""
@@ -222,6 +223,12 @@ class Objrmap(PteChain):
             return "PG_anon 0 ⇒ mapcount"
         anon, direct = int(page.test(PG_anon)), int(page.test(PG_direct))
         return f"PG_anon {anon} · PG_direct {direct} ⇒ {self.live_member(page) or 'NULL: mapped by nobody'}"
+
+    def live_target(self, page: Page) -> tuple[Ref | None, str]:
+        """Of a file's page a number and no pointer; of an anonymous one as under rmap."""
+        if page_mapping(page) is not None:
+            return None, f"{page.mapcount}"
+        return super().live_target(page)
 
     def picture(self, page: Page, first: int = 0, count: int = 32) -> Picture:
         """A file's page → address_space → VMAs; an anonymous page and its chain."""

@@ -25,10 +25,11 @@ from vmtui.mm.mm_types import VM_LOCKED, Mm, Vma, place_name
 from vmtui.mm.page import Page, PG_anon, PG_direct, PG_referenced, PG_swapcache
 from vmtui.mm.pgtable import pte_mkold, pte_young
 from vmtui.mm.rmap.chain import PteChains, pte_addr_size, pte_owner
-from vmtui.mm.rmap.chain_picture import draw_chain
+from vmtui.mm.rmap.chain_picture import chain_lists, chain_target, draw_chain
+from vmtui.mm.rmap.lists import Lists, file_lists
 from vmtui.mm.rmap.scheme import Pfns, Picture, walk_begins, walk_ends
 from vmtui.mm.rmap.unmap import unmap_pte
-from vmtui.mm.step import END, HIT, LOCKED, Step, Steps
+from vmtui.mm.step import END, HIT, LOCKED, Ref, Step, Steps
 
 if TYPE_CHECKING:
     from vmtui.mm.kernel import Options
@@ -51,6 +52,7 @@ class PteChain:
         }
     )
     union_members: ClassVar[tuple[str, ...]] = ("direct", "chain")
+    ours: ClassVar[frozenset[str]] = frozenset({"mapcount", "private", "anon", "swapcache"})
     expected: frozenset[str] = frozenset()
 
     def __init__(self, machine: Machine) -> None:
@@ -333,6 +335,14 @@ class PteChain:
         live = self.live_member(page) or "NULL: mapped by nobody"
         cached = " · mapping is swapper_space" if page.test(PG_swapcache) else ""
         return f"PG_direct {int(page.test(PG_direct))} ⇒ {live}{cached}"
+
+    def live_target(self, page: Page) -> tuple[Ref | None, str]:
+        """The one PTE and whose it is, or the head of the chain."""
+        return chain_target(page, self.chains)
+
+    def lists(self) -> tuple[Lists, ...]:
+        """The chains.  Files have their lists too, which no walk looks at: truncate does."""
+        return chain_lists(self.chains), file_lists(self.machine)
 
     def picture(self, page: Page, first: int = 0, count: int = 32) -> Picture:
         """page → PTE while direct, page → node → PTEs after; and from each PTE back to its mm."""

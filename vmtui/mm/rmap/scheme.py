@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from vmtui.mm.mm_types import Mm, Vma, vma_address, vma_name
 from vmtui.mm.page import Page
 from vmtui.mm.pgtable import pte_offset, pte_pfn, pte_present
+from vmtui.mm.rmap.lists import Lists
 from vmtui.mm.step import (
     HIT,
     MISS_NOPTE,
@@ -135,6 +136,8 @@ class Scheme(Protocol):
     expected: frozenset[str]
     #: The members of struct page's union, in the order of the declaration.
     union_members: ClassVar[tuple[str, ...]]
+    #: Fields and flags that the machine keeps under every scheme and its kernel's struct page has not.
+    ours: ClassVar[frozenset[str]]
 
     def mm_create(self, mm: Mm, parent: Mm | None) -> None:
         """An mm was made: by fork from `parent`, or with none by exec; nothing is mapped in it."""
@@ -232,6 +235,12 @@ class Scheme(Protocol):
 
     def why(self, page: Page) -> str:
         """Which flags say so."""
+
+    def live_target(self, page: Page) -> tuple[Ref | None, str]:
+        """What that member points at, if it is an object, and what it is called; ``NULL`` for nothing."""
+
+    def lists(self) -> tuple[Lists, ...]:
+        """The lists that its kernel keeps; those that hold the anonymous pages' mappings first."""
 
     def picture(self, page: Page, first: int = 0, count: int = 32) -> Picture:
         """What a walk over the page would follow; candidates from row `first`, at most `count`."""

@@ -48,8 +48,10 @@ from vmtui.mm.pgtable import (
     tables_of,
 )
 from vmtui.mm.rmap import swap_out
+from vmtui.mm.rmap.lists import Lists, ObjectList, file_lists
 from vmtui.mm.rmap.picture import page_lines
 from vmtui.mm.rmap.scheme import Edge, Node, Pfns, Picture, walk_begins, walk_ends
+from vmtui.mm.rmap.target import mapping_target
 from vmtui.mm.rmap.unmap import unmap_pte
 from vmtui.mm.step import END, HIT, LEFT, LOCKED, MAPCOUNT, Ref, Step, Steps
 from vmtui.state.column import Column
@@ -80,6 +82,7 @@ class VirtualScan:
         {"reclaim": "2.4 unmaps what its scan comes by, and frees what it has unmapped everywhere"}
     )
     union_members: ClassVar[tuple[str, ...]] = ("mapping",)
+    ours: ClassVar[frozenset[str]] = frozenset({"mapcount", "private", "anon", "swapcache"})
     expected: frozenset[str] = frozenset()
 
     def __init__(self, machine: Machine) -> None:
@@ -420,6 +423,23 @@ class VirtualScan:
         mapping = page_mapping(page)
         cache = "swapper_space" if page.test(PG_swapcache) else mapping.name if mapping else "no cache"
         return f"{cache} ⇒ {self.live_member(page) or 'none'}; who maps it is not said"
+
+    def live_target(self, page: Page) -> tuple[Ref | None, str]:
+        """The cache that the page is in."""
+        return (None, "swapper_space") if page.test(PG_swapcache) else mapping_target(page)
+
+    def lists(self) -> tuple[Lists, ...]:
+        """mmlist; the files, whose lists no scan looks at: truncate does."""
+        return self.mm_lists(), file_lists(self.machine)
+
+    def mm_lists(self) -> Lists:
+        """mmlist, of which there is one."""
+
+        def make(number: int) -> ObjectList:
+            mms = self.mms(0)
+            return ObjectList(None, "mmlist", len(mms), ((("mm", mm.id),) for mm in mms))
+
+        return Lists("mmlist", "list", "", np.arange(1 if len(self.machine.mms) else 0), make, "mmlist")
 
     def progress(self, mm: Mm) -> tuple[int, int]:
         """How many of an mm's entries the scan has passed, and how many there are."""

@@ -74,7 +74,7 @@ class Acting(Base):
             self.action_pane(4)
         elif event.pane == "reverse-map" and event.step is not None:
             self.move(self.desk.seek(event.step), "go")
-        elif event.pane == "anon-vmas":
+        elif event.pane == "lists":
             self.desk.choose_first_page()
         elif event.pane == "frames":
             self.action_act("walk")

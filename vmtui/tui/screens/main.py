@@ -25,9 +25,9 @@ from vmtui.tui.desk import Desk, Wanted
 from vmtui.tui.job import Job
 from vmtui.tui.messages import Pressed
 from vmtui.tui.opening import Opening, opening
-from vmtui.tui.panes.anon_vmas import AnonVmas
 from vmtui.tui.panes.frames import Frames
 from vmtui.tui.panes.header import Header
+from vmtui.tui.panes.lists import Lists
 from vmtui.tui.panes.narration import Narration
 from vmtui.tui.panes.pane import Drawn
 from vmtui.tui.panes.processes import Processes
@@ -81,7 +81,7 @@ class MainScreen(Timing, Acting, Screen[None]):
         with Body(id="body"):
             yield Processes()
             yield ReverseMap()
-            yield AnonVmas()
+            yield Lists()
             yield Frames()
             yield StructPage()
             yield Source()
