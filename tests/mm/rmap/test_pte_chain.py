@@ -434,7 +434,7 @@ def test_picture_of_a_direct_page() -> None:
     assert [("page", False), ("chain", True), ("pte", False), ("mm", False)] == [
         (node.kind, node.empty) for node in picture.nodes
     ]
-    assert ["direct", "page table's struct page"] == [edge.label for edge in picture.edges]
+    assert ["direct", "mapping"] == [edge.label for edge in picture.edges]
 
 
 def test_picture_of_a_chain() -> None:
@@ -444,7 +444,7 @@ def test_picture_of_a_chain() -> None:
     picture = lab.machine.scheme.picture(lab.page(parent))
     nodes = [node for node in picture.nodes if node.kind == "chain"]
 
-    assert [(0, ("3/7 slots", "free 0-3", "next 1")), (3, ("7/7 slots", "full", "next NULL"))] == [
+    assert [(0, ("3/7 slots", "····●●●", "next 1")), (3, ("7/7 slots", "●●●●●●●", "next NULL"))] == [
         (node.row, node.lines) for node in nodes
     ]
     assert [*(f"c{n}" for n in range(8, -1, -1)), "sh"] == [n.title for n in picture.nodes if n.kind == "mm"]

@@ -320,7 +320,7 @@ class TestPicture:
         assert not [edge for edge in picture.edges if 0 in (edge.source, edge.target)]
         rows = [node for node in picture.nodes if node.column == 1]
         assert ["q", "p", "c"] == [node.title for node in rows]
-        said = [("scanned 1/2", "scan here"), ("scanned 0/3",), ("scanned 0/3",)]
+        said = [("━━━━──── 1/2", "scan here"), ("──────── 0/3",), ("──────── 0/3",)]
         assert said == [node.lines for node in rows]
         ptes = [node.ref for node in picture.nodes if node.column == 2]
         assert [None, ("pte", lab.entries(first)[0]), ("pte", lab.entries(child)[0])] == ptes

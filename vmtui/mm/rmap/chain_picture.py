@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from typing import Final
 
 from vmtui.mm.mm_types import place_name
 from vmtui.mm.page import Page, PG_direct
@@ -14,8 +15,10 @@ from vmtui.mm.rmap.picture import page_lines
 from vmtui.mm.rmap.scheme import Edge, Node, Picture
 from vmtui.mm.rmap.target import NULL, Target
 
-#: A walk that has a PTE goes backwards: the page table's struct page names the mm.
-BACKWARDS = "page table's struct page"
+#: A walk that has a PTE goes backwards: its page table's struct page has the mm as its mapping.
+BACKWARDS: Final = "mapping"
+#: Slots of a node that are drawn one by one; of longer nodes the free ones are told.
+_DRAWN: Final = 15
 
 
 def draw_chain(page: Page, chains: PteChains, first: int, count: int) -> Picture:
@@ -50,6 +53,8 @@ def node_lines(chains: PteChains, node: int) -> tuple[str, ...]:
     idx, following = chains.pte_chain_idx(node), chains.pte_chain_next(node)
     used = f"{chains.nrpte - idx}/{chains.nrpte} slots"
     free = f"free 0-{idx - 1}" if idx > 1 else "free 0" if idx else "full"
+    if chains.nrpte <= _DRAWN:
+        free = "·" * idx + "●" * (chains.nrpte - idx)
     return (used, free, f"next {following}" if following else "next NULL")
 
 

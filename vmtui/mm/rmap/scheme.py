@@ -53,6 +53,7 @@ class Node:
         lines: What it says, at most three short lines.
         row: The candidate's row, counted over the whole walk; -1 for what stands beside all rows.
         empty: A place kept for something that does not exist yet; drawn dim.
+        faint: Arithmetic tells that it cannot map the page; drawn dim.
     """
 
     column: int
@@ -62,6 +63,7 @@ class Node:
     lines: tuple[str, ...] = ()
     row: int = -1
     empty: bool = False
+    faint: bool = False
 
 
 @attrs.frozen

@@ -463,7 +463,7 @@ class VirtualScan:
             ptep, address = mapped.get(mm.id, (0, 0))
             pte: Ref | None = ("pte", ptep) if ptep else None
             at = len(nodes)
-            lines = (f"scanned {passed}/{entries}", *filter(None, (here,)))
+            lines = (f"{scan_bar(passed, entries)} {passed}/{entries}", *filter(None, (here,)))
             nodes.append(Node(1, "object", ("mm", mm.id), mm.name, lines, row))
             said = (f"{page.pfn:#x}", f"{address:x}") if ptep else ("not mapped",)
             nodes.append(Node(2, "pte", pte, "pte", said, row, empty=pte is None))
@@ -472,6 +472,12 @@ class VirtualScan:
             edges.append(Edge(at, at + 1, "", len(edges)))
         headings = ("struct page", "mmlist", "page table")
         return Picture(headings, tuple(nodes), tuple(edges), len(mms), first, per_mm=True)
+
+
+def scan_bar(passed: int, entries: int) -> str:
+    """How much of an mm the scan has passed, in eight cells; any of it is seen."""
+    cells = -(-8 * passed // entries) if entries else 0
+    return "━" * cells + "─" * (8 - cells)
 
 
 SCHEME = VirtualScan
