@@ -158,7 +158,7 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         name="still_held_after_exec",
-        what="after the child's exec: bytes held / slots searched / page_referenced met 1,000",
+        what="after the child's exec: bytes held / slots searched / 1,000 pages referenced",
         figure=(12_800_000, 100_000, 99_000 * 128),
         measure=held_after_exec,
     ),

@@ -11,6 +11,7 @@ import attrs
 from tests.mm.rmap.lab import HEAP, Lab
 from tests.published.row import INGO, RMAP_TEST, Row
 from vmtui.mm.filemap import create
+from vmtui.mm.fork import living
 from vmtui.mm.mm_types import AddressSpace, Task
 from vmtui.mm.page import PAGE_SIZE
 
@@ -54,8 +55,12 @@ class Windows:
 
     @staticmethod
     def _map(lab: Lab, task: Task, file: AddressSpace, count: int) -> None:
+        """Map every window.  Their names, which no kernel has, go again: looking for one takes time."""
+        labels = living(task).labels
         for number in range(count):
             lab.map(task, 1, f"w{number}", window(number), shared=True, file=file, pgoff=number * STRIDE)
+            labels.remove(next(iter(labels)))
+            labels.compact()
 
     def page_out(self, number: int) -> tuple[int, int, int, int]:
         """Examined and hits of both walks of a page-out."""

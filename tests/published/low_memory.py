@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import attrs
 
-from tests.mm.rmap.lab import HEAP, Lab
+from tests.mm.rmap.lab import Lab
 from tests.published.row import ANDREA_4_4, INGO_4_4, MB, Row
 from vmtui.errors import KernelError
 from vmtui.mm import memory
@@ -26,6 +26,8 @@ from vmtui.mm.rmap.chain import nrpte
 #: Pages of 2.7 GB and of 2 GB.
 SGA: Final = 707_789
 TWO_GB: Final = 524_288
+#: Where it is mapped: low enough for 2.7 GB.
+SGA_AT: Final = 0x10000000
 
 
 @attrs.frozen
@@ -51,8 +53,8 @@ class Machine:
     def process(self, number: int) -> None:
         """One process more maps the file and reads it whole; nobody will undo it."""
         task = self.lab.spawn(f"p{number}")
-        self.lab.map(task, self.pages, "sga", HEAP, shared=True, file=self.file)
-        self.lab.run(memory.access(living(task), HEAP, HEAP + self.pages * PAGE_SIZE, False))
+        self.lab.map(task, self.pages, "sga", SGA_AT, shared=True, file=self.file)
+        self.lab.run(memory.access(living(task), SGA_AT, SGA_AT + self.pages * PAGE_SIZE, False))
         history = self.lab.machine.history
         history.drop(history.mark)
 
@@ -122,7 +124,7 @@ def _end(
     size = "2 GB" if pages == TWO_GB else "2.7 GB"
     given = ", ".join([options.get("split", "3:1"), f"highpte={options.get('highpte', 'off')}"])
     name = "_".join([rmap, size.replace(" GB", "G"), *given.replace(":", "_").split(", ")])
-    what = f"{rmap}, {size} a process, {given}: low memory ends at process"
+    what = f"{rmap}, {size} a process, {given}: ends at process"
     source = ANDREA_4_4 if said else "computed"
     run = Row(
         name=f"ends_{name}",
@@ -139,7 +141,7 @@ def _end(
         name=f"ends_by_rule_{name}",
         measure=partial(predicted, rmap, pages, 1_000 if isinstance(figure, str) else 2_000, **options),
     )
-    return [by_rule, attrs.evolve(run, what=f"{what} (run to the end)", long=True)]
+    return [by_rule, attrs.evolve(run, what=f"{what}, in full", long=True)]
 
 
 ABOUT_700: Final = "about 700"

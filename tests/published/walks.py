@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
-from tests.mm.rmap.family import SIZES, Counts, family, page_out
+from tests.mm.rmap.family import SIZES, Counts, family
+from tests.mm.rmap.lab import Lab
 from tests.published.row import COMPUTED, INGO, RIK, Row
+from vmtui.mm.page import Page
+from vmtui.mm.step import CANDIDATE, HIT
 
 #: Examined and hits of page_referenced, then of try_to_unmap.
 Walks = tuple[int, int, int, int]
@@ -18,9 +21,9 @@ SCHEMES: Final = ("virtual_scan", "pte_chain", "objrmap", "anonmm", "anon_vma_rf
 def walks(rmap: str, children: int, *, copied: bool, whose: int) -> Walks:
     """The walks of a page-out; whose page: 0 the parent's, 1 the oldest child's, -1 the newest's."""
     lab, tasks = family(rmap, children, copied=copied)
-    found = page_out(lab, lab.page(tasks[whose]))
-    referenced, unmap = found["referenced"], found["unmap"]
-    return (*referenced, *unmap)
+    lab.swapout(lab.page(tasks[whose]))
+    referenced, unmap = lab.walks
+    return referenced.examined, referenced.hits, unmap.examined, unmap.hits
 
 
 def _walks(referenced: Counts, unmap: Counts) -> Walks:
@@ -82,9 +85,14 @@ def rik(rmap: str) -> float:
     All pages of a process take the same walk, so one of each stands for a thousand.
     """
     lab, tasks = family(rmap, 1000, copied=True)
-    found = [lab.look(lab.page(task)) for task in tasks]
-    assert {walk.hits for walk in found} == {1}
-    return sum(walk.examined for walk in found) / len(found)
+    return sum(examined(lab, lab.page(task)) for task in tasks) / len(tasks)
+
+
+def examined(lab: Lab, page: Page) -> int:
+    """Candidates of a look at a page that one process maps."""
+    outcomes = [step.outcome for step in lab.machine.scheme.look(page, full=False)]
+    assert outcomes.count(HIT) == 1
+    return sum(outcome in CANDIDATE for outcome in outcomes)
 
 
 ROWS: tuple[Row, ...] = (
