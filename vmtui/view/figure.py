@@ -94,9 +94,12 @@ class Figure:
         """What stands for the rows above those in view."""
         if not self.plan.first:
             return None
-        node = next(node for node in self.picture.nodes if node.row == self.plan.first)
-        x = min(placed.x for placed in self.placed.values() if placed.node.row == self.plan.first)
-        return Placed(node, x, self.plan.top - 1, 1, 1, (), "dim", _FRAMELESS, False)
+        rows = [placed for placed in self.placed.values() if placed.node.row >= 0]
+        if not rows:
+            return None
+        first = min(rows, key=lambda placed: (placed.node.row, placed.node.column))
+        x = min(placed.x for placed in rows)
+        return Placed(first.node, x, self.plan.top - 1, 1, 1, (), "dim", _FRAMELESS, False)
 
     def _links(self, edge: Edge) -> list[tuple[Placed, Placed, Edge]]:
         """A pointer between what is drawn; rows above those in view are one end for all."""
@@ -295,7 +298,7 @@ class Figure:
     def _line_end(self, source: Placed, target: Placed) -> int:
         """Where the pointer of a node without a frame begins: a blank behind its text."""
         end = source.x + width(source.lines[0]) + 1
-        return min(end, target.x - 3)
+        return min(end, target.x - 4)
 
     def _next(self, source: Placed, target: Placed, label: str, role: str, weight: int) -> None:
         """A pointer to the row below."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vmtui.mm.mm_types import Vma, place_name
+from vmtui.mm.mm_types import Vma, linear_page_index, place_name
 from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, PG_anon, PG_reserved, PG_swapcache, PG_table
 from vmtui.mm.pgtable import (
     is_swap_pte,
@@ -175,7 +175,7 @@ def pages(session: Session, subject: Subject | None) -> Pane:
         address = start + (index << PAGE_SHIFT)
         place = place_name(mm, address)
         spans, pfn = _page_spans(
-            session.machine, pte_of(vma, address), place.partition(".")[2] or place, address
+            session.machine, vma, place.partition(".")[2] or place, address
         )
         return Row(
             spans,
@@ -198,8 +198,9 @@ def pte_of(vma: Vma, address: int) -> int:
     return vma.machine.memory[ptep] if ptep else 0
 
 
-def _page_spans(machine: Machine, pte: int, name: str, address: int) -> tuple[tuple[Span, ...], int]:
+def _page_spans(machine: Machine, vma: Vma, name: str, address: int) -> tuple[tuple[Span, ...], int]:
     """A page in a line, and the frame behind it."""
+    pte = pte_of(vma, address)
     head = [(pad(name, max(10, len(name))), "page"), (f" {address:08x} ", "dim")]
     if pte_present(pte):
         pfn = pte_pfn(pte)
@@ -223,7 +224,26 @@ def _page_spans(machine: Machine, pte: int, name: str, address: int) -> tuple[tu
         pfn = lookup_swap_cache(machine, slot)
         cached = f"  in the swap cache, frame {pfn:#x}" if pfn else ""
         return line(*head, (f"{char('swapped')} slot {slot}{cached}", "swap")), pfn
-    return line(*head, (f"{char('none')} never touched", "free")), 0
+    return _unmapped(machine, vma, head, address)
+
+
+def _unmapped(
+    machine: Machine, vma: Vma, head: list[tuple[str, str]], address: int
+) -> tuple[tuple[Span, ...], int]:
+    """A page that its VMA does not map: of a file it may be in memory, or on swap, all the same."""
+    file, index = vma.vm_file, linear_page_index(vma, address)
+    if file is None:
+        return line(*head, (f"{char('none')} never touched", "free")), 0
+    if index >= file.end:
+        return line(*head, (f"{char('none')} behind the end of {file.name}", "free")), 0
+    pfn, slot = file.pages.cell[index], file.slots.cell[index]
+    if pfn:
+        page = machine.page(pfn)
+        glyph, role = sign_of(page.flags, page.count, page.mapcount, page.mapping)
+        return line(*head, (glyph, role), f" frame {pfn:#x}  in the page cache, not mapped here"), pfn
+    if slot:
+        return line(*head, (f"{char('swapped')} slot {slot} of {file.name}", "swap")), 0
+    return line(*head, (f"{char('none')} not read yet", "free")), 0
 
 
 def _vma_of(session: Session, subject: Subject | None) -> Vma | None:

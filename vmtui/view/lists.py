@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
     from vmtui.session import Session
 
-#: Cells of a row before its beads, and beads drawn at most.
-_NAME: Final = 15
+#: Cells of an object's name in a narrow pane and in a wide one, and those of the number behind it.
+_NAMES: Final = (10, 18)
+_NUMBER: Final = 5
+#: Beads drawn at most.
 BEADS: Final = 64
 
 
@@ -36,6 +38,8 @@ def lists(session: Session, subject: Subject | None, width: int = 22) -> Pane:
     touched = step.refs if step is not None else ()
     lit = {ref for ref in (*touched, chosen) if ref is not None and ref[0] != "page"}
 
+    name = _NAMES[width >= 3 * _NAMES[1]]
+
     def make(index: int) -> Row:
         at = bisect_right(ends, index)
         kind = kinds[at]
@@ -44,8 +48,8 @@ def lists(session: Session, subject: Subject | None, width: int = 22) -> Pane:
         role = "accent" if drawn.ref is not None and drawn.ref in (pointed, chosen) else "anon_vma"
         return Row(
             (
-                *line((pad(_name(machine, drawn), 10), role), f"{drawn.length:>4} "),
-                *beads(drawn.groups, drawn.length, lit, width - _NAME),
+                *line((pad(_name(machine, drawn), name), role), f"{drawn.length:>{_NUMBER - 1}} "),
+                *beads(drawn.groups, drawn.length, lit, width - name - _NUMBER),
             ),
             drawn.ref,
             subject=drawn.ref is not None and drawn.ref == chosen,

@@ -164,12 +164,14 @@ def fit_columns(picture: Picture, form: Form, room: int) -> tuple[dict[int, Colu
     room -= margin
     tries = ((numbers, 1), (without, 1), (without, 0)) if form != LINE_FORM else ((without, 0),)
     for kept, pad in tries:
-        widths = _shrink([_options(picture, number, form, pad) for number in kept], room, narrowest)
+        options = [_options(picture, number, form, pad, last=number == kept[-1]) for number in kept]
+        widths = _shrink(options, room, narrowest)
         if widths is not None:
             break
     else:
         kept, pad = without, 0
-        widths = _squeeze([_options(picture, number, form, 0)[-1] for number in kept], room)
+        options = [_options(picture, number, form, 0, last=number == kept[-1]) for number in kept]
+        widths = _squeeze([column[-1] for column in options], room)
 
     gaps = len(kept) - 1
     spread = (room - sum(taken for taken, _ in widths)) // gaps if gaps else 0
@@ -189,11 +191,13 @@ def spare_columns(picture: Picture) -> set[int]:
     return {node.column for node in picture.nodes if node.kind == SPARE_KIND} if named else set()
 
 
-def _options(picture: Picture, number: int, form: Form, pad: int) -> list[tuple[int, int]]:
-    """Widths a column can have, widest first, each with the longest line that it still shows."""
+def _options(picture: Picture, number: int, form: Form, pad: int, *, last: bool) -> list[tuple[int, int]]:
+    """Widths a column can have, widest first, each with the longest line that it still shows.
+
+    The `last` one is where the outcomes stand.
+    """
     nodes = [node for node in picture.nodes if node.column == number]
     heading = width(picture.headings[number])
-    last = number == len(picture.headings) - 1
     if not nodes:
         return [(heading, 0)]
     if form == LINE_FORM:

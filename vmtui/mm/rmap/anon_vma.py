@@ -26,6 +26,7 @@ from vmtui.mm.filemap import page_mapping
 from vmtui.mm.mm_types import VM_ACCESS, VM_LOCKED, VM_SHARED, AnonVma, Mm, Vma, linear_page_index, vma_name
 from vmtui.mm.mmap import can_vma_merge
 from vmtui.mm.page import Page, PG_anon, PG_referenced
+from vmtui.mm.rmap import explained
 from vmtui.mm.rmap.lists import Lists, anon_vma_lists, file_lists
 from vmtui.mm.rmap.picture import CandidateRow, draw_list
 from vmtui.mm.rmap.prio_tree import PrioTrees
@@ -62,6 +63,7 @@ class AnonVmaMerged:
         }
     )
     union_members: ClassVar[tuple[str, ...]] = ("mapping", "anon_vma")
+    explanations: ClassVar[explained.Entries] = explained.ANON_VMA
     ours: ClassVar[frozenset[str]] = frozenset()
     expected: frozenset[str] = frozenset()
 

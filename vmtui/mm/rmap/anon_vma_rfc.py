@@ -32,6 +32,7 @@ from vmtui.mm.pgtable import (
     pte_present,
     pte_young,
 )
+from vmtui.mm.rmap import explained
 from vmtui.mm.rmap.lists import Lists, anon_vma_lists, file_lists
 from vmtui.mm.rmap.picture import CandidateRow, draw_file, draw_list
 from vmtui.mm.rmap.scheme import Pfns, Picture, mapped_ptep, page_check_address, walk_begins, walk_ends
@@ -55,6 +56,7 @@ class AnonVmaRfc:
     period: ClassVar[str] = "draft of 11 March 2004; holes closed by us (intended)"
     departs: ClassVar[Mapping[str, str]] = MappingProxyType({})
     union_members: ClassVar[tuple[str, ...]] = ("mapping", "vma", "anon_vma")
+    explanations: ClassVar[explained.Entries] = explained.ANON_VMA_RFC
     ours: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, machine: Machine) -> None:

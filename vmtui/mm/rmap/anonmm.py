@@ -39,6 +39,7 @@ from vmtui.mm.pgtable import (
     pte_write,
     ptep_to_mm_address,
 )
+from vmtui.mm.rmap import explained
 from vmtui.mm.rmap.bundle import (
     Candidate,
     bundle_of,
@@ -77,6 +78,7 @@ class AnonmmScheme:
         }
     )
     union_members: ClassVar[tuple[str, ...]] = ("mapping", "anonmm")
+    explanations: ClassVar[explained.Entries] = explained.ANONMM
     ours: ClassVar[frozenset[str]] = frozenset()
     expected: frozenset[str] = frozenset()
 

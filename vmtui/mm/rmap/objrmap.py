@@ -22,6 +22,7 @@ from vmtui.mm.filemap import page_mapping
 from vmtui.mm.mm_types import VM_LOCKED, AddressSpace, Vma, vma_name
 from vmtui.mm.page import Page, PG_anon, PG_direct, PG_referenced
 from vmtui.mm.pgtable import pte_mkold, pte_young
+from vmtui.mm.rmap import explained
 from vmtui.mm.rmap.picture import CandidateRow, draw_file
 from vmtui.mm.rmap.pte_chain import PteChain
 from vmtui.mm.rmap.scheme import Pfns, Picture, mapped_ptep, page_check_address, walk_begins, walk_ends
@@ -38,6 +39,7 @@ class Objrmap(PteChain):
     period: ClassVar[str] = "files by their VMAs, anonymous pages by pte_chains; never merged in this form"
     departs: ClassVar[Mapping[str, str]] = MappingProxyType(dict(PteChain.departs))
     union_members: ClassVar[tuple[str, ...]] = ("direct", "chain", "mapcount")
+    explanations: ClassVar[explained.Entries] = explained.OBJRMAP
     ours: ClassVar[frozenset[str]] = frozenset({"mapcount", "private", "swapcache"})
 
     def mappings(self, page: Page) -> Iterator[int]:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from vmtui.mm.mm_types import VM_LOCKED, Mm, Vma, place_name
 from vmtui.mm.page import Page, PG_anon, PG_direct, PG_referenced, PG_swapcache
 from vmtui.mm.pgtable import pte_mkold, pte_young
+from vmtui.mm.rmap import explained
 from vmtui.mm.rmap.chain import PteChains, pte_addr_size, pte_owner
 from vmtui.mm.rmap.chain_picture import chain_lists, chain_target, draw_chain
 from vmtui.mm.rmap.lists import Lists, file_lists
@@ -52,6 +53,7 @@ class PteChain:
         }
     )
     union_members: ClassVar[tuple[str, ...]] = ("direct", "chain")
+    explanations: ClassVar[explained.Entries] = explained.PTE_CHAIN
     ours: ClassVar[frozenset[str]] = frozenset({"mapcount", "private", "anon", "swapcache"})
     expected: frozenset[str] = frozenset()
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from vmtui.mm.mm_types import Mm, Vma, vma_address, vma_name
 from vmtui.mm.page import Page
 from vmtui.mm.pgtable import pte_offset, pte_pfn, pte_present
+from vmtui.mm.rmap.explained import Entries
 from vmtui.mm.rmap.lists import Lists
 from vmtui.mm.step import (
     HIT,
@@ -138,6 +139,8 @@ class Scheme(Protocol):
     expected: frozenset[str]
     #: The members of struct page's union, in the order of the declaration.
     union_members: ClassVar[tuple[str, ...]]
+    #: What is said of the fields and objects it has, before what is said of them under every scheme.
+    explanations: ClassVar[Entries]
     #: Fields and flags that the machine keeps under every scheme and its kernel's struct page has not.
     ours: ClassVar[frozenset[str]]
 

@@ -47,7 +47,7 @@ from vmtui.mm.pgtable import (
     ptep_to_mm_address,
     tables_of,
 )
-from vmtui.mm.rmap import swap_out
+from vmtui.mm.rmap import explained, swap_out
 from vmtui.mm.rmap.lists import Lists, ObjectList, file_lists
 from vmtui.mm.rmap.picture import page_lines
 from vmtui.mm.rmap.scheme import Edge, Node, Pfns, Picture, walk_begins, walk_ends
@@ -82,6 +82,7 @@ class VirtualScan:
         {"reclaim": "2.4 unmaps what its scan comes by, and frees what it has unmapped everywhere"}
     )
     union_members: ClassVar[tuple[str, ...]] = ("mapping",)
+    explanations: ClassVar[explained.Entries] = explained.VIRTUAL_SCAN
     ours: ClassVar[frozenset[str]] = frozenset({"mapcount", "private", "anon", "swapcache"})
     expected: frozenset[str] = frozenset()
 

@@ -103,7 +103,7 @@ class Acting(Base):
             key = focused.current_row.explain
         elif isinstance(focused, Canvas) and focused.current_box is not None:
             key = focused.current_box.explain
-        found = explain(key) if key else None
+        found = explain(key, self.desk.session.machine.scheme.explanations) if key else None
         if found is None:
             self.desk.say("nothing is said of this row: i explains fields, objects and steps")
             self.draw_soon()
