@@ -34,7 +34,14 @@ def told(bench: Lab) -> tuple[object, ...]:
     player = desk.player
     assert player is not None
     branches = [(branch.name, branch.parent, branch.at, branch.commands) for branch in desk.session.branches]
-    return desk.session.digest(), desk.session.branch.name, branches, bench.subject, desk.marks, player.upcoming
+    return (
+        desk.session.digest(),
+        desk.session.branch.name,
+        branches,
+        bench.subject,
+        desk.marks,
+        player.upcoming,
+    )
 
 
 @pytest.mark.parametrize("way", WAYS)

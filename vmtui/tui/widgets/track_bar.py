@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual import events
+from textual.binding import BindingType
 from textual.geometry import Region
 from textual.strip import Strip
 
+from vmtui.tui import keymap
 from vmtui.tui.messages import Chosen
 from vmtui.tui.paint import Painted
 from vmtui.view.model import Track
@@ -15,6 +19,8 @@ NOTHING = Track("", ())
 
 class TrackBar(Painted, can_focus=True):
     """Draws a `Track`; a click posts `Chosen` with the cursor position of the cell."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings(keymap.TIMELINE)]
 
     track: Track = NOTHING
     """What is drawn."""
