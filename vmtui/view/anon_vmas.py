@@ -67,6 +67,6 @@ def beads(anon_vma: AnonVma, lit: set[int], room: int) -> tuple[Span, ...]:
 
 def _nothing() -> tuple[Row, ...]:
     return (
-        Row(line(("none yet", "dim"))),
-        Row(line(("made when a page is shared", "dim"))),
+        Row(line(("none yet: fork makes", "dim"))),
+        Row(line(("the first one", "dim"))),
     )
