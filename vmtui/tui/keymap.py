@@ -253,6 +253,15 @@ KEYS: tuple[Key, ...] = (
     Key(
         "timeline.right", ("right", "l"), "screen.command_end", "end", "end of the command", "Move", TIMELINE
     ),
+    Key(
+        "timeline.choose",
+        ("enter",),
+        "choose",
+        "choose",
+        "just after the command; again: unfold its steps, or fold them",
+        "Move",
+        TIMELINE,
+    ),
     Key("prompt.run", ("enter",), "submit", "run", "run the commands; ; separates them", "Prompt", PROMPT),
     Key("prompt.leave", ("escape",), "leave", "leave", "leave the prompt; the text stays", "Prompt", PROMPT),
     Key("prompt.older", ("up",), "recall(-1)", "older", "older line", "Prompt", PROMPT),

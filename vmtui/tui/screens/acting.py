@@ -56,7 +56,10 @@ class Acting(Base):
         event.stop()
         self.stop()
         subject = Subject.of(event.ref, event.place)
-        if event.pane in ("walk", "source", "timeline") and event.step is not None:
+        if event.pane == "timeline" and event.step is not None:
+            self.move(self.desk.choose_moment(event.step), "go")
+            return
+        if event.pane in ("walk", "source") and event.step is not None:
             self.move(self.desk.seek(event.step), "go")
             return
         if subject is None:

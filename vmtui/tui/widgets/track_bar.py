@@ -24,6 +24,8 @@ class TrackBar(Painted, can_focus=True):
 
     track: Track = NOTHING
     """What is drawn."""
+    here: int | None = None
+    """The cursor position that Enter chooses."""
 
     def show(self, track: Track) -> None:
         """Draw `track`; repaint only lines that differ from what is drawn."""
@@ -51,3 +53,8 @@ class TrackBar(Painted, can_focus=True):
         if step is not None:
             event.stop()
             self.post_message(Chosen(self.id or "", None, step))
+
+    def action_choose(self) -> None:
+        """Choose the command that now stands in."""
+        if self.here is not None:
+            self.post_message(Chosen(self.id or "", None, self.here))
