@@ -34,7 +34,14 @@ def told(bench: Lab) -> tuple[object, ...]:
     player = desk.player
     assert player is not None
     branches = [(branch.name, branch.parent, branch.at, branch.commands) for branch in desk.session.branches]
-    return desk.session.digest(), desk.session.branch.name, branches, bench.subject, desk.marks, player.upcoming
+    return (
+        desk.session.digest(),
+        desk.session.branch.name,
+        branches,
+        bench.subject,
+        desk.marks,
+        player.upcoming,
+    )
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -53,7 +60,7 @@ async def test_resume(way, killed):
 
 
 async def test_a_closed_session_is_resumed_where_it_stood():
-    """Closed somewhere else than at its last command, a session comes back there: a log says so at its end."""
+    """Closed somewhere else than at its last command, a session comes back there: its log says so."""
     async with lab(RETURN, keep=True) as bench:
         await work(bench, ["n", "n", "u", ":write sh.heap[2]", "R", "n", "comma"])
         before = bench.desk.session.digest(), bench.desk.session.branch.name

@@ -96,7 +96,7 @@ def test_processes_alike_fold(run, shown):
 def test_anon_vma_lists(run, shown):
     """A list is a string of beads, cut where it is long; an empty pane says when there will be one."""
     session = run("spawn p", "mmap p a 2 pages rw private", "write p.a")
-    assert shown(panes.lists(session, None).rows) == ("none yet", "made when a page is shared")
+    assert shown(panes.lists(session, None).rows) == ("none yet: fork makes", "the first one")
 
     session.do("fork p q")
     pane = panes.lists(session, None)

@@ -111,15 +111,50 @@ def test_timeline_leads_to_moments(cow):
     assert track.cursor_at(99, 1) is None
 
 
-@pytest.mark.parametrize("width", [2, 10, 40, 78, 118, 300])
+def test_every_cell_of_a_command_leads_to_just_after_it(cow):
+    """Folded, a command is one thing to choose, wherever it is clicked."""
+    moments = panes.timeline(cow, None, 100).moments[1]
+
+    assert set(moments) == {-1, 0} | {done.last for done in cow.commands}
+
+
+def test_timeline_unfolded(cow, shown):
+    """An unfolded command begins with its mark; then each step is a cell with its outcome, to be gone to."""
+    swapout = cow.commands[-1]
+    track = panes.timeline(cow, None, 60, unfolded=swapout.number)
+    bar, moments = shown(track.rows)[1], track.moments[1]
+    start = bar.index("▾")
+
+    assert bar[start:] == "▾○✓·✗◉··○✓··◉··┃"
+    assert moments[start] == swapout.last
+    assert list(moments[start + 1 : len(bar)]) == list(range(swapout.first + 1, swapout.last + 1))
+    for cursor in range(swapout.first + 1, swapout.last + 1):
+        cow.seek(cursor)
+        track = panes.timeline(cow, None, 60, unfolded=swapout.number)
+        assert track.rows[1].text.index("┃") == start + cursor - swapout.first
+
+
+def test_timeline_unfolded_without_room(run):
+    """A thousand steps in forty cells: a cell stands for several, the others keep a third of the line."""
+    session = run("spawn p", "mmap p h 500 pages rw private", "write p.h", "fork p c", "exit c")
+    done = max(session.commands, key=lambda done: done.last - done.first)
+    track = panes.timeline(session, None, 40, unfolded=done.number)
+    moments = [moment for moment in track.moments[1] if moment >= 0]
+
+    assert {done.last for done in session.commands} <= set(moments)
+    assert len([moment for moment in moments if done.first < moment <= done.last]) >= 26
+
+
+@pytest.mark.parametrize("unfolded", [None, 0, 3, 5, 99])
+@pytest.mark.parametrize("width", [2, 3, 10, 40, 78, 118, 300])
 @pytest.mark.parametrize("lines", [1, 2, 3, 5])
-def test_timeline_is_never_ragged(cow, width, lines):
+def test_timeline_is_never_ragged(cow, width, lines, unfolded):
     """At any width and with branches, rows and moments have that many cells, and now is on the track."""
     cow.seek(12)
     cow.do("fork sh other")
     for cursor in range(cow.end + 1):
         cow.seek(cursor)
-        track = panes.timeline(cow, None, width, lines)
+        track = panes.timeline(cow, None, width, lines, unfolded)
         assert {spans_width(row.spans) for row in track.rows} == {width}
         assert {len(moments) for moments in track.moments} <= {0, width}
         assert "┃" in track.rows[0 if lines < 3 else 1].text

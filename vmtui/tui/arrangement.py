@@ -68,24 +68,25 @@ def _presenter(width: int, height: int) -> dict[str, Place]:
 
 
 def _wide(width: int, height: int) -> dict[str, Place]:
-    """Three columns: who maps; the map and the walk over it; the page, the source, the frames.
+    """Three columns: who maps; the map and the code that reads it; the page, the walk, the frames.
 
-    The middle column is the widest: boxes need 60 cells, and a step is a sentence of up to 72.
+    The middle column is the widest: boxes need 60 cells, and code is no textbook page if it is cut.
+    What a step says is cut in the walk and whole in the narration.
     """
     left = max(24, min(34, width * 20 // 100))
     right = max(36, min(64, width * 29 // 100))
     middle = width - left - right
     lists = max(7, height * 3 // 10)
-    walk = max(9, height * 40 // 100)
+    source = max(9, height * 40 // 100)
     page = max(11, min(14, height * 34 // 100))
     grid = max(7, (height - page) * 42 // 100)
     x = left + middle
     return {
         "processes": Place(0, 0, left, height - lists),
         "lists": Place(0, height - lists, left, lists),
-        "reverse-map": Place(left, 0, middle, height - walk),
-        "walk": Place(left, height - walk, middle, walk),
+        "reverse-map": Place(left, 0, middle, height - source),
+        "source": Place(left, height - source, middle, source),
         "struct-page": Place(x, 0, right, page),
-        "source": Place(x, page, right, height - page - grid),
+        "walk": Place(x, page, right, height - page - grid),
         "frames": Place(x, height - grid, right, grid),
     }

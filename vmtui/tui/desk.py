@@ -78,6 +78,7 @@ class Desk(Journey):
         self.marks: list[Mark] = []
         self.history: list[str] = []
         self._logged: tuple[str, int, Done | None, int] | None = None
+        self._trouble_told = False
         self.wanted: Wanted | None = None
         """What a line at the prompt asked to open; the screen does it."""
 
@@ -114,6 +115,9 @@ class Desk(Journey):
         if self.log is not None and state != self._logged:
             self._logged = state
             self.log.follow(session)
+            if self.log.trouble and not self._trouble_told:
+                self._trouble_told = True
+                self.say(self.log.trouble, "warn")
 
     def look_again(self) -> None:
         """What the script shows here, or the page of the step if the subject follows, becomes the subject."""

@@ -42,6 +42,8 @@ class Journey:
         self.playing = False
         self.speed = 1.0
         self.note: Note | None = None
+        self.unfolded: int | None = None
+        """The number of the command whose steps the timeline shows."""
         self._hurry: tuple[Done, Hurry] | None = None
 
     def say(self, text: str, role: str = "text") -> None:
@@ -136,6 +138,15 @@ class Journey:
     def seek(self, cursor: int) -> Work:
         """Go to a step."""
         return self._moving(lambda: self.session.seek(max(0, min(cursor, len(self.session.steps)))))
+
+    def choose_moment(self, cursor: int) -> Work | None:
+        """Go to a step; chosen again at the end of a command, unfold its steps, or fold them."""
+        if cursor != self.session.cursor:
+            return self.seek(cursor)
+        done = self.session.command_at(cursor)
+        if done is not None and cursor == done.last:
+            self.unfolded = None if self.unfolded == done.number else done.number
+        return None
 
     def first_beat(self) -> Work | None:
         """What a scenario does before a key is pressed; a session that was resumed stays where it is."""

@@ -19,6 +19,8 @@ LIST = "list"
 """A focused list of rows."""
 DIAGRAM = "diagram"
 """The focused diagram of boxes."""
+TIMELINE = "timeline"
+"""The focused timeline."""
 PROMPT = "prompt"
 """The focused prompt: what is typed goes into it, so only keys that type nothing are bound."""
 PRESENTER = "presenter"
@@ -34,6 +36,7 @@ INHERITED: Mapping[str, tuple[str, ...]] = {
     MAIN: (MAIN, APP),
     LIST: (LIST, MAIN, APP),
     DIAGRAM: (DIAGRAM, MAIN, APP),
+    TIMELINE: (TIMELINE, MAIN, APP),
     PROMPT: (PROMPT, APP),
     PRESENTER: (PRESENTER, MAIN, APP),
     PICKER: (LIST, PICKER, OVERLAY, APP),
@@ -237,6 +240,27 @@ KEYS: tuple[Key, ...] = (
         "choose: the box becomes the subject",
         "Move",
         DIAGRAM,
+    ),
+    Key(
+        "timeline.left",
+        ("left", "h"),
+        "screen.command_start",
+        "start",
+        "start of the command",
+        "Move",
+        TIMELINE,
+    ),
+    Key(
+        "timeline.right", ("right", "l"), "screen.command_end", "end", "end of the command", "Move", TIMELINE
+    ),
+    Key(
+        "timeline.choose",
+        ("enter",),
+        "choose",
+        "choose",
+        "just after the command; again: unfold its steps, or fold them",
+        "Move",
+        TIMELINE,
     ),
     Key("prompt.run", ("enter",), "submit", "run", "run the commands; ; separates them", "Prompt", PROMPT),
     Key("prompt.leave", ("escape",), "leave", "leave", "leave the prompt; the text stays", "Prompt", PROMPT),

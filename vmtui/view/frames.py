@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 #: Cells of a row's address, and frames between two blanks.
 _MARGIN: Final = 9
 _GROUP: Final = 8
+#: Cells beside a note in the frame of a pane: corners, line and blanks.
+_FRAME: Final = 5
 #: Frames that a cell can stand for.
 ZOOMS: Final = (1, 64, 4096)
 _ROLES: Final = {
@@ -74,6 +76,8 @@ def frames(session: Session, subject: Subject | None, width: int = 64, zoom: int
 
     free = sum(zone.free for zone in machine.zones)
     note = f"{free:,} of {total:,} free · {count(machine.ledger.page_tables, 'page table')}"
+    if len(note) > width - _FRAME:
+        note = f"{free:,} of {total:,} free"
     focus = chosen // (per_row * zoom) if chosen else None
     title = "Page frames" if zoom == 1 else f"Page frames · {zoom:,} a cell"
     return Pane(title, Rows(rows, make), note, focus)

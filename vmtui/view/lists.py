@@ -13,7 +13,7 @@ from vmtui.view.glyphs import char
 from vmtui.view.model import Pane, Row, Rows, Span, line
 from vmtui.view.now import step_at
 from vmtui.view.subject import Subject, page_of, page_place, resolve
-from vmtui.view.text import count, pad, size
+from vmtui.view.text import count, pad, size, wrap
 
 if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
@@ -58,7 +58,8 @@ def lists(session: Session, subject: Subject | None, width: int = 22) -> Pane:
         )
 
     full = [kind for kind in kinds if len(kind)]
-    rows = Rows(ends[-1], make) if full else _nothing(kinds[0].empty)
+    none = tuple(Row(line((said, "dim"))) for said in wrap(kinds[0].empty, width))
+    rows = Rows(ends[-1], make) if full else none
     said = [count(len(kind), kind.noun) for kind in full or kinds[:1]]
     title = " · ".join(kind.title for kind in full) or kinds[0].title
     focus = None
@@ -116,6 +117,3 @@ def _node(group: Group, lit: set[Ref]) -> tuple[str, str]:
     role = "accent" if any(ref in lit for ref in group) else "pte"
     return char("list_part" if None in group else "list_node"), role
 
-
-def _nothing(why: str) -> tuple[Row, ...]:
-    return (Row(line(("none yet", "dim"))), *((Row(line((why, "dim"))),) if why else ()))

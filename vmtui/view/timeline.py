@@ -12,6 +12,7 @@ from vmtui.view.glyphs import BLOCKS, char
 from vmtui.view.model import Row, Span, Track, line
 from vmtui.view.text import count, cut, pad
 from vmtui.view.text import width as width_of
+from vmtui.view.walk import sign
 
 if TYPE_CHECKING:
     from vmtui.player import Player
@@ -44,32 +45,62 @@ _KINDS: Final = {
 
 @attrs.frozen
 class Stretch:
-    """Cells of one command: ``range(x, end)``, its mark in the last.
+    """Cells of one command: ``range(x, end)``, its mark in the last; unfolded, in the first, its steps after.
 
     Attributes:
         done: The command; None if it has not run.
         text: Its text.
+        unfolded: Each of its steps is a cell to go to, as far as there is room.
     """
 
     x: int
     end: int
     done: Done | None
     text: str
+    unfolded: bool = False
 
     @property
     def mark(self) -> int:
         """The cell of its mark."""
+        return self.x if self.unfolded else self.end - 1
+
+    @property
+    def tip(self) -> int:
+        """The cell of its end."""
         return self.end - 1
 
+    def moments(self) -> list[int]:
+        """The cursor position of each of its cells: folded, just after it; unfolded, its steps."""
+        done = self.done
+        if done is None:
+            return []
+        cells = self.end - self.x
+        if not self.unfolded or cells == 1:
+            return [done.last] * cells
+        steps, room = done.last - done.first, cells - 1
+        return [done.last, *(done.first + -(-(n + 1) * steps // room) for n in range(room))]
 
-def timeline(session: Session, player: Player | None, width: int, lines: int = 3) -> Track:
+    def cell_of(self, cursor: int) -> int:
+        """The cell of a cursor position inside the command."""
+        assert self.done is not None
+        done, cells = self.done, self.end - self.x
+        steps = done.last - done.first
+        if self.unfolded and cells > 1:
+            return self.x + 1 + (cursor - done.first - 1) * (cells - 1) // steps
+        return self.x + (cursor - done.first) * cells // (steps + 1)
+
+
+def timeline(
+    session: Session, player: Player | None, width: int, lines: int = 3, unfolded: int | None = None
+) -> Track:
     """The track in `width` cells.
 
     Args:
         lines: 1: the track; 2: with labels; 3: with the bars of what each command did; more: with branches.
+        unfolded: The number of the command whose steps are shown, one a cell where there is room.
     """
     upcoming = player.upcoming if player is not None else ()
-    stretches = lay_out(session, upcoming, width)
+    stretches = lay_out(session, upcoming, width, unfolded)
     at = _cell_of(stretches, session.cursor)
     moments = _moments(stretches, width)
     track = Row(_track(session, stretches, width, at), explain="timeline")
@@ -91,28 +122,45 @@ def kind_of(text: str) -> str:
     return _KINDS.get(text.partition(" ")[0], "change")
 
 
-def lay_out(session: Session, upcoming: Sequence[str], width: int) -> list[Stretch]:
+def lay_out(
+    session: Session, upcoming: Sequence[str], width: int, unfolded: int | None = None
+) -> list[Stretch]:
     """The cells of each command that has steps, and of those to come; cell 0 is the machine just built.
 
-    All have the same room, so that a mark stays where it is while the steps of its command are made.
+    All have the same room, so that a mark stays where it is while the steps of its command are made; but the
+    unfolded one has a cell for each step, as far as the others keep a third of the line.
     """
     commands: list[Done] = [done for done in session.commands if done.last > done.first]
     if session.failed is not None:
         commands.append(session.failed)
+    parts = [(done, done.text) for done in commands] + [(None, text) for text in upcoming]
     room = max(1, width - 1)
-    total = len(commands) + len(upcoming)
-    if not total:
+    at = next((n for n, done in enumerate(commands) if done.number == unfolded), None)
+    if at is None:
+        return _evenly(parts, 1, room, WIDEST)
+    others = len(parts) - 1
+    steps = commands[at].last - commands[at].first
+    wide = max(1, min(steps + 1, room - min(others, room // 3)))
+    each = min(float(WIDEST), (room - wide) / others) if others else 0.0
+    before = _evenly(parts[:at], 1, round(at * each), each)
+    x = 1 + round(at * each)
+    chosen = Stretch(x, x + wide, commands[at], commands[at].text, unfolded=True)
+    return [*before, chosen, *_evenly(parts[at + 1 :], x + wide, 1 + room - x - wide, each)]
+
+
+def _evenly(parts: Sequence[tuple[Done | None, str]], start: int, room: int, widest: float) -> list[Stretch]:
+    """Commands in `room` cells from `start` on, each as wide as the others."""
+    total = len(parts)
+    if not total or room < 1:
         return []
-    each = min(float(WIDEST), room / total)
+    each = min(float(widest), room / total)
     stretches: list[Stretch] = []
-    start = 1
+    x = start
     for end in range(1, room + 1) if each < 1 else (round((n + 1) * each) for n in range(total)):
         # With fewer cells than commands, the last of several stands for all.
         n = end * total // room - 1 if each < 1 else len(stretches)
-        done = commands[n] if n < len(commands) else None
-        text = done.text if done is not None else upcoming[n - len(commands)]
-        stretches.append(Stretch(start, end + 1, done, text))
-        start = end + 1
+        stretches.append(Stretch(x, start + end, *parts[n]))
+        x = start + end
     return stretches
 
 
@@ -123,11 +171,9 @@ def _cell_of(stretches: list[Stretch], cursor: int) -> int:
         done = stretch.done
         if done is None or cursor <= done.first:
             break
-        if cursor >= done.last:
-            cell = stretch.mark
-            continue
-        steps = done.last - done.first
-        return stretch.x + (cursor - done.first) * (stretch.end - stretch.x) // (steps + 1)
+        if cursor < done.last:
+            return stretch.cell_of(cursor)
+        cell = stretch.tip
     return cell
 
 
@@ -135,12 +181,9 @@ def _moments(stretches: list[Stretch], width: int) -> tuple[int, ...]:
     moments = [-1] * width
     moments[0] = 0
     for stretch in stretches:
-        done = stretch.done
-        if done is None:
+        if stretch.done is None:
             break
-        cells = stretch.end - stretch.x
-        for n in range(cells):
-            moments[stretch.x + n] = done.first + -(-(n + 1) * (done.last - done.first) // cells)
+        moments[stretch.x : stretch.end] = stretch.moments()
     return tuple(moments)
 
 
@@ -149,6 +192,10 @@ def _track(session: Session, stretches: list[Stretch], width: int, at: int) -> t
     cells = [(char("bar"), "track") if x <= at else (char("bar_rest"), "track_rest") for x in range(end)]
     cells += [(" ", "text")] * (width - end)
     for stretch in stretches:
+        if stretch.unfolded:
+            for x, moment in zip(range(stretch.x, stretch.end), stretch.moments(), strict=True):
+                name, role = sign(session.steps[moment - 1].step)
+                cells[x] = (char(name), role if x <= at else "upcoming")
         past = stretch.mark <= at
         refused = stretch.done is not None and stretch.done is session.failed
         name = "refused" if refused else kind_of(stretch.text)

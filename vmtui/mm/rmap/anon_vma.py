@@ -467,7 +467,7 @@ class AnonVmaMerged:
 
     def lists(self) -> tuple[Lists, ...]:
         """The anon_vmas; the files, whose VMAs are in a prio_tree each."""
-        return anon_vma_lists(self.machine, "made before a VMA's page"), file_lists(self.machine)
+        return anon_vma_lists(self.machine, "none yet: a write makes the first one"), file_lists(self.machine)
 
     def picture(self, page: Page, first: int = 0, count: int = 32) -> Picture:
         """page → anon_vma → VMAs; a file's page → address_space → the VMAs in its tree that cover it."""

@@ -477,7 +477,7 @@ class AnonVmaRfc:
 
     def lists(self) -> tuple[Lists, ...]:
         """The anon_vmas; the files."""
-        return anon_vma_lists(self.machine, "made when a page is shared"), file_lists(self.machine)
+        return anon_vma_lists(self.machine, "none yet: fork makes the first one"), file_lists(self.machine)
 
     def picture(self, page: Page, first: int = 0, count: int = 32) -> Picture:
         """page → VMA → PTE while direct; page → anon_vma → VMAs after fork; a file's page → address_space."""

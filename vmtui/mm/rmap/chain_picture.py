@@ -105,5 +105,5 @@ def chain_lists(chains: PteChains) -> Lists:
         return ObjectList(("page", pfn), f"{pfn:#x}", sum(1 for _ in chains.nodes(page)), nodes(page))
 
     nbytes = machine.ledger.by_kind().get("pte_chain", 0)
-    empty = "made for a second PTE"
+    empty = "none yet: fork makes the first one"
     return Lists("pte_chains", "page", "page", chains.chained(), make, "chain", empty, nbytes)

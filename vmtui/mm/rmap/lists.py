@@ -50,7 +50,7 @@ class Lists:
         ids: Their numbers, ascending.
         make: The object of a number.
         topic: What they are explained by.
-        empty: When there will be one, where there is none.
+        empty: What is said where there is none.
         nbytes: Low memory they take.
     """
 
@@ -60,7 +60,7 @@ class Lists:
     ids: NDArray[np.int64]
     make: Callable[[int], ObjectList]
     topic: str
-    empty: str = ""
+    empty: str = "none yet"
     nbytes: int = 0
 
     def __len__(self) -> int:
@@ -127,4 +127,5 @@ def bundle_lists(machine: Machine, anonmms: Iterable[Anonmm]) -> Lists:
 
     ids = np.array(sorted(heads), np.int64)
     nbytes = machine.ledger.by_kind().get("anonmm", 0)
-    return Lists("anonmm bundles", "bundle", "anonmm", ids, make, "anonmm", "one each exec", nbytes)
+    empty = "none yet: spawn makes the first one"
+    return Lists("anonmm bundles", "bundle", "anonmm", ids, make, "anonmm", empty, nbytes)

@@ -13,11 +13,12 @@ from vmtui.view.timeline import timeline
 
 
 class Timeline(TrackBar):
-    """The track; a click goes to the moment of a cell."""
+    """The track; a click chooses the moment of a cell, Enter the command that now stands in."""
 
     NAME: ClassVar[str] = "timeline"
     ABOUT: ClassVar[str] = (
-        "A command, as wide as it did much. A click goes there; < > go from command to command."
+        "A command. Choosing goes to just after it; again: its steps, each of which can be chosen; "
+        "and again: folded."
     )
 
     def __init__(self) -> None:
@@ -31,7 +32,9 @@ class Timeline(TrackBar):
         """Show what the desk holds now."""
         width, height = self.size
         if width and height:
-            track = timeline(desk.session, desk.player, width, height)
+            done = desk.session.command_at(desk.session.cursor)
+            self.here = done.last if done is not None else None
+            track = timeline(desk.session, desk.player, width, height, desk.unfolded)
             self.show(evolve(track, note=f"{state_of(desk)} · {track.note}"))
 
 

@@ -15,6 +15,7 @@ from vmtui.tui.screens.picker import Picked
 from vmtui.tui.widgets.canvas import Canvas
 from vmtui.tui.widgets.line_list import LineList
 from vmtui.tui.widgets.prompt import Prompt
+from vmtui.tui.widgets.track_bar import TrackBar
 from vmtui.view.explain import explain
 from vmtui.view.subject import Subject
 
@@ -55,7 +56,10 @@ class Acting(Base):
         event.stop()
         self.stop()
         subject = Subject.of(event.ref, event.place)
-        if event.pane in ("walk", "source", "timeline") and event.step is not None:
+        if event.pane == "timeline" and event.step is not None:
+            self.move(self.desk.choose_moment(event.step), "go")
+            return
+        if event.pane in ("walk", "source") and event.step is not None:
             self.move(self.desk.seek(event.step), "go")
             return
         if subject is None:
@@ -243,5 +247,10 @@ def wrapped(text: str, width: int) -> list[str]:
     return [*lines, line] if line else lines
 
 
-HELP_CONTEXT = {Canvas: keymap.DIAGRAM, LineList: keymap.LIST, Prompt: keymap.PROMPT}
+HELP_CONTEXT = {
+    Canvas: keymap.DIAGRAM,
+    LineList: keymap.LIST,
+    TrackBar: keymap.TIMELINE,
+    Prompt: keymap.PROMPT,
+}
 """The context whose keys the help of a focused widget begins with."""

@@ -137,7 +137,9 @@ class LineList(Painted, ScrollView, can_focus=True):
         row = self.row_at(index)
         if row is None:
             return self.blank()
-        over = CURSOR if self.row_cursor and self.has_focus and index == self.cursor else None
+        # One bar in the plain colour: the roles of the spans would make a patchwork of it.
+        chosen = self.row_cursor and self.has_focus and index == self.cursor
+        over = palette.plain + CURSOR if chosen else None
         if row.current:
             over = (over or Style.null()) + palette.style("current")
         if row.subject:

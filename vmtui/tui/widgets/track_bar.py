@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual import events
+from textual.binding import BindingType
 from textual.geometry import Region
 from textual.strip import Strip
 
+from vmtui.tui import keymap
 from vmtui.tui.messages import Chosen
 from vmtui.tui.paint import Painted
 from vmtui.view.model import Track
@@ -16,8 +20,12 @@ NOTHING = Track("", ())
 class TrackBar(Painted, can_focus=True):
     """Draws a `Track`; a click posts `Chosen` with the cursor position of the cell."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [*keymap.bindings(keymap.TIMELINE)]
+
     track: Track = NOTHING
     """What is drawn."""
+    here: int | None = None
+    """The cursor position that Enter chooses."""
 
     def show(self, track: Track) -> None:
         """Draw `track`; repaint only lines that differ from what is drawn."""
@@ -45,3 +53,8 @@ class TrackBar(Painted, can_focus=True):
         if step is not None:
             event.stop()
             self.post_message(Chosen(self.id or "", None, step))
+
+    def action_choose(self) -> None:
+        """Choose the command that now stands in."""
+        if self.here is not None:
+            self.post_message(Chosen(self.id or "", None, self.here))
