@@ -120,7 +120,7 @@ class Lab:
 
 @asynccontextmanager
 async def lab(
-    source: str | Path = "",
+    source: str | Path | None = "",
     size: tuple[int, int] = (120, 40),
     *,
     ascii: bool = False,
@@ -130,7 +130,8 @@ async def lab(
     """The app on a scenario.
 
     Args:
-        source: A path, or a scenario's text (``;`` may stand for a line end); empty: an empty machine.
+        source: A path, or a scenario's text (``;`` may stand for a line end); empty: an empty machine;
+            None: nothing was asked for, as when ``vmtui`` stands alone.
         size: Columns and rows.
         ascii: Draw with ASCII characters only.
         keep: Write a session log, into $VMTUI_HOME or the user's state folder.
@@ -138,6 +139,8 @@ async def lab(
     """
     if resume is not None:
         first = opening(resume=resume, ascii=ascii, keep=keep)
+    elif source is None:
+        first = opening(ascii=ascii, keep=keep)
     elif isinstance(source, Path):
         first = opening(source, ascii=ascii, keep=keep)
     elif source:

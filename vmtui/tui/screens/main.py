@@ -25,6 +25,7 @@ from vmtui.tui.desk import Desk, Wanted
 from vmtui.tui.job import Job
 from vmtui.tui.messages import Pressed
 from vmtui.tui.opening import Opening, opening
+from vmtui.tui.paint import Painted
 from vmtui.tui.panes.anon_vmas import AnonVmas
 from vmtui.tui.panes.frames import Frames
 from vmtui.tui.panes.header import Header
@@ -130,8 +131,11 @@ class MainScreen(Timing, Acting, Screen[None]):
             wanted, self.desk.wanted = self.desk.wanted, None
             self.open_wanted(wanted)
         self.set_class(len(self.desk.session.branches) > 1, "-branched")
+        lit = self.desk.lit
         with self.app.batch_update():
             for widget in self.shown():
+                if isinstance(widget, Painted) and widget.id in PANES:
+                    widget.put_off(widget.id not in lit)
                 widget.draw(self.desk)
             self.keys.show(self.footer())
 
