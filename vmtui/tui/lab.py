@@ -126,6 +126,7 @@ async def lab(
     ascii: bool = False,
     keep: bool = False,
     resume: bool | int | None = None,
+    watches: bool = False,
 ) -> AsyncIterator[Lab]:
     """The app on a scenario.
 
@@ -136,6 +137,8 @@ async def lab(
         ascii: Draw with ASCII characters only.
         keep: Write a session log, into $VMTUI_HOME or the user's state folder.
         resume: Resume a session instead, as ``vmtui resume`` does.
+        watches: Look once a second whether the scenario's file has changed. Without, a test can have the
+            main screen do so: ``look_at_file(now=True)``.
     """
     if resume is not None:
         first = opening(resume=resume, ascii=ascii, keep=keep)
@@ -147,7 +150,7 @@ async def lab(
         first = opening(text=source, ascii=ascii, keep=keep)
     else:
         first = opening(new={}, ascii=ascii, keep=keep)
-    app = VmtuiApp(first, ascii=ascii)
+    app = VmtuiApp(first, ascii=ascii, watches=watches)
     async with app.run_test(size=size) as pilot:
         bench = Lab(app, pilot)
         await bench.settle()

@@ -40,6 +40,7 @@ from vmtui.tui.panes.walk import Walk
 from vmtui.tui.screens.acting import HELP_CONTEXT, Acting, wrapped
 from vmtui.tui.screens.picker import Picked
 from vmtui.tui.screens.timing import Timing
+from vmtui.tui.screens.watching import Watching
 from vmtui.tui.widgets.key_bar import KeyBar
 from vmtui.tui.widgets.prompt import Left, Prompt
 
@@ -53,7 +54,7 @@ class Body(Container):
             self.screen.place_panes()
 
 
-class MainScreen(Timing, Acting, Screen[None]):
+class MainScreen(Timing, Acting, Watching, Screen[None]):
     """Everything at once; see SCREEN in the design for what points and what each key does."""
 
     AUTO_FOCUS = "#reverse-map"
@@ -98,6 +99,8 @@ class MainScreen(Timing, Acting, Screen[None]):
     def on_mount(self) -> None:
         """Start the clock that playing polls, and take what the desk says."""
         self.start_timing()
+        if getattr(self.app, "watches", False):
+            self.start_watching()
         self.sit_down(self.desk, at_prompt=self.at_prompt)
 
     def sit_down(self, desk: Desk, *, at_prompt: bool = False, play: bool = False) -> None:
@@ -106,6 +109,7 @@ class MainScreen(Timing, Acting, Screen[None]):
         self.prompt.completer = desk.completions
         self.prompt.history = list(desk.history)
         self.prompt.value = ""
+        self.watch_desk_file()
         self.begin(desk.first_beat(), "first beat", self.action_toggle_play if play else None)
         if at_prompt:
             self.prompt.focus()
