@@ -22,10 +22,15 @@ async def to_the_false_candidate(bench: Lab) -> None:
     await bench.press("escape")
 
 
-async def test_the_return_of_objrmap(shot):
-    """Figure 1, figure 2 and the false candidate at 120×40, in one flow."""
-    async with lab(RETURN) as bench:
+async def test_first_run(shot):
+    """What a person sees who starts vmtui for the first time: what is not needed yet is dim."""
+    async with lab(None) as bench:
         shot("first_run", bench.shot("The return of objrmap"))
+
+
+async def test_the_return_of_objrmap(shot):
+    """Figure 2 and the false candidate at 120×40, in one flow."""
+    async with lab(RETURN) as bench:
         await bench.press("n", "n")
         shot("figure_2", bench.shot("fork made one anon_vma"))
         await to_the_false_candidate(bench)

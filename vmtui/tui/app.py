@@ -34,6 +34,7 @@ class VmtuiApp(App[int]):
         keys: the registry with the user's changes.
         trouble: what was wrong with those, in sentences.
         ascii: draw with ASCII characters only.
+        watches: look once a second whether the scenario's file has changed.
     """
 
     TITLE = "vmtui"
@@ -50,12 +51,14 @@ class VmtuiApp(App[int]):
         keys: tuple[Key, ...] = KEYS,
         trouble: Iterable[str] = (),
         ascii: bool = False,
+        watches: bool = False,
     ) -> None:
         no_colour = "NO_COLOR" in os.environ
         super().__init__(ansi_color=True if no_colour else None)
         self.opening = opening
         self.keys = keys
         self.ascii = ascii
+        self.watches = watches
         self._trouble = tuple(trouble)
         for theme in themes.textual_themes():
             self.register_theme(theme)
@@ -94,6 +97,11 @@ class VmtuiApp(App[int]):
             gc.collect()
             gc.freeze()
             gc.set_threshold(50_000, 20, 100)
+
+    def on_app_focus(self) -> None:
+        """Back from another window, an editor maybe."""
+        if self.watches:
+            self.main.look_at_file(now=True)
 
     def _themed(self, theme: Theme) -> None:
         self.palette = themes.palette(theme.name, ascii=self.ascii)
@@ -176,5 +184,5 @@ def run(
     """
     keys, trouble = keyfile.load()
     first = opening(source, text=text, new=new, resume=resume, ascii=ascii)
-    code = VmtuiApp(first, keys=keys, trouble=trouble, ascii=ascii).run()
+    code = VmtuiApp(first, keys=keys, trouble=trouble, ascii=ascii, watches=True).run()
     return 3 if code is None else code

@@ -16,7 +16,8 @@ from vmtui.player import Player, Script
 from vmtui.scenario.items import Run, Show
 from vmtui.session import Done, Session
 from vmtui.sessionlog import SessionLog
-from vmtui.tui import library
+from vmtui.tui import first_run, library
+from vmtui.tui.arrangement import PANES
 from vmtui.tui.completing import completions
 from vmtui.tui.job import Work
 from vmtui.tui.journey import Journey
@@ -75,6 +76,8 @@ class Desk(Journey):
         self.subject: Subject | None = None
         self.follow = True
         self.show_pages = False
+        self.first_run = False
+        """Nobody has used vmtui here before: what is not needed yet is dim."""
         self.marks: list[Mark] = []
         self.history: list[str] = []
         self._logged: tuple[str, int, Done | None, int] | None = None
@@ -184,6 +187,13 @@ class Desk(Journey):
         place = subjects.command_place(self.session, self.subject)
         if self.log is not None and place:
             self.log.show(place)
+
+    @property
+    def lit(self) -> frozenset[str]:
+        """The panes that are not dim."""
+        if not self.first_run:
+            return frozenset(PANES)
+        return first_run.lit(done.command.keyword for done in self.session.commands if not done.quiet)
 
     # ---------------------------------------------------------------- commands
 

@@ -150,7 +150,7 @@ class Journey:
 
     def first_beat(self) -> Work | None:
         """What a scenario does before a key is pressed; a session that was resumed stays where it is."""
-        if self.player is None or self.session.commands:
+        if self.player is None or self.session.commands or self.player.played:
             return self._moving(lambda: None)
         return self._moving(self.player.beating)
 

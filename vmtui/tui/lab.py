@@ -120,31 +120,37 @@ class Lab:
 
 @asynccontextmanager
 async def lab(
-    source: str | Path = "",
+    source: str | Path | None = "",
     size: tuple[int, int] = (120, 40),
     *,
     ascii: bool = False,
     keep: bool = False,
     resume: bool | int | None = None,
+    watches: bool = False,
 ) -> AsyncIterator[Lab]:
     """The app on a scenario.
 
     Args:
-        source: A path, or a scenario's text (``;`` may stand for a line end); empty: an empty machine.
+        source: A path, or a scenario's text (``;`` may stand for a line end); empty: an empty machine;
+            None: nothing was asked for, as when ``vmtui`` stands alone.
         size: Columns and rows.
         ascii: Draw with ASCII characters only.
         keep: Write a session log, into $VMTUI_HOME or the user's state folder.
         resume: Resume a session instead, as ``vmtui resume`` does.
+        watches: Look once a second whether the scenario's file has changed. Without, a test can have the
+            main screen do so: ``look_at_file(now=True)``.
     """
     if resume is not None:
         first = opening(resume=resume, ascii=ascii, keep=keep)
+    elif source is None:
+        first = opening(ascii=ascii, keep=keep)
     elif isinstance(source, Path):
         first = opening(source, ascii=ascii, keep=keep)
     elif source:
         first = opening(text=source, ascii=ascii, keep=keep)
     else:
         first = opening(new={}, ascii=ascii, keep=keep)
-    app = VmtuiApp(first, ascii=ascii)
+    app = VmtuiApp(first, ascii=ascii, watches=watches)
     async with app.run_test(size=size) as pilot:
         bench = Lab(app, pilot)
         await bench.settle()

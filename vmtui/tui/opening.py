@@ -64,7 +64,10 @@ def opening(
     first = library.first()
     if first is None:
         return Opening(empty({}, ascii=ascii, keep=keep), at_prompt=True)
-    return Opening(played(load(first), ascii=ascii, keep=keep), offer=bool(list_sessions()))
+    used = bool(list_sessions())
+    desk = played(load(first), ascii=ascii, keep=keep)
+    desk.first_run = not used
+    return Opening(desk, offer=used)
 
 
 def empty(options: Mapping[str, Any], *, ascii: bool = False, keep: bool = True) -> Desk:

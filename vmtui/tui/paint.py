@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Protocol
 
 from rich.cells import cell_len, set_cell_size
@@ -42,6 +43,11 @@ class Palette:
         self.pointer = ">" if ascii else "▸"
         self.ellipsis = "~" if ascii else "…"
 
+    @cached_property
+    def faint(self) -> Palette:
+        """The same with every role written dim, for what is not needed yet."""
+        return Palette(dict.fromkeys(self.styles, self.style("dim")), ascii=self.ascii)
+
     def style(self, role: str) -> Style:
         """The style of a role."""
         return self.styles.get(role, self.plain)
@@ -73,13 +79,22 @@ def palette_of(widget: Widget) -> Palette:
 class Painted(Widget):
     """A widget that paints itself line by line, from spans, and repaints no more than has changed."""
 
+    later: bool = False
+    """It is not needed yet: drawn dim until it has the focus."""
     _ground: Style | None = None
     _entitled: tuple[str, str, int] = ("", "", 0)
 
     @property
     def palette(self) -> Palette:
         """What it paints with."""
-        return palette_of(self)
+        palette = palette_of(self)
+        return palette.faint if self.later and not self.has_focus else palette
+
+    def put_off(self, later: bool) -> None:
+        """Draw it dim from now on, or no longer."""
+        if later != self.later:
+            self.later = later
+            self.refresh()
 
     def notify_style_update(self) -> None:
         """Its ground may be another colour now."""

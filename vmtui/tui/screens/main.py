@@ -25,6 +25,7 @@ from vmtui.tui.desk import Desk, Wanted
 from vmtui.tui.job import Job
 from vmtui.tui.messages import Pressed
 from vmtui.tui.opening import Opening, opening
+from vmtui.tui.paint import Painted
 from vmtui.tui.panes.frames import Frames
 from vmtui.tui.panes.header import Header
 from vmtui.tui.panes.lists import Lists
@@ -39,6 +40,7 @@ from vmtui.tui.panes.walk import Walk
 from vmtui.tui.screens.acting import HELP_CONTEXT, Acting, wrapped
 from vmtui.tui.screens.picker import Picked
 from vmtui.tui.screens.timing import Timing
+from vmtui.tui.screens.watching import Watching
 from vmtui.tui.widgets.key_bar import KeyBar
 from vmtui.tui.widgets.prompt import Left, Prompt
 
@@ -52,7 +54,7 @@ class Body(Container):
             self.screen.place_panes()
 
 
-class MainScreen(Timing, Acting, Screen[None]):
+class MainScreen(Timing, Acting, Watching, Screen[None]):
     """Everything at once; see SCREEN in the design for what points and what each key does."""
 
     AUTO_FOCUS = "#reverse-map"
@@ -97,6 +99,8 @@ class MainScreen(Timing, Acting, Screen[None]):
     def on_mount(self) -> None:
         """Start the clock that playing polls, and take what the desk says."""
         self.start_timing()
+        if getattr(self.app, "watches", False):
+            self.start_watching()
         self.sit_down(self.desk, at_prompt=self.at_prompt)
 
     def sit_down(self, desk: Desk, *, at_prompt: bool = False, play: bool = False) -> None:
@@ -105,6 +109,7 @@ class MainScreen(Timing, Acting, Screen[None]):
         self.prompt.completer = desk.completions
         self.prompt.history = list(desk.history)
         self.prompt.value = ""
+        self.watch_desk_file()
         self.begin(desk.first_beat(), "first beat", self.action_toggle_play if play else None)
         if at_prompt:
             self.prompt.focus()
@@ -130,8 +135,11 @@ class MainScreen(Timing, Acting, Screen[None]):
             wanted, self.desk.wanted = self.desk.wanted, None
             self.open_wanted(wanted)
         self.set_class(len(self.desk.session.branches) > 1, "-branched")
+        lit = self.desk.lit
         with self.app.batch_update():
             for widget in self.shown():
+                if isinstance(widget, Painted) and widget.id in PANES:
+                    widget.put_off(widget.id not in lit)
                 widget.draw(self.desk)
             self.keys.show(self.footer())
 
