@@ -35,6 +35,11 @@ def megabytes(pages: int, tasks: int, **options: Any) -> float:
     return pages * chain_bytes(tasks, **options) / MB
 
 
+def gigabytes(pages: int, tasks: int, **options: Any) -> float:
+    """The same in GB."""
+    return megabytes(pages, tasks, **options) / 1024
+
+
 def family(rmap: str, pages: int, children: int = 1, **options: Any) -> tuple[Lab, list[Task]]:
     """A parent that wrote pages, and its children."""
     lab = Lab(rmap, ram="1G", **options)
@@ -137,7 +142,7 @@ ROWS: tuple[Row, ...] = (
             name=f"bligh_5000_tasks_highpte_{highpte}",
             what=f"pte_chains of 5,000 tasks × 2 GB, cacheline=128, highpte={highpte}",
             figure=figure,
-            measure=lambda highpte=highpte: megabytes(TWO_GB, 5000, highpte=highpte) / 1024,
+            measure=partial(gigabytes, TWO_GB, 5000, highpte=highpte),
             source=BLIGH,
             said=said,
             unit=" GB",

@@ -55,7 +55,7 @@ class Row:
     def measured(self) -> Any:
         """What this machine gives, rounded as the figure is."""
         value = self.measure()
-        return value if self.digits is None else round(value, self.digits)
+        return value if self.digits is None else round(value, self.digits or None)
 
     @property
     def published(self) -> str:
