@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vmtui.tui import keymap
@@ -107,15 +108,20 @@ class Acting(Base):
             key = focused.current_row.explain
         elif isinstance(focused, Canvas) and focused.current_box is not None:
             key = focused.current_box.explain
-        found = explain(key, self.desk.session.machine.scheme.explanations) if key else None
-        if found is None:
+        if not key or not self.show_explanation(key):
             self.desk.say("nothing is said of this row: i explains fields, objects and steps")
             self.draw_soon()
-            return
+
+    def show_explanation(self, key: str, then: Callable[[object], None] | None = None) -> bool:
+        """The overlay of an entry, and what comes after it; False where there is no such entry."""
+        found = explain(key, self.desk.session.machine.scheme.explanations)
+        if found is None:
+            return False
         lines = [(found.kernel, "dim"), ("", "text")]
         lines += [(line, "text") for line in wrapped(found.text, 76)]
         lines += [("", "text"), (found.where, "dim")]
-        self.app.push_screen(Explain(found.title, lines))
+        self.app.push_screen(Explain(found.title, lines), then)
+        return True
 
     # ---------------------------------------------------------------- commands
 
