@@ -54,7 +54,9 @@ class Watching(Base):
         """Read the scenario anew if its file has changed; not in the middle of work, nor in a what-if."""
         desk = self.desk
         player, script = desk.player, desk.script
-        if self.file_watch is None or player is None or script is None or self.job is not None or player.detour:
+        if self.file_watch is None or player is None or script is None:
+            return
+        if self.job is not None or player.detour:
             return
         if not self.file_watch.changed(now=now):
             return
