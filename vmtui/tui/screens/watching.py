@@ -56,9 +56,7 @@ class Watching(Base):
         player, script = desk.player, desk.script
         if self.file_watch is None or player is None or script is None:
             return
-        if self.job is not None or player.detour:
-            return
-        if not self.file_watch.changed(now=now):
+        if self.job is not None or player.detour or not self.file_watch.changed(now=now):
             return
         try:
             new = read_anew(script)
