@@ -1,7 +1,7 @@
 # vmtui: `make run` opens the app, `make test` runs the whole suite.  Both set up .venv by themselves, once.
 
 .DEFAULT_GOAL := run
-.PHONY: run test check shots readme clean
+.PHONY: run test check published shots readme clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -20,6 +20,9 @@ test: $(VENV)/.test  ## the whole suite
 check: $(VENV)/.dev  ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict vmtui
+
+published: $(VENV)/.test  ## every published figure beside what this machine gives (VMTUI_LONG=1: the largest too)
+	@$(BIN)/python -m tests.published
 
 shots: $(VENV)/.test  ## draw the golden screenshots anew (look at the diff before you keep it)
 	$(BIN)/python -m pytest tests/tui --update-shots $(PYTEST_ARGS)

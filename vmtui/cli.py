@@ -42,11 +42,16 @@ MACHINE_OPTIONS: Final = (
     "split",
     "highpte",
     "smp",
+    "cacheline",
+    "slab",
     "draft",
     "lowmem",
     "bulk",
 )
 """Options of a machine; each is an option of `play` too."""
+
+JSON_COMMANDS: Final = ("play", "compare", "sweep")
+"""Commands that answer a program as well as a reader."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -57,6 +62,8 @@ usage: vmtui [FILE | -c TEXT | --new [OPTION=VALUE ...]]   open the app
 A terminal laboratory for Linux reverse mapping. Without arguments: the scenarios.
 
   play FILE        play without a screen; exit 1 if an expect fails
+  compare FILE     the same under several schemes, side by side
+  sweep FILE       the same for many values of a param: --over children=1..1000
   check FILE ...   read and expand, play nothing
   fmt FILE ...     put files into canonical form
   list             the scenarios, in reading order
@@ -157,11 +164,17 @@ def _options(words: Sequence[str]) -> dict[str, str]:
 # ------------------------------------------------------------------------------------------------ play
 
 
-def _machine_options(command: F) -> F:
-    for name in reversed(MACHINE_OPTIONS):
+def _other_options(command: F) -> F:
+    """The options of a machine but for its scheme."""
+    for name in reversed([name for name in MACHINE_OPTIONS if name != "rmap"]):
         help = f"the machine's {name}, over the file's"
         command = click.option(f"--{name}", metavar="VALUE", help=help)(command)
     return command
+
+
+def _machine_options(command: F) -> F:
+    command = _other_options(command)
+    return click.option("--rmap", metavar="VALUE", help="the machine's scheme, over the file's")(command)
 
 
 @cli.command(context_settings={"max_content_width": 100})
@@ -210,8 +223,7 @@ def play(
         raise click.UsageError("--json and --jsonl exclude each other")
     if state is None and (state_of is not None or runs):
         state = "last"
-    overrides = {name: value for name, value in machine.items() if value is not None}
-    script = _load(file, text, _params(params), overrides)
+    script = _load(file, text, _params(params), _given(machine))
     place = parse_place(state_of) if state_of is not None else None
     output = Output(script, Wanted(steps=steps, state=state, state_of=place, runs=runs))
     lines = output.json() if as_json else output.jsonl() if as_jsonl else output.text()
@@ -244,20 +256,130 @@ def _path(name: str) -> Path:
 def _load(
     file: str | None, text: str | None, params: Mapping[str, int], overrides: Mapping[str, str]
 ) -> Script:
+    return _loader(file, text, overrides)(params)
+
+
+def _loader(
+    file: str | None, text: str | None, overrides: Mapping[str, str]
+) -> Callable[[Mapping[str, int]], Script]:
+    """What reads a scenario again and again, with other params; standard input is read once."""
     from vmtui.scenario.script import load
     from vmtui.scenario.source import MAX_FILE
 
     if (file is None) == (text is None):
         raise click.UsageError("give one FILE (- for standard input), or -c TEXT")
-    if text is not None:
-        return load(text, params=params, name="-c", **overrides)
-    assert file is not None
+    source: Path | str | bytes = text if text is not None else _path(file or "")
+    name = None if text is None else "-c"
     if file == "-":
-        data = sys.stdin.buffer.read(MAX_FILE + 1)
-        if len(data) > MAX_FILE:
+        source, name = sys.stdin.buffer.read(MAX_FILE + 1), "-"
+        if len(source) > MAX_FILE:
             raise ScenarioErrors([ScenarioError(f"larger than {MAX_FILE >> 20} MB", path="-")])
-        return load(data, params=params, name="-", **overrides)
-    return load(_path(file), params=params, **overrides)
+    return lambda params: load(source, params=params, name=name, **overrides)
+
+
+# ------------------------------------------------------------------------------------------------ schemes
+
+
+@cli.command(context_settings={"max_content_width": 100})
+@click.argument("file", required=False)
+@click.option("-c", "text", metavar="TEXT", help="compare with these commands, separated by ;")
+@click.option("--rmap", metavar="S,T,...", help="the schemes; all of them without it")
+@click.option("--set", "params", metavar="NAME=N", multiple=True, help="give a param a value")
+@click.option("--json", "as_json", is_flag=True, help="one JSON object, and nothing else, on standard output")
+@_other_options
+def compare(
+    file: str | None,
+    text: str | None,
+    rmap: str | None,
+    params: tuple[str, ...],
+    as_json: bool,
+    **machine: str | None,
+) -> int:
+    """
+    Play FILE (- for standard input) or -c TEXT under several schemes, and set them side by side.
+
+    Exit 0: every expect holds, and the schemes hold the same pages but where they say that they depart; 1: an
+    expect failed, or a difference is unexplained; 2: a bad file or usage; 3: a fault of vmtui's own.
+    """
+    from vmtui.report import compare_text, contract
+    from vmtui.report.compare import compare as compare_schemes
+
+    script = _load(file, text, _params(params), _given(machine))
+    found = compare_schemes(script, _schemes(rmap))
+    if as_json:
+        _print(json.dumps(contract.comparison(found)))
+    else:
+        _print_lines(compare_text.compare_lines(found))
+    return OK if found.ok else FAILED
+
+
+@cli.command(context_settings={"max_content_width": 100})
+@click.argument("file", required=False)
+@click.option("-c", "text", metavar="TEXT", help="sweep over these commands, separated by ;")
+@click.option("--over", metavar="NAME=A..B", required=True, help="the param, and its first and last value")
+@click.option("--steps", type=click.IntRange(min=2, max=1000), default=10, help="values to play; 10")
+@click.option("--rmap", metavar="S,T,...", help="the schemes; all of them without it")
+@click.option("--set", "params", metavar="NAME=N", multiple=True, help="give another param a value")
+@click.option("--json", "as_json", is_flag=True, help="one JSON object, and nothing else, on standard output")
+@_other_options
+def sweep(
+    file: str | None,
+    text: str | None,
+    over: str,
+    steps: int,
+    rmap: str | None,
+    params: tuple[str, ...],
+    as_json: bool,
+    **machine: str | None,
+) -> int:
+    """
+    Play FILE for many values of a param, and say where one scheme overtakes another.
+
+    The values lie evenly between A and B, or by equal factors where B is twenty times A or more.
+    """
+    from vmtui.report import compare_text, contract
+    from vmtui.report.sweep import sweep as sweep_schemes
+    from vmtui.report.sweep import values_of
+
+    name, first, last = _range(over)
+    fixed = _params(params)
+    load = _loader(file, text, _given(machine))
+    values = values_of(first, last, steps)
+    found = sweep_schemes(lambda more: load({**fixed, **more}), name, values, _schemes(rmap))
+    if as_json:
+        _print(json.dumps(contract.sweep(found)))
+    else:
+        _print_lines(compare_text.sweep_lines(found))
+    return OK
+
+
+def _given(options: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _schemes(given: str | None) -> tuple[str, ...]:
+    """The schemes of a list; all, if there is none."""
+    from vmtui.mm.rmap import SCHEMES
+    from vmtui.scenario.suggest import closest
+
+    if given is None:
+        return SCHEMES
+    names = tuple(dict.fromkeys(name.strip() for name in given.split(",")))
+    for name in names:
+        if name not in SCHEMES:
+            meant = closest(name, SCHEMES)
+            hint = f"; did you mean {meant}?" if meant else f"; there are {', '.join(SCHEMES)}"
+            raise click.UsageError(f"--rmap: there is no scheme {printable(name)}{hint}")
+    return names
+
+
+def _range(given: str) -> tuple[str, int, int]:
+    name, equals, values = given.partition("=")
+    first, dots, last = values.partition("..")
+    known = [text.strip().isdecimal() and len(text) <= 18 for text in (first, last)]
+    if not (name.strip() and equals and dots and all(known)):
+        raise click.UsageError(f"--over takes NAME=A..B, as children=1..1000, not {printable(given)}")
+    return name.strip(), int(first), int(last)
 
 
 # ------------------------------------------------------------------------------------------------ files
@@ -381,7 +503,7 @@ def _complain(text: str) -> None:
 
 def _json_wanted(args: Sequence[str]) -> bool:
     """Whether standard output is a program's: then errors go there too, as objects."""
-    return bool(args) and args[0] == "play" and any(arg in ("--json", "--jsonl") for arg in args)
+    return bool(args) and args[0] in JSON_COMMANDS and any(arg in ("--json", "--jsonl") for arg in args)
 
 
 def _fail(args: Sequence[str], problem: Exception, code: int, kind: str | None = None) -> int:

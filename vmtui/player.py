@@ -9,7 +9,7 @@ stands follows from the session's cursor: whoever else moves that, moves the pla
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Final
 
 import attrs
@@ -21,12 +21,17 @@ from vmtui.scenario.commands import Command
 from vmtui.scenario.expressions import Expr
 from vmtui.scenario.facts import Facts
 from vmtui.scenario.items import Card, Check, CheckError, Fold, Item, LetItem, PauseItem, Run, Section, Show
+from vmtui.scenario.lines import Expect, Grounds, grounds
 from vmtui.scenario.nodes import Value
 from vmtui.scenario.script import Script, load
 from vmtui.scenario.substitution import replace_variables
 from vmtui.session import Done, Session
 
 __all__ = ["Player", "Script", "facts_of", "load"]
+
+_SCHEME: Final = ("rmap", "rules", "draft")
+_BYTES: Final = ("arch", "ram", "split", "highpte", "smp", "cacheline", "slab", "lowmem")
+_MACHINE: Final = (*_SCHEME, *_BYTES)
 
 UPCOMING: Final = 200
 """Commands that `Player.upcoming` looks ahead."""
@@ -71,10 +76,8 @@ class Player:
         self._branch = session.branch_name
         self._commands = len(session.commands)
         self._quiet_from = 0
-        own = Options.parse(script.own_options)
-        self._own_scheme = all(
-            getattr(own, name) == getattr(session.options, name) for name in ("rmap", "rules", "draft")
-        )
+        self._grounds: dict[str, Grounds] = {}  # what the lets rest on
+        self._own = Options.parse(script.own_options)
 
     # Where it stands.
 
@@ -334,13 +337,12 @@ class Player:
                         return False
             case CheckError(errno=errno, command=command):
                 self.done = done = yield from self._attempt(command, item)
-                self._judge(check_error(errno, done.text, done.error), item, index)
+                # Where low memory ends is a fact of the scheme, and of the machine.
+                applies = errno != "ENOMEM" or self._is_own(_MACHINE)
+                self._judge(check_error(errno, done.text, done.error, applies=applies), item, index)
             case Check(expect=expect):
-                applies = self._own_scheme or not expect.is_of_scheme
-                if expect.schemes:
-                    applies = self.session.options.rmap in expect.schemes
                 facts = facts_of(self.session, {**self._all_lets(), **item.loop})
-                self._judge(check(expect, facts, applies=applies), item, index)
+                self._judge(check(expect, facts, applies=self._applies(expect)), item, index)
             case LetItem(name=name, value=value):
                 self._let(name, value, item, index)
             case Fold():
@@ -352,6 +354,20 @@ class Player:
         self._enter(item)
         return True
 
+    def _applies(self, expect: Expect) -> bool:
+        """Whether an expect states a fact of this machine, or of another than the one the file names."""
+        rests = grounds(expect.expr, self._grounds)
+        if rests.bytes and not self._is_own(_BYTES):
+            return False
+        if expect.schemes:
+            return self.session.options.rmap in expect.schemes and self._is_own(("rules", "draft"))
+        return not rests.scheme or self._is_own(_SCHEME)
+
+    def _is_own(self, names: Sequence[str]) -> bool:
+        """Whether these options are as the file has them."""
+        options = self.session.options
+        return all(getattr(self._own, name) == getattr(options, name) for name in names)
+
     def _let(self, name: str, value: Expr, item: Item, index: int) -> None:
         """Keep a value; one that cannot be read is a failed expect, and none."""
         found: Value = None
@@ -360,6 +376,7 @@ class Player:
         except (KernelError, ScenarioError) as error:
             self._judge(failed(f"let {name} = {value}", error.message), item, index)
         self._lets.append((index, name, found))
+        self._grounds[name] = grounds(value, self._grounds)
 
     def _attempt(self, command: Command, item: Item) -> Generator[None, None, Done]:
         """Run a command in its place."""

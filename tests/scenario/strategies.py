@@ -154,6 +154,11 @@ def _mmap(file, **fields):
 
 
 COMMAND_STRATEGIES = {
+    commands.File: st.builds(commands.File, names(), sizes),
+    commands.Exec: st.builds(commands.Exec, names()),
+    commands.Brk: st.builds(commands.Brk, names(), names(), sizes),
+    commands.Swapoff: st.builds(commands.Swapoff),
+    commands.Truncate: st.builds(commands.Truncate, names(), sizes),
     commands.Spawn: st.builds(commands.Spawn, names()),
     commands.Fork: st.builds(commands.Fork, names(), st.none() | names()),
     commands.Exit: st.builds(commands.Exit, names()),
@@ -215,6 +220,7 @@ WORD_STRATEGIES = {
     lines.MachineLine: st.builds(
         lines.MachineLine,
         st.lists(st.sampled_from([("rmap", "anon_vma_rfc"), ("split", "3:1")]), max_size=2).map(tuple),
+        st.sampled_from([None, "article"]),
     ),
     lines.Param: st.builds(lines.Param, variable_names, numbers()),
     lines.Let: st.builds(lines.Let, variable_names, expressions()),

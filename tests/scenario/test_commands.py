@@ -14,6 +14,10 @@ from vmtui.testing import play
 
 SCENARIOS = sorted((Path(__file__).resolve().parents[2] / "scenarios").glob("*.scenario"))
 START = ("spawn sh", "mmap sh heap 4 pages rw private", "write sh.heap[0:2]", "read sh.heap[2]")
+FILES = (
+    *("file f 2 pages", "mmap sh t 2 pages r private f", "read sh.t[0]"),
+    *("mmap sh m 1 pages rw shared", "write sh.m", "evict sh.m"),
+)
 
 
 @pytest.fixture
@@ -21,6 +25,14 @@ def session():
     """A process with two pages present, one zero, one untouched."""
     session = Session()
     for line in START:
+        session.do(line)
+    return session
+
+
+@pytest.fixture
+def files(session):
+    """The same with a file of two pages, one of them read, and a page of shared memory in swap."""
+    for line in FILES:
         session.do(line)
     return session
 
@@ -63,8 +75,7 @@ def test_every_command_stands_in_a_scenario():
         ("read nobody.heap", "ESRCH", "there is no process nobody"),
         ("read sh:0xfffff000", "EINVAL", "sh:0xfffff000 is above the user's addresses (0xc0000000)"),
         ("exit nobody", "ESRCH", "there is no process nobody"),
-        ("mmap sh x 4 pages rw shared", "ENODEV", "this machine has no shared memory: map it private"),
-        ("mmap sh x 4 pages rw private data", "ENOENT", "no file data: this machine has none"),
+        ("mmap sh x 4 pages rw private data", "ENOENT", "there is no file data"),
         ("mmap sh x 4 pages rw private after nosuch", "ENOENT", "sh has no mapping called nosuch"),
         ("reclaim 0", "EINVAL", "reclaim of nothing: give a number of pages"),
     ],
@@ -77,6 +88,36 @@ def test_refusals_are_sentences(session, line, errno, sentence):
 
     assert (errno, sentence) == (error.errno, error.message)
     assert session.digest() == before
+
+
+@pytest.mark.parametrize(
+    ("line", "errno", "sentence"),
+    [
+        ("truncate data 0", "ENOENT", "there is no file data"),
+        ('truncate "sh.m" 0', "ENOENT", "there is no file sh.m"),
+        ("file f 1 pages", "EEXIST", "there is a file f already"),
+        ("file g 65G", "EFBIG", "g: 69,793,218,560 bytes are more than a file can have"),
+        ("mmap sh x 1 pages r shared f + 1", "EINVAL", "the offset 0x1 is not a multiple of 4096"),
+        (
+            "mmap sh x 1 pages r shared f + 64G",
+            "EINVAL",
+            "the offset 0x1000000000 lies behind the end of the longest file",
+        ),
+        (
+            "mmap sh x 1 pages rw shared growsdown",
+            "EINVAL",
+            "mmap of x: only private anonymous memory can grow down",
+        ),
+        ("brk sh heap 1 pages", "EINVAL", "sh.heap was mapped by mmap, not by brk"),
+        ("brk sh new 3G", "ENOMEM", "sh: the heap would end at 0xc8100000, above user addresses"),
+        ("exec nobody", "ESRCH", "there is no process nobody"),
+        ("walk sh.t[1]", "EINVAL", "sh.t[1] is not cached: no frame to walk from"),
+        ("walk sh.m[0]", "EINVAL", "sh.m[0] is swapped (slot 1): no frame to walk from"),
+    ],
+)
+def test_refusals_about_files(files, line, errno, sentence):
+    """The same of files, shared memory and the heap."""
+    test_refusals_are_sentences(files, line, errno, sentence)
 
 
 @pytest.mark.parametrize("advice", [word for word in ADVICE if word != "dontneed"])
@@ -132,6 +173,28 @@ def test_a_refused_place_is_a_kernel_error():
     with pytest.raises(KernelError):
         Session().do("exit nobody")
     assert issubclass(PlaceError, KernelError)
+
+
+def test_swapoff_is_done_once(files):
+    """The second swapoff is refused, and so is one where there is no swap."""
+    files.do("swapoff")
+
+    assert files.attempt("swapoff").error.message == "swapoff: the swap area is off already"
+    assert Session(swap=0).attempt("swapoff").error.message == "swapoff: the swap area was never there"
+
+
+def test_a_page_of_the_cache_is_walked_from_wherever_it_is_mapped(files):
+    """A file's page that a process has not touched is found in the page cache, by place and by frame."""
+    files.do("fork sh kid")
+    files.do("munmap sh.t")
+    files.do("madvise kid.t dontneed")
+    done = files.do("walk kid.t[0]")
+
+    pfn = done.walks[0].page
+    assert done.walks[0].hits == 0
+    assert files.do(f"walk pfn:{pfn}").walks[0].page == pfn
+    files.do("evict kid.t")
+    assert files.attempt(f"walk pfn:{pfn}").error.message == f"pfn:{pfn} is free: nothing to walk from"
 
 
 def test_names_of_any_kind_live():

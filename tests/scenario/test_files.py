@@ -6,6 +6,7 @@ import time
 import pytest
 
 from vmtui.errors import OptionError, ScenarioErrors
+from vmtui.mm.rmap import SCHEMES
 from vmtui.scenario.expansion import MAX_COMMANDS
 from vmtui.scenario.items import Card, Check, Fold, PauseItem, Run, Section
 from vmtui.scenario.script import load
@@ -123,7 +124,9 @@ def test_lets_are_known_when_they_run():
         ("machine\nmachine\n", [(2, "a file has one machine line; the first is line 1")]),
         ("machine ram=64M ram=32M\n", [(1, "ram is given twice")]),
         ("machine ram=1PB\n", [(1, "ram=1048576G: PAE addresses 36 bits, 64G at most")]),
-        ("under nosuch: expect 1 == 1\n", [(1, "no scheme nosuch; there is anon_vma_rfc")]),
+        ("under nosuch: expect 1 == 1\n", [(1, f"no scheme nosuch; there is {', '.join(SCHEMES)}")]),
+        ("machine articel\n", [(1, "no machine is called articel; there is article")]),
+        ("machine article ram=64M ram=1G\n", [(1, "ram is given twice")]),
         ("repeat 3 as i\n  spawn c{i - 1}\nend\n", [(2, "0 - 1 is -1: a number here must not be negative")]),
         ("repeat 2 as i\n  read a.b[{1 / i}]\nend\n", [(2, "1 / 0: division by zero")]),
         ("repeat 2 as\n  spawn c\nend\n", [(1, "expected a name")]),
@@ -264,3 +267,13 @@ def test_semicolons_separate_commands():
         ' exit "a;b" # x; y',
     ]
     assert texts_of(load("repeat 2 as i; spawn c{i}; end")) == ["spawn c0", "spawn c1"]
+
+
+def test_a_machine_by_name():
+    """`machine article` is 32 GB with HIGHPTE; what the line says beside it goes first."""
+    plain = load("machine article\nspawn a\n")
+    changed = load("machine article ram=64M rmap=pte_chain\nspawn a\n")
+
+    assert (32 << 30, True) == (plain.machine.ram, plain.machine.highpte)
+    assert (64 << 20, True) == (changed.machine.ram, changed.machine.highpte)
+    assert changed.text.startswith("machine article ram=64M rmap=pte_chain\n")

@@ -4,11 +4,15 @@ import pytest
 
 from vmtui.errors import KernelError
 from vmtui.mm.step import WalkRecord
+from vmtui.player import Player
 from vmtui.scenario import parse_expression, parse_line
 from vmtui.scenario.checks import check, check_error
 from vmtui.scenario.facts import Facts, deciding_walk
+from vmtui.scenario.lines import grounds
 from vmtui.scenario.nodes import ExpressionError
 from vmtui.scenario.observables import OBSERVABLES, PageValue, table
+from vmtui.scenario.script import load
+from vmtui.session import Session
 from vmtui.testing import play
 
 START = "spawn sh; mmap sh heap 4 pages rw private; write sh.heap[0:2]; read sh.heap[2]; write sh.heap[1]"
@@ -214,7 +218,55 @@ def test_facts_of_another_scheme_have_no_verdict():
 )
 def test_which_expects_are_facts_of_a_scheme(line, is_fact):
     """Walks, the ledger and anon_vma objects are the scheme's; pages, VMAs and processes are everybody's."""
-    assert parse_line(line).is_of_scheme is is_fact
+    assert grounds(parse_line(line).expr, {}).scheme is is_fact
+
+
+def test_a_let_rests_on_what_it_read():
+    """An expect over a kept value states a fact of the scheme if the value is one, however it was kept."""
+    text = "param n = 1\nspawn sh\nlet a = ledger.mem_map\nlet b = a + n\nexpect b == 655361\nexpect n == 1\n"
+
+    own, other = play(text), play(text, rmap="anon_vma")
+    larger = play(text, ram="128M")
+
+    assert [True, True] == [result.holds for result in own.results]
+    assert [None, True] == [result.holds for result in other.results]
+    assert [None, True] == [result.holds for result in larger.results]
+    assert "524289 is 524289" == other.results[0].sentence
+
+
+def test_where_memory_ends_is_a_fact_of_the_machine():
+    """An expected ENOMEM is a verdict on the file's own machine alone; any other refusal holds everywhere."""
+    text = "machine ram=4M\nspawn a\nmmap a h 2000 pages rw private\nexpect-error ENOMEM write a.h\n"
+    text += "expect-error EINVAL walk a.h\n"
+
+    assert [True, True] == [result.holds for result in play(text).results]
+    assert [None, False] == [result.holds for result in load_and_run(text, ram="64M")]
+
+
+def load_and_run(text, **options):
+    """The verdicts of a text, failed ones too."""
+    script = load(text, **options)
+    player = Player(Session(**script.options), script)
+    while player.played < len(player.items):
+        player.run_item()
+    return player.results
+
+
+def test_files_are_read():
+    """A VMA says its file, shared memory none; a shared page is in swap where its object says so."""
+    played = play(
+        "file f 2 pages; spawn a; mmap a t 2 pages r private f; mmap a m 2 pages rw shared; read a.t[1]; "
+        "write a.m; fork a b; swapout a.m[1]"
+    )
+
+    assert ("f", None) == (played.value("a.t.file"), played.value("a.m.file"))
+    asked = ("state", "slot", "swapcache")
+    assert ("swapped", 1, True) == tuple(played.value(f"b.m[1].{name}") for name in asked)
+    assert 1 == played.value("count(b.m[0:2].swapped)")
+    assert (False, 0) == (played.value("b.m[1].present"), played.value("b.m[1].mapcount"))
+    assert (None, None) == (played.value("a.t[0].state"), played.value("a.t[0].slot"))
+    assert 2 == played.value("frames.file")
+    assert played.value("a.t[1].mapping") == 1
 
 
 def test_the_deciding_walk():

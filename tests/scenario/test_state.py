@@ -89,3 +89,22 @@ def test_one_place_alone():
     assert [page["place"] for page in found["processes"]["kid"]["pages"]] == ["kid.heap[1]", "kid.heap[2]"]
     assert found["processes"]["sh"]["pages"] == []
     assert len(found["processes"]["sh"]["vmas"]) == 1
+
+
+def test_files_and_shared_memory():
+    """Files by name; shared memory, whose name may be another's too, as a list; a VMA says which it maps."""
+    found = play(
+        "file data 5 pages; spawn a; mmap a d 3 pages rw shared data + 2 pages; "
+        "mmap a p 1 pages rx private data; mmap a m 3 pages rw shared; write a.d; write a.m[0:2]; fork a b; "
+        "evict a.m[0]"
+    ).session.state()
+
+    (shared,) = found["shared_memory"]
+    vmas = found["processes"]["b"]["vmas"]
+    assert found["files"] == {"data": {"id": 1, "bytes": 5 * 4096, "cached": 3, "vmas": 4}}
+    assert shared == {"id": 2, "name": "a.m", "bytes": 3 * 4096, "cached": 1, "swapped": 1, "vmas": 2}
+    assert [(vma["perms"], vma["file"], vma["shared_memory"], vma["pgoff"]) for vma in vmas] == [
+        ("rw-s", "data", None, 2),
+        ("r-xp", "data", None, 0),
+        ("rw-s", None, 2, 0),
+    ]

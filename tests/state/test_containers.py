@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from vmtui.state.containers import ObjectTable, OrderedSet, SortedVmas
+from vmtui.state.containers import ListHead, ObjectTable, OrderedSet, SortedVmas
 from vmtui.state.history import WIDTH, History
 from vmtui.state.struct import Struct, struct
 
@@ -261,3 +261,37 @@ class TestOrderedSet:
         items.compact()
 
         assert (mark + WIDTH, 0, list(range(51, 100))) == (history.mark, items.holes, list(items))
+
+    def test_another_takes_the_place(self) -> None:
+        """`replace` keeps the order, and goes back and forth with the tape."""
+        world = World()
+        items: OrderedSet[str] = OrderedSet(world.history)
+        for item in "abc":
+            items.add(item)
+        before = world.history.mark
+        items.replace("b", "x")
+
+        assert ["a", "x", "c"] == list(items)
+        assert "b" not in items
+        world.history.seek(before)
+        assert ["a", "b", "c"] == list(items)
+        world.history.seek(world.history.end)
+        assert ["a", "x", "c"] == list(items)
+        with pytest.raises(ValueError, match="already"):
+            items.replace("a", "c")
+
+
+class TestListHead:
+    """A list in which an element can stand before another."""
+
+    def test_others_go_round(self) -> None:
+        """From the element after one, round the end, to the one before it."""
+        items: ListHead[str] = ListHead(World().history)
+        for item in "abcd":
+            items.add_tail(item)
+
+        assert ["c", "d", "a"] == list(items.others("b"))
+        assert ["b", "c", "d"] == list(items.others("a"))
+        assert ["a", "b", "c"] == list(items.others("d"))
+        with pytest.raises(KeyError):
+            list(items.others("x"))

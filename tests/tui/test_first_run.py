@@ -9,7 +9,7 @@ from vmtui.tui.first_run import lit
 from vmtui.tui.lab import Lab, lab
 from vmtui.tui.paint import palette_of
 
-LATER = {"anon-vmas", "source", "walk", "frames"}
+LATER = {"lists", "source", "walk", "frames"}
 
 
 def inks(bench: Lab, pane: str) -> set[str]:
@@ -35,7 +35,7 @@ def test_what_lights_a_pane():
 
     assert [LATER - panes for panes in seen] == [
         LATER,
-        {"anon-vmas", "frames"},
+        {"lists", "frames"},
         {"frames"},
         {"frames"},
         set(),
@@ -49,7 +49,7 @@ async def test_the_first_run_lights_pane_after_pane():
     async with lab(None) as bench:
         assert dim_panes(bench) == LATER
         await bench.press("n")
-        assert dim_panes(bench) == {"anon-vmas", "frames"}
+        assert dim_panes(bench) == {"lists", "frames"}
         await bench.press("n", "comma", "comma", "b")
         assert dim_panes(bench) == {"frames"}
         await bench.press("n", "n", "n", "n")

@@ -4,8 +4,8 @@ import pytest
 from textual.geometry import Region
 
 from vmtui.tui.panes.alone import Alone
-from vmtui.tui.panes.anon_vmas import AnonVmas
 from vmtui.tui.panes.frames import Frames
+from vmtui.tui.panes.lists import Lists
 from vmtui.tui.panes.processes import Processes
 from vmtui.tui.panes.reverse_map import ReverseMap
 from vmtui.tui.panes.source import Source
@@ -16,7 +16,7 @@ from vmtui.tui.panes.walk import Walk
 SAID = {
     Processes: "child",
     ReverseMap: "sh.heap[1]",
-    AnonVmas: "anon_vma 1",
+    Lists: "anon_vma 1",
     Frames: "0x0",
     StructPage: "mapcount",
     Source: "yield",

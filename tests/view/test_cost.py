@@ -24,7 +24,7 @@ def calls(session: Session) -> int:
         drawn = [
             panes.diagram(session, subject, 57, 16).rows,
             panes.processes(session, subject).rows[:18],
-            panes.anon_vmas(session, subject).rows[:6],
+            panes.lists(session, subject).rows[:6],
             panes.struct_page(session, subject).rows,
             panes.source(session, 12).rows,
             panes.walk(session, subject).rows[-12:],

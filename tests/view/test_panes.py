@@ -96,15 +96,15 @@ def test_processes_alike_fold(run, shown):
 def test_anon_vma_lists(run, shown):
     """A list is a string of beads, cut where it is long; an empty pane says when there will be one."""
     session = run("spawn p", "mmap p a 2 pages rw private", "write p.a")
-    assert shown(panes.anon_vmas(session, None).rows) == ("none yet: fork makes", "the first one")
+    assert shown(panes.lists(session, None).rows) == ("none yet: fork makes", "the first one")
 
     session.do("fork p q")
-    pane = panes.anon_vmas(session, None)
+    pane = panes.lists(session, None)
     assert (shown(pane.rows), pane.note) == (("anon_vma 1   2 ●─●",), "1 list · 12 B")
 
     for n in range(9):
         session.do(f"fork p r{n}")
-    assert shown(panes.anon_vmas(session, None).rows) == ("anon_vma 1  11 ●─●─●─…",)
+    assert shown(panes.lists(session, None).rows) == ("anon_vma 1  11 ●─●─●─…",)
 
 
 def test_struct_page_says_what_changed(at, shown):
@@ -223,3 +223,57 @@ def test_frames_from_afar(cow):
 
     assert len(pane.rows) == 16
     assert pane.rows[0].text.startswith("0x0      ▁·")
+
+
+def test_frames_of_files(run, shown):
+    """A page of a file has its own shape, filled by how many map it."""
+    session = run(
+        "spawn a",
+        "file f 3 pages",
+        "mmap a t 3 pages r private f",
+        "read a.t[0:2]",
+        "fork a b",
+        "munmap b.t[1]",
+        "truncate f 2 pages",
+    )
+    grid = panes.frames(session, None, 64).rows[0].text
+
+    assert "●" in grid
+    assert "◐" in grid
+
+
+def test_pages_of_a_file(run, shown):
+    """Mapped by both, in the page cache though not mapped here, not read yet, and behind the end."""
+    session = run(
+        "spawn a",
+        "file f 4 pages",
+        "mmap a t 4 pages r private f",
+        "read a.t[0:3]",
+        "spawn b",
+        "mmap b u 4 pages r shared f",
+        "read b.u[0]",
+        "truncate f 3 pages",
+    )
+    pane = panes.pages(session, Subject.of(None, "b.u[0]"))
+
+    assert tuple(text.partition(" 4")[2][8:].rstrip() for text in shown(pane.rows)) == (
+        "● frame 0x2  mapcount 2  young",
+        "◐ frame 0x3  in the page cache, not mapped here",
+        "◐ frame 0x4  in the page cache, not mapped here",
+        "· behind the end of f",
+    )
+
+
+def test_vmas_of_files(run, shown):
+    """A VMA of a file names it, and where in it the VMA begins."""
+    session = run(
+        "spawn a",
+        "file libc 9 pages",
+        "mmap a t 4 pages rx private libc + 2 pages",
+        "mmap a s 2 pages rw shared",
+    )
+
+    assert shown(panes.processes(session, None, 50).rows)[1:] == (
+        "  t      40000000-40004000 r-xp libc+2",
+        "  s      40005000-40007000 rw-s shmem",
+    )

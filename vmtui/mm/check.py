@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 import attrs
 
+from vmtui.mm.filemap import page_mapping
 from vmtui.mm.machine import Machine
-from vmtui.mm.mm_types import Mm
+from vmtui.mm.mm_types import AddressSpace, Mm
 from vmtui.mm.page import PAGE_SIZE, ZERO_PFN, Page, PG_active, PG_anon, PG_lru, PG_swapcache
 from vmtui.mm.pgtable import (
     PTRS_PER_TABLE,
@@ -24,7 +25,6 @@ from vmtui.mm.pgtable import (
     pte_write,
     tables_of,
 )
-from vmtui.mm.rmap.scheme import mapped_ptep
 
 
 @attrs.frozen
@@ -50,6 +50,7 @@ def problems(machine: Machine) -> list[Problem]:
         *_swap(machine, scan),
         *_lru(machine),
         *_ledger(machine),
+        *_files(machine),
         *(Problem(name, text) for name, text in machine.scheme.problems()),
     ]
 
@@ -58,11 +59,17 @@ class _Scan:
     """What a reading of every page table finds."""
 
     def __init__(self, machine: Machine) -> None:
+        self.cached: dict[int, AddressSpace] = {}
         self.ptes: dict[int, list[int]] = defaultdict(list)
         self.slots: Counter[int] = Counter()
         self.rss: Counter[int] = Counter()
         self.outside: list[tuple[Mm, int]] = []
         self.writable: list[int] = []
+        for mapping in machine.files:
+            for index in mapping.pages.all[: mapping.end].nonzero()[0].tolist():
+                self.cached[mapping.pages.cell[index]] = mapping
+            for index in mapping.slots.all[: mapping.end].nonzero()[0].tolist():
+                self.slots[mapping.slots.cell[index]] += 1
         memory = machine.memory
         for mm in machine.mms:
             for base, pfn in tables_of(mm):
@@ -116,24 +123,27 @@ def _frames(machine: Machine, scan: _Scan) -> Iterator[Problem]:
         mapped = len(scan.ptes.get(page.pfn, ()))
         if page.mapcount != mapped:
             yield Problem("mapcount", f"frame {page.pfn:#x}: mapcount {page.mapcount}, {mapped} PTEs map it")
-        held = mapped + page.test(PG_swapcache)
+        mapping = scan.cached.get(page.pfn)
+        held = mapped + page.test(PG_swapcache) + (mapping is not None)
         if page.count != held:
             yield Problem("count", f"frame {page.pfn:#x}: count {page.count}, {held} references found")
-        if page.test(PG_anon) != (mapped > 0) and not page.test(PG_swapcache):
+        if mapping is not None and (page.test(PG_anon) or page_mapping(page) is not mapping):
+            yield Problem("mapping", f"frame {page.pfn:#x} is cached for {mapping.name} and does not know it")
+        if mapping is None and page.test(PG_anon) != (mapped > 0) and not page.test(PG_swapcache):
             yield Problem("anon", f"frame {page.pfn:#x}: PG_anon {page.test(PG_anon)}, mapped {mapped} times")
     in_use = {page.pfn for page in pages}
     for pfn in scan.ptes:
         if pfn not in in_use:
             yield Problem("mapped_free", f"frame {pfn:#x} is mapped and free")
     for pfn in scan.writable:
-        if pfn == ZERO_PFN or len(scan.ptes[pfn]) > 1:
+        if pfn == ZERO_PFN or (len(scan.ptes[pfn]) > 1 and pfn not in scan.cached):
             yield Problem("shared_writable", f"frame {pfn:#x} is shared and a PTE lets a process write it")
 
 
 def _reverse_map(machine: Machine, scan: _Scan) -> Iterator[Problem]:
     for pfn, pteps in scan.ptes.items():
         page = machine.page(pfn)
-        found = [ptep for vma in machine.scheme.candidates(page) if (ptep := mapped_ptep(page, vma))]
+        found = list(machine.scheme.mappings(page))
         missing = set(pteps) - set(found)
         if missing:
             text = f"frame {pfn:#x}: the walk misses {len(missing)} of its {len(pteps)} PTEs"
@@ -182,17 +192,42 @@ def _ledger(machine: Machine) -> Iterator[Problem]:
         "vm_area_struct": len(machine.vmas),
         "task_struct": sum(task.alive for task in machine.tasks),
         "thread": sum(task.alive for task in machine.tasks),
-        "anon_vma": len(machine.anon_vmas),
+        **machine.scheme.object_counts(),
+        "inode": len(machine.files),
+        "radix_tree_node": sum(_nodes(mapping) for mapping in machine.files),
     }
     for kind, count in expected.items():
         if ledger.count(kind) != count:
             yield Problem("ledger", f"{kind}: {ledger.count(kind)} charged, {count} exist")
-    charged = sum(ledger.count(kind) * size for kind, size in ledger.sizes.items())
+    charged = sum(ledger.bytes_of(kind, ledger.count(kind)) for kind in ledger.sizes)
     if charged != ledger.charged:
         yield Problem("ledger", f"the parts sum to {charged} bytes, {ledger.charged} are charged")
     tables = sum(page_tables(mm) for mm in machine.mms)
     if tables != ledger.page_tables or tables != len(machine.tables()):
         yield Problem("page_tables", f"{tables} page tables are reachable, {ledger.page_tables} are counted")
+
+
+def _files(machine: Machine) -> Iterator[Problem]:
+    for mapping in machine.files:
+        cached = int((mapping.pages.all[: mapping.end] != 0).sum())
+        if cached != mapping.nrpages:
+            yield Problem("nrpages", f"{mapping.name}: nrpages {mapping.nrpages}, {cached} pages are cached")
+        queued = [*mapping.i_mmap, *mapping.i_mmap_shared]
+        owned = [vma for vma in machine.vmas if vma.vm_file is mapping]
+        if len(queued) != len(owned) or set(queued) != set(owned):
+            yield Problem("i_mmap", f"{mapping.name}: {len(queued)} VMAs are queued, {len(owned)} map it")
+        for index in range(mapping.end):
+            if mapping.pages.cell[index] and mapping.slots.cell[index]:
+                yield Problem("shmem", f"{mapping.name}[{index}] is cached and swapped at once")
+
+
+def _nodes(mapping: AddressSpace) -> int:
+    """Nodes a radix tree of the cached pages has."""
+    indices, nodes = {*mapping.pages.all[: mapping.end].nonzero()[0].tolist()}, 0
+    for _ in range(mapping.height):
+        indices = {index >> 6 for index in indices}
+        nodes += len(indices)
+    return nodes
 
 
 def _pages_in_use(machine: Machine) -> Iterator[Page]:

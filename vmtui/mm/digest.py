@@ -12,7 +12,7 @@ import numpy as np
 from vmtui.mm.machine import Machine
 from vmtui.mm.mm_types import Label
 from vmtui.state.column import Column
-from vmtui.state.containers import OrderedSet, SortedVmas
+from vmtui.state.containers import ListHead, OrderedSet, SortedVmas
 from vmtui.state.struct import Struct
 
 #: The columns schemes must agree in, accessed bits aside.
@@ -53,7 +53,11 @@ def _text(value: Any) -> str:
         return f"{value.name}:{value.start:x}-{value.end:x}"
     if isinstance(value, Struct):
         return repr(value)
-    if isinstance(value, (OrderedSet, SortedVmas)):
+    if isinstance(value, Column):
+        sha = hashlib.sha256()
+        _update(sha, value)
+        return sha.hexdigest()
+    if isinstance(value, (OrderedSet, SortedVmas, ListHead, tuple)):
         return f"[{','.join(_text(item) for item in value)}]"
     return repr(value)
 

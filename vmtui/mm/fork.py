@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from vmtui.errors import KernelError
 from vmtui.mm.memory import copy_page_range, zap_page_range
 from vmtui.mm.mm_types import VM_LOCKED, Label, Mm, Task, Vma, vma_name
-from vmtui.mm.mmap import vma_alloc, vma_free
+from vmtui.mm.mmap import vma_alloc, vma_free, vma_link
 from vmtui.mm.pgtable import PGDIR_SIZE, free_pgtables, pgd_alloc, pgd_free
 from vmtui.mm.step import Step, Steps
 
@@ -50,11 +50,12 @@ def task_alloc(machine: Machine, name: str, parent: str | None) -> Task:
     return machine.add_task(name, parent)
 
 
-def mm_alloc(machine: Machine, name: str) -> Mm:
-    """An mm_struct with page tables that map nothing (mm_alloc)."""
+def mm_alloc(machine: Machine, name: str, parent: Mm | None = None) -> Mm:
+    """An mm_struct with page tables that map nothing; fork says from which parent (mm_alloc, copy_mm)."""
     machine.ledger.charge("mm_struct")
     mm = machine.mms.add(Mm(machine, machine.mms.next_id, name=name))
     pgd_alloc(mm)
+    machine.scheme.mm_create(mm, parent)
     return mm
 
 
@@ -69,7 +70,7 @@ def do_fork(task: Task, name: str) -> Steps:
     """
     machine = task.machine
     child = task_alloc(machine, name, task.name)
-    mm = child.mm = mm_alloc(machine, name)
+    mm = child.mm = mm_alloc(machine, name, living(task))
     yield Step("{child} was made: a task, an mm and a pgd of its own", mm=mm.id, child=name)
     yield from dup_mmap(living(task), mm)
     return child
@@ -81,10 +82,11 @@ def dup_mmap(oldmm: Mm, mm: Mm) -> Steps:
         mm.labels.add(Label(mm.machine, 0, label.name, label.start, label.end))
 
     for vma in list(oldmm.vmas):
-        child = vma_alloc(mm, vma.vm_start, vma.vm_end, vma.vm_flags & ~VM_LOCKED, vma.vm_pgoff)
-        mm.vmas.insert(child)
+        child = vma_alloc(mm, vma.vm_start, vma.vm_end, vma.vm_flags & ~VM_LOCKED, vma.vm_pgoff, vma.vm_file)
+        vma_link(child, before=vma if vma.vm_file is not None else None)
         text = "the VMA {who} was copied for {child}"
         yield Step(text, vma=child.id, mm=mm.id, who=vma_name(vma), child=mm.name)
+        yield from mm.machine.scheme.vma_fork(vma, child)
         yield from copy_page_range(vma, child)
 
 
@@ -109,6 +111,19 @@ def exit_mmap(mm: Mm) -> Steps:
         yield Step("the VMA {who} is freed", mm=mm.id, who=name)
     tables = free_pgtables(mm, 0, -(-mm.machine.task_size // PGDIR_SIZE) * PGDIR_SIZE)
     pgd_free(mm)
+    mm.machine.scheme.mm_exit(mm)
     mm.machine.mms.free(mm)
     mm.machine.ledger.uncharge("mm_struct")
     yield Step("{n} page tables, the pgd and the mm of {who} are freed", n=tables, who=mm.name)
+
+
+def do_execve(task: Task) -> Steps:
+    """The process starts another program: an empty address space, and the old one ends (do_execve).
+
+    Raises:
+        KernelError: ENOMEM.
+    """
+    old = living(task)
+    mm = task.mm = mm_alloc(task.machine, task.name)
+    yield Step("{who} starts anew: an mm and a pgd, and no VMA", mm=mm.id, who=task.name)
+    yield from exit_mmap(old)

@@ -28,6 +28,12 @@ LOWMEM: Mapping[str, int] = MappingProxyType({"3:1": 896 * MB, "2:2": 1920 * MB,
 #: Where user addresses end, by split (TASK_SIZE; 4:4 keeps the top 16 MB for its trampoline).
 TASK_SIZE: Mapping[str, int] = MappingProxyType({"3:1": 3 * GB, "2:2": 2 * GB, "4:4": 4 * GB - 16 * MB})
 
+#: Machines known by name, as what their ``machine`` line would say.  ``article``: the one that the article
+#: "Virtual Memory II: the return of objrmap" worries about.
+PRESETS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {"article": MappingProxyType({"ram": "32G", "highpte": "on"})}
+)
+
 _SUFFIX = {"": 1, "K": KB, "M": MB, "G": GB, "T": 1 << 40, "P": 1 << 50}
 
 
@@ -71,6 +77,8 @@ class Options:
         smp: Spinlocks take room (CONFIG_SMP): an anon_vma is 12 bytes, without 8.
         draft: ``intended`` closes the holes of the RFC; ``posted`` keeps them.
         lowmem: ``charge``: an allocation that does not fit in low memory fails; ``count``: it does not.
+        cacheline: Bytes of an L1 cache line, which is the size of a pte_chain: 32, 64 or 128.
+        slab: Objects take whole pages, as a slab does, and not just their bytes.
         bulk: Pages from which a range is filled or copied at once instead of page by page.
     """
 
@@ -82,6 +90,8 @@ class Options:
     split: str = "3:1"
     highpte: bool = False
     smp: bool = True
+    cacheline: int = 128
+    slab: bool = False
     draft: str = "intended"
     lowmem: str = "charge"
     bulk: int = 256
@@ -160,6 +170,12 @@ def _count(name: str, value: Any) -> int:
     return number
 
 
+def _cacheline(name: str, value: Any) -> int:
+    if str(value) not in ("32", "64", "128"):
+        raise OptionError(f"{name}={str(value)[:40]}: expected 32, 64 or 128")
+    return int(value)
+
+
 _READERS: Mapping[str, Any] = MappingProxyType(
     {
         "rmap": _one_of(*SCHEMES),
@@ -170,6 +186,8 @@ _READERS: Mapping[str, Any] = MappingProxyType(
         "split": _one_of(*LOWMEM),
         "highpte": _switch,
         "smp": _switch,
+        "cacheline": _cacheline,
+        "slab": _switch,
         "draft": _one_of("intended", "posted"),
         "lowmem": _one_of("charge", "count"),
         "bulk": _count,
@@ -177,18 +195,19 @@ _READERS: Mapping[str, Any] = MappingProxyType(
 )
 
 
-def object_sizes(options: Options) -> dict[str, int]:
-    """Bytes of one object of each kind that low memory is charged for.
-
-    struct page and vm_area_struct are those of the RFC of March 2004: 40 bytes, with HIGHPTE too, since
-    it keeps no PTE pointer; and 64 + 12 bytes (anon_vma_node and the anon_vma pointer).
-    """
+def object_sizes() -> dict[str, int]:
+    """Bytes of one object of each kind that every kernel has; a scheme adds its own."""
     return {
-        "mem_map": 40,
         "thread": 8192,
         "task_struct": 1536,
         "mm_struct": 512,
         "pgd": 32,
-        "vm_area_struct": 76,
-        "anon_vma": 12 if options.smp else 8,
+        "inode": 512,
+        "radix_tree_node": 260,
     }
+
+
+def slab_pages(count: int, size: int) -> int:
+    """Pages a slab of `count` objects takes; below 512 bytes 24 of each page and 2 an object are its own."""
+    per_page = 4072 // (size + 2) if size < 512 else max(4096 // size, 1)
+    return -(-count // per_page) * max(1, size // 4096)

@@ -9,10 +9,10 @@ import numpy as np
 
 from vmtui.errors import PlaceError
 from vmtui.mm.kernel import TASK_SIZE, Options, format_size
-from vmtui.mm.mm_types import AnonVma, Mm, Task, Vma
+from vmtui.mm.mm_types import AddressSpace, AnonVma, Mm, Task, Vma
 from vmtui.mm.page import PAGE_SIZE, ZERO_PFN, MemMap, Page, PG_anon, PG_swapcache, PG_table
 from vmtui.mm.page_alloc import Ledger, boot, build_zones
-from vmtui.mm.rmap.scheme import Scheme, load
+from vmtui.mm.rmap.scheme import Scheme, scheme_class
 from vmtui.mm.swap import LruList
 from vmtui.mm.swapfile import SwapArea
 from vmtui.state.column import Column, Where
@@ -21,7 +21,18 @@ from vmtui.state.history import History
 from vmtui.state.reserve import ReserveError, largest
 
 #: What the fast path is counted in, for every command.
-WORK: Final = ("rmap_add", "rmap_remove", "anon_vma_alloc", "anon_vma_free", "page_tables_made")
+WORK: Final = (
+    "rmap_add",
+    "rmap_remove",
+    "slots_searched",
+    "chain_alloc",
+    "chain_free",
+    "anon_vma_alloc",
+    "anon_vma_free",
+    "anonmm_alloc",
+    "anonmm_free",
+    "page_tables_made",
+)
 
 _PTRS: Final = 512
 
@@ -80,7 +91,8 @@ class Machine:
     def _build(self, history: History, options: Options) -> None:
         frames = self.frames_total
         self.zones = build_zones(history, options)
-        self.ledger = Ledger(history, options, self.zones[0])
+        scheme = scheme_class(options.rmap)
+        self.ledger = Ledger(history, options, self.zones[0], scheme.object_sizes(options))
         self.mem_map = MemMap(history, frames, self.frames_used)
         self.memory = Column(history, frames * _PTRS, np.uint64, self.table_entries)
         self.pgd = Column(history, self.max_mms * 4, np.uint64, lambda: [slice(4, self.mms.next_id * 4)])
@@ -93,10 +105,11 @@ class Machine:
         self.mms: ObjectTable[Mm] = ObjectTable(history)
         self.vmas: ObjectTable[Vma] = ObjectTable(history)
         self.anon_vmas: ObjectTable[AnonVma] = ObjectTable(history)
+        self.files: ObjectTable[AddressSpace] = ObjectTable(history)
         #: Where to look for a name first; an index and no state, so it is not on the tape.
         self._by_name: dict[str, int] = {}
 
-        self.scheme: Scheme = load(options.rmap, self)
+        self.scheme: Scheme = scheme(self)
 
     def page(self, pfn: int) -> Page:
         """The struct page of a frame.
@@ -159,7 +172,7 @@ class Machine:
             "free": sum(zone.free for zone in self.zones),
             "page_tables": self.ledger.page_tables,
             "anon": int(np.count_nonzero(mapped & (flags & PG_anon != 0))),
-            "file": 0,
+            "file": sum(mapping.nrpages for mapping in self.files),
             "swap_cache": int(np.count_nonzero(flags & PG_swapcache)),
         }
 
@@ -179,11 +192,16 @@ class Machine:
         for part in ("register", "map", "cached"):
             found[f"swap.{part}"] = getattr(self.swap, part)
         found["work"] = self.work.column
+        for name, column in self.scheme.columns().items():
+            found[f"{self.scheme.name}.{name}"] = column
         return found
 
     def objects(self) -> Mapping[str, ObjectTable[Any]]:
         """Every object table by kind."""
-        return {"task": self.tasks, "mm": self.mms, "vma": self.vmas, "anon_vma": self.anon_vmas}
+        tables = (self.tasks, self.mms, self.vmas, self.anon_vmas, self.files)
+        kinds = ("task", "mm", "vma", "anon_vma", "address_space")
+        found: dict[str, ObjectTable[Any]] = dict(zip(kinds, tables, strict=True))
+        return {**found, **self.scheme.objects()}
 
     def housekeeping(self) -> None:
         """Close holes and renumber tickets; only at the start of a command."""

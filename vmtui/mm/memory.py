@@ -6,17 +6,32 @@ from typing import Any, Final
 
 from vmtui.errors import KernelError
 from vmtui.mm import bulk
-from vmtui.mm.mm_types import VM_ACCESS, VM_GROWSDOWN, VM_SHARED, VM_WRITE, Mm, Vma, label_at, place_name
+from vmtui.mm.filemap import filemap_nopage, set_file_size, truncate_inode_pages
+from vmtui.mm.mm_types import (
+    VM_ACCESS,
+    VM_GROWSDOWN,
+    VM_SHARED,
+    VM_WRITE,
+    AddressSpace,
+    Mm,
+    Vma,
+    label_at,
+    linear_page_index,
+    place_name,
+    vma_address,
+)
 from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, PG_dirty, PG_referenced
 from vmtui.mm.page_alloc import alloc_page
 from vmtui.mm.pgtable import (
     PMD_SIZE,
     is_swap_pte,
     is_zero_page,
+    maybe_mkwrite,
     mk_pte,
     present_ptes,
     pte_alloc,
     pte_dirty,
+    pte_mkclean,
     pte_mkdirty,
     pte_mkold,
     pte_mkwrite,
@@ -30,6 +45,7 @@ from vmtui.mm.pgtable import (
     pte_wrprotect,
     vm_page_prot,
 )
+from vmtui.mm.shmem import shmem_nopage
 from vmtui.mm.step import Step, Steps
 from vmtui.mm.swap import lru_cache_add_active
 from vmtui.mm.swap_state import lookup_swap_cache, read_swap_cache_async
@@ -37,6 +53,7 @@ from vmtui.mm.swapfile import (
     can_share_swap_page,
     free_page_and_swap_cache,
     free_swap_and_cache,
+    release_page,
     remove_exclusive_swap_page,
     swap_duplicate,
     swap_free,
@@ -64,13 +81,14 @@ def access(mm: Mm, start: int, end: int, write: bool) -> Steps:
     Raises:
         KernelError: EFAULT, partial where a page was touched before; ENOMEM.
     """
-    at_once = write and (end - start) >> PAGE_SHIFT >= mm.machine.options.bulk
+    at_once = (end - start) >> PAGE_SHIFT >= mm.machine.options.bulk
     address = start
     while address < end:
-        done = bulk.populate(mm, address, end) if at_once else 0
+        done = bulk.populate(mm, address, end, write) if at_once else 0
         if done:
-            text = "{who}: {n:,} pages written at once, a frame and a PTE each"
-            yield Step(text, mm=mm.id, who=place_name(mm, address), n=done)
+            text = "{who}: {n:,} pages {did} at once, a PTE each"
+            did = "written" if write else "read"
+            yield Step(text, mm=mm.id, who=place_name(mm, address), n=done, did=did)
             address += done * PAGE_SIZE
             continue
         try:
@@ -141,6 +159,7 @@ def expand_stack(vma: Vma, address: int) -> Steps:
         # A VMA that mremap moved up keeps its small vm_pgoff; page->index cannot go below 0.
         where = place_name(mm, address)
         raise KernelError("EFAULT", f"{where}: the stack would grow below page number 0 (vm_pgoff)")
+    yield from mm.machine.scheme.vma_prepare(vma)
     label = label_at(mm, vma.vm_start)
     vma.vm_pgoff -= grow
     vma.vm_start = start
@@ -153,7 +172,9 @@ def handle_mm_fault(mm: Mm, vma: Vma, address: int, write: bool) -> Steps:
     """The page tables down to the PTE, then what its content asks for (handle_mm_fault, handle_pte_fault)."""
     ptep = pte_alloc(mm, address)
     pte = mm.machine.memory[ptep]
-    if pte_none(pte):
+    if pte_none(pte) and vma.vm_file is not None:
+        yield from do_no_page(mm, vma, address, ptep, write)
+    elif pte_none(pte):
         yield from do_anonymous_page(mm, vma, address, ptep, write)
     elif not pte_present(pte):
         yield from do_swap_page(mm, vma, address, ptep, write)
@@ -174,6 +195,7 @@ def do_anonymous_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) ->
         yield Step(text, vma=vma.id, mm=mm.id, ptep=ptep, where=where)
         return
 
+    yield from mm.machine.scheme.vma_prepare(vma)
     page = alloc_page(mm.machine)
     mm.rss += 1
     memory[ptep] = pte_mkwrite(pte_mkdirty(mk_pte(page.pfn, vm_page_prot(vma))))
@@ -181,7 +203,43 @@ def do_anonymous_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) ->
     page.set(PG_referenced)
     text = "{where} got frame {page:#x}, zeroed and mapped writable"
     yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where)
-    yield from mm.machine.scheme.page_add_rmap(page, vma, address, fresh=True)
+    yield from mm.machine.scheme.page_add_rmap(page, vma, address, ptep, fresh=True)
+
+
+def do_no_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Steps:
+    """First touch of a page of a file or of shared memory (do_no_page).
+
+    The page comes from the page cache.  A write to a private mapping copies it: the copy is anonymous.
+
+    Raises:
+        KernelError: EFAULT, the page is behind the end of the file (SIGBUS).
+    """
+    memory = mm.machine.memory
+    where = place_name(mm, address)
+    mapping = vma.vm_file
+    index = linear_page_index(vma, address)
+    if mapping is None or index >= mapping.end:
+        raise KernelError("EFAULT", f"{where} is behind the end of its file: the process would get SIGBUS")
+    nopage = shmem_nopage if mapping.shmem else filemap_nopage
+    page = yield from nopage(mapping, index)
+
+    about: dict[str, Any] = {"vma": vma.id, "mm": mm.id, "ptep": ptep, "where": where}
+    mm.rss += 1
+    if write and not vma.vm_flags & VM_SHARED:
+        yield from mm.machine.scheme.vma_prepare(vma)
+        copy = alloc_page(mm.machine)
+        memory[ptep] = pte_mkwrite(pte_mkdirty(mk_pte(copy.pfn, vm_page_prot(vma))))
+        lru_cache_add_active(copy)
+        release_page(page)
+        text = "{where}: a private copy of frame {old:#x} in frame {page:#x}"
+        yield Step(text, page=copy.pfn, old=page.pfn, **about)
+        yield from mm.machine.scheme.page_add_rmap(copy, vma, address, ptep, fresh=True)
+        return
+
+    pte = mk_pte(page.pfn, vm_page_prot(vma))
+    memory[ptep] = pte_mkdirty(pte) if write else pte
+    yield Step("{where} maps frame {page:#x} of {who}", page=page.pfn, who=mapping.name, **about)
+    yield from mm.machine.scheme.page_add_file_rmap(page, vma, ptep)
 
 
 def do_wp_page(mm: Mm, vma: Vma, address: int, ptep: int) -> Steps:
@@ -195,20 +253,22 @@ def do_wp_page(mm: Mm, vma: Vma, address: int, ptep: int) -> Steps:
         memory[ptep] = pte_mkwrite(pte_mkdirty(pte_mkyoung(memory[ptep])))
         text = "{where}: nobody else has frame {page:#x}: written in place, not copied"
         yield Step(text, page=old_pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where)
+        yield from mm.machine.scheme.page_move_rmap(old, vma, address)
         return
 
+    yield from mm.machine.scheme.vma_prepare(vma)
     page = alloc_page(mm.machine)
     if is_zero_page(old_pfn):
         mm.rss += 1
     else:
-        yield from mm.machine.scheme.page_remove_rmap(old)
-    memory[ptep] = pte_mkwrite(pte_mkdirty(mk_pte(page.pfn, vm_page_prot(vma))))
+        yield from mm.machine.scheme.page_remove_rmap(old, ptep)
+    memory[ptep] = maybe_mkwrite(pte_mkdirty(mk_pte(page.pfn, vm_page_prot(vma))), vma)
     lru_cache_add_active(page)
     text = "{where}: frame {old:#x} is {why}: copied to frame {page:#x}"
     why = "the zero page" if is_zero_page(old_pfn) else "shared"
     yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where, old=old_pfn, why=why)
 
-    yield from mm.machine.scheme.page_add_rmap(page, vma, address, fresh=True)
+    yield from mm.machine.scheme.page_add_rmap(page, vma, address, ptep, fresh=True)
     if not is_zero_page(old_pfn):
         free_page_and_swap_cache(old)
 
@@ -238,12 +298,12 @@ def do_swap_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Step
     mm.rss += 1
     pte = pte_mkyoung(mk_pte(page.pfn, vm_page_prot(vma)))
     if write and can_share_swap_page(page):
-        pte = pte_mkwrite(pte_mkdirty(pte))
+        pte = maybe_mkwrite(pte_mkdirty(pte), vma)
     machine.memory[ptep] = pte
     text = "{where} maps frame {page:#x} again, {how}"
     how = "writable" if pte_write(pte) else "read-only"
     yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where, how=how)
-    yield from machine.scheme.page_add_rmap(page, vma, address, fresh=False)
+    yield from machine.scheme.page_add_rmap(page, vma, address, ptep, fresh=False)
 
 
 def copy_page_range(vma: Vma, child: Vma) -> Steps:
@@ -286,7 +346,7 @@ def copy_one_pte(vma: Vma, child: Vma, address: int) -> Steps:
 
     if not vma.vm_flags & VM_SHARED and pte_write(pte):
         pte = memory[src] = pte_wrprotect(pte)
-    memory[dst] = pte_mkold(pte)
+    memory[dst] = pte_mkclean(pte_mkold(pte)) if vma.vm_flags & VM_SHARED else pte_mkold(pte)
     if is_zero_page(pte_pfn(pte)):
         yield Step("{where}: the child maps the zero page too", **about)
         return
@@ -294,9 +354,11 @@ def copy_one_pte(vma: Vma, child: Vma, address: int) -> Steps:
     page = machine.page(pte_pfn(pte))
     page.count += 1
     child.vm_mm.rss += 1
-    text = "{where}: PTE copied, frame {page:#x} is read-only on both sides"
+    text = "{where}: PTE copied, frame {page:#x} is shared, and writable"
+    if not pte_write(pte):
+        text = "{where}: PTE copied, frame {page:#x} is read-only on both sides"
     yield Step(text, page=page.pfn, **about)
-    yield from machine.scheme.page_dup_rmap(page, vma, child)
+    yield from machine.scheme.page_dup_rmap(page, vma, child, dst)
 
 
 def zap_page_range(vma: Vma, start: int, end: int) -> Steps:
@@ -326,9 +388,28 @@ def zap_pte(vma: Vma, address: int) -> Steps:
     mm.rss -= 1
     if pte_dirty(pte):
         page.set(PG_dirty)
-    yield from machine.scheme.page_remove_rmap(page)
+    yield from machine.scheme.page_remove_rmap(page, ptep)
     freed = free_page_and_swap_cache(page)
-    fate = "and is free" if freed else "others still have it" if page.mapcount else "stays in the swap cache"
+    fate = "and is free" if freed else "others still have it" if page.mapcount else "stays cached"
     yield Step("{where}: frame {page:#x} unmapped, {fate}", page=page.pfn, fate=fate, **about)
 
 
+
+
+def vmtruncate(mapping: AddressSpace, size: int) -> Steps:
+    """Set a file's length; what lies behind the new end is unmapped everywhere and dropped (vmtruncate).
+
+    Private copies behind the end go too (invalidate_mmap_range).
+
+    Raises:
+        KernelError: EFBIG, ENOMEM (a longer file needs a higher radix tree).
+    """
+    old_end = mapping.end
+    set_file_size(mapping, size)
+    for vma in [*mapping.i_mmap, *mapping.i_mmap_shared]:
+        start = max(vma_address(mapping.end, vma), vma.vm_start)
+        if start < vma.vm_end:
+            yield from zap_page_range(vma, start, vma.vm_end)
+    dropped = truncate_inode_pages(mapping, mapping.end, old_end)
+    text = "{who} is {n:,} pages long now; {dropped:,} cached pages were dropped"
+    yield Step(text, who=mapping.name, n=mapping.end, dropped=dropped)

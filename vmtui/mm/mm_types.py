@@ -1,4 +1,4 @@
-"""The kernel's objects: task, mm_struct, vm_area_struct, anon_vma (include/linux/sched.h, mm.h, objrmap.h).
+"""The kernel's objects: task, mm_struct, vm_area_struct, anon_vma, anonmm (include/linux/sched.h, mm.h).
 
 Only fields that something reads are here.  Names are the kernel's.
 """
@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import attrs
+import numpy as np
 
 from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE
-from vmtui.state.containers import OrderedSet, SortedVmas
+from vmtui.state.column import Column, Where
+from vmtui.state.containers import ListHead, OrderedSet, SortedVmas
 from vmtui.state.struct import Struct, struct
 
 if TYPE_CHECKING:
@@ -22,6 +24,12 @@ VM_EXEC: Final = 0x4
 VM_SHARED: Final = 0x8
 VM_GROWSDOWN: Final = 0x100
 VM_LOCKED: Final = 0x2000
+
+#: The longest file, in pages: 64 GB.
+MAX_FILE_PAGES: Final = 1 << 24
+#: A radix_tree_node has 64 slots; four levels reach every page of the longest file.
+RADIX_TREE_MAP_SHIFT: Final = 6
+RADIX_TREE_LEVELS: Final = 4
 
 VM_ACCESS: Final = VM_READ | VM_WRITE | VM_EXEC
 
@@ -43,6 +51,61 @@ class Label(Struct):
 
 
 @struct
+class AddressSpace(Struct):
+    """``struct address_space`` and its inode: a file, or a piece of shared memory, and its page cache.
+
+    Attributes:
+        name: What commands call it; of shared memory, where it was mapped first.
+        size: Bytes.
+        shmem: Shared anonymous memory: it has no file, its pages go to swap, and it ends with its last VMA.
+        height: Levels of its radix tree.
+        nrpages: Pages in the page cache.
+        i_mmap: Its private VMAs.
+        i_mmap_shared: Its shared VMAs.
+        pages: The frame of each page in the page cache, 0 for none.
+        slots: The swap slot of each page that is swapped out; of shared memory only.
+        nodes: By level of the radix tree, the children of each of its nodes.
+    """
+
+    kind: ClassVar[str] = "address_space"
+    if TYPE_CHECKING:
+        machine: Machine
+
+    name: str
+    size: int
+    shmem: bool = False
+    height: int = 1
+    nrpages: int = 0
+    i_mmap: ListHead[Vma] = attrs.field(init=False)
+    i_mmap_shared: ListHead[Vma] = attrs.field(init=False)
+    pages: Column = attrs.field(init=False)
+    slots: Column = attrs.field(init=False)
+    nodes: tuple[Column, ...] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        history = self.machine.history
+
+        def fields() -> list[Where]:
+            return [slice(0, -(-self.size // PAGE_SIZE))]
+
+        def level(number: int) -> Column:
+            shift = RADIX_TREE_MAP_SHIFT * (number + 1)
+            length = MAX_FILE_PAGES >> shift
+            return Column(history, length, np.uint16, lambda: [slice(0, -(-self.end >> shift))])
+
+        object.__setattr__(self, "i_mmap", ListHead(history))
+        object.__setattr__(self, "i_mmap_shared", ListHead(history))
+        object.__setattr__(self, "pages", Column(history, MAX_FILE_PAGES, np.uint32, fields))
+        object.__setattr__(self, "slots", Column(history, MAX_FILE_PAGES, np.uint32, fields))
+        object.__setattr__(self, "nodes", tuple(level(n) for n in range(RADIX_TREE_LEVELS)))
+
+    @property
+    def end(self) -> int:
+        """Its length in pages."""
+        return -(-self.size // PAGE_SIZE)
+
+
+@struct
 class AnonVma(Struct):
     """``struct anon_vma``: a lock and the head of a list of VMAs (RFC of 10 March 2004).
 
@@ -58,6 +121,30 @@ class AnonVma(Struct):
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "vmas", OrderedSet(self.machine.history, newest_first=True))
+
+
+@struct
+class Anonmm(Struct):
+    """``struct anonmm``: an mm as anonymous pages see it (anobjrmap of March 2004, mm/rmap.c).
+
+    Attributes:
+        mm: The address space; None once it is gone.
+        head: The first of its bundle: the anonmm of the process that called exec.
+        count: What needs it: its mm, each page that points at it; and of a head itself and each member.
+        list: Of a head: the bundle, itself first, then every fork since, in order.
+    """
+
+    kind: ClassVar[str] = "anonmm"
+    if TYPE_CHECKING:
+        machine: Machine
+
+    mm: Mm | None
+    head: Anonmm | None = None
+    count: int = 0
+    list: ListHead[Anonmm] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "list", ListHead(self.machine.history))
 
 
 @struct
@@ -82,7 +169,7 @@ class Vma(Struct):
     vm_end: int
     vm_flags: int
     vm_pgoff: int
-    vm_file: None = None
+    vm_file: AddressSpace | None = None
     anon_vma: AnonVma | None = None
 
     @property
@@ -100,6 +187,7 @@ class Mm(Struct):
         rss: Pages present.
         vmas: Its VMAs by address (mm->mmap, mm->mm_rb).
         labels: Names given to ranges.
+        anonmm: What its anonymous pages point at, where the reverse map has such a thing.
     """
 
     kind: ClassVar[str] = "mm"
@@ -108,6 +196,7 @@ class Mm(Struct):
 
     name: str
     rss: int = 0
+    anonmm: Anonmm | None = None
     vmas: SortedVmas[Vma] = attrs.field(init=False)
     labels: OrderedSet[Label] = attrs.field(init=False)
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from vmtui.errors import KernelError
+from vmtui.mm.filemap import address_space_alloc
 from vmtui.mm.memory import zap_page_range
 from vmtui.mm.mm_types import (
     VM_ACCESS,
     VM_GROWSDOWN,
     VM_LOCKED,
+    VM_READ,
     VM_SHARED,
+    VM_WRITE,
+    AddressSpace,
     Label,
     Mm,
     Vma,
@@ -20,10 +24,15 @@ from vmtui.mm.mm_types import (
 )
 from vmtui.mm.page import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from vmtui.mm.pgtable import free_pgtables
+from vmtui.mm.shmem import shmem_delete_inode
 from vmtui.mm.step import Step, Steps
+from vmtui.state.containers import ListHead
 
 #: Where mmap starts to look for room (TASK_UNMAPPED_BASE at 3:1).
 TASK_UNMAPPED_BASE: Final = 0x40000000
+
+#: Where the heap begins.
+BRK_START: Final = 0x08100000
 
 #: Flags two VMAs must agree in to become one.
 _KIND: Final = VM_ACCESS | VM_SHARED | VM_GROWSDOWN | VM_LOCKED
@@ -47,9 +56,18 @@ def check_range(mm: Mm, start: int, end: int) -> None:
 
 
 def do_mmap(
-    mm: Mm, label: str, length: int, prot: int, addr: int | None = None, growsdown: bool = False
+    mm: Mm,
+    label: str,
+    length: int,
+    prot: int,
+    addr: int | None = None,
+    growsdown: bool = False,
+    *,
+    shared: bool = False,
+    file: AddressSpace | None = None,
+    pgoff: int = 0,
 ) -> Steps:
-    """Map private anonymous memory (do_mmap_pgoff).
+    """Map memory: anonymous, or pages of a file from `pgoff` on; private or shared (do_mmap_pgoff).
 
     Without `addr` it goes at the lowest place from TASK_UNMAPPED_BASE up that leaves a page free on
     both sides; with it, exactly there.
@@ -58,12 +76,14 @@ def do_mmap(
         The address.
 
     Raises:
-        KernelError: EINVAL (length 0, address not aligned), EEXIST (label or addresses taken),
-            ENOMEM (no room).
+        KernelError: EINVAL (length 0, address not aligned, a file that grows down), EEXIST (label or
+            addresses taken), ENOMEM (no room).
     """
     length = (length + PAGE_SIZE - 1) & PAGE_MASK
     if length <= 0:
         raise KernelError("EINVAL", f"mmap of {label}: the length is 0")
+    if growsdown and (shared or file is not None):
+        raise KernelError("EINVAL", f"mmap of {label}: only private anonymous memory can grow down")
     if find_label(mm, label) is not None:
         raise KernelError("EEXIST", f"{mm.name} has a mapping called {label} already")
     if addr is None:
@@ -76,12 +96,16 @@ def do_mmap(
     if taken:
         raise KernelError("EEXIST", f"{addr:#x}-{addr + length:#x} is taken by {vma_name(taken[0])}")
 
-    flags = prot | (VM_GROWSDOWN if growsdown else 0)
+    flags = prot | (VM_GROWSDOWN if growsdown else 0) | (VM_SHARED if shared else 0)
+    if file is None and shared:
+        file = address_space_alloc(mm.machine, f"{mm.name}.{label}", length, shmem=True)
+    elif file is None:
+        pgoff = addr >> PAGE_SHIFT
     mm.labels.add(Label(mm.machine, 0, label, addr, addr + length))
-    vma = yield from vma_merge(mm, addr, addr + length, flags, addr >> PAGE_SHIFT, None)
+    vma = yield from vma_merge(mm, addr, addr + length, flags, pgoff, None, file)
     if vma is None:
-        vma = vma_alloc(mm, addr, addr + length, flags, addr >> PAGE_SHIFT)
-        mm.vmas.insert(vma)
+        vma = vma_alloc(mm, addr, addr + length, flags, pgoff, file)
+        vma_link(vma)
         text = "{who}: a VMA of {n:,} pages from {start:#x}; no page yet"
         yield Step(text, vma=vma.id, mm=mm.id, who=f"{mm.name}.{label}", n=vma.pages, start=addr)
     return addr
@@ -105,18 +129,47 @@ def get_unmapped_area(mm: Mm, length: int) -> int:
     return addr
 
 
-def vma_alloc(mm: Mm, start: int, end: int, flags: int, pgoff: int) -> Vma:
+def vma_alloc(mm: Mm, start: int, end: int, flags: int, pgoff: int, file: AddressSpace | None) -> Vma:
     """A new VMA, charged, and not yet in the list (kmem_cache_alloc of vm_area_cachep)."""
     machine = mm.machine
     machine.ledger.charge("vm_area_struct")
-    vma = Vma(machine, machine.vmas.next_id, mm, start, end, flags, pgoff)
+    vma = Vma(machine, machine.vmas.next_id, mm, start, end, flags, pgoff, file)
     return machine.vmas.add(vma)
+
+
+def vma_link(vma: Vma, before: Vma | None = None) -> None:
+    """Enter a VMA into its process's list and its file's: before another, else last (vma_link)."""
+    vma.vm_mm.vmas.insert(vma)
+    file_link(vma, before)
+
+
+def file_link(vma: Vma, before: Vma | None = None) -> None:
+    """Queue a VMA on i_mmap, or on i_mmap_shared (__vma_link_file)."""
+    if vma.vm_file is not None:
+        i_mmap_of(vma, vma.vm_file).add_before(vma, before)
+        vma.machine.scheme.file_link(vma, before)
+
+
+def file_unlink(vma: Vma) -> None:
+    """Take a VMA off its file's list (remove_shared_vm_struct)."""
+    if vma.vm_file is not None:
+        vma.machine.scheme.file_unlink(vma)
+        i_mmap_of(vma, vma.vm_file).remove(vma)
+
+
+def i_mmap_of(vma: Vma, file: AddressSpace) -> ListHead[Vma]:
+    """The list of its file that a VMA belongs on."""
+    return file.i_mmap_shared if vma.vm_flags & VM_SHARED else file.i_mmap
 
 
 def vma_free(vma: Vma) -> None:
     """A VMA whose PTEs are gone leaves its lists (remove_vm_struct)."""
     machine = vma.machine
+    file = vma.vm_file
     vma.vm_mm.vmas.remove(vma)
+    file_unlink(vma)
+    if file is not None and file.shmem and not len(file.i_mmap_shared):
+        shmem_delete_inode(file)
     machine.scheme.vma_unlink(vma)
     machine.vmas.free(vma)
     machine.ledger.uncharge("vm_area_struct")
@@ -132,32 +185,35 @@ def split_vma(vma: Vma, address: int, new_below: bool) -> Steps:
     who = vma_name(vma)
     pages = (address - vma.vm_start) >> PAGE_SHIFT
     if new_below:
-        new = vma_alloc(mm, vma.vm_start, address, vma.vm_flags, vma.vm_pgoff)
-        vma.vm_start = address
-        vma.vm_pgoff += pages
+        new = vma_alloc(mm, vma.vm_start, address, vma.vm_flags, vma.vm_pgoff, vma.vm_file)
+        stretch(vma, address, vma.vm_end)
     else:
-        new = vma_alloc(mm, address, vma.vm_end, vma.vm_flags, vma.vm_pgoff + pages)
-        vma.vm_end = address
-    mm.vmas.insert(new)
+        new = vma_alloc(mm, address, vma.vm_end, vma.vm_flags, vma.vm_pgoff + pages, vma.vm_file)
+        stretch(vma, vma.vm_start, address)
+    vma_link(new)
     text = "{who} was cut in two: {new} has a VMA of its own now"
     yield Step(text, vma=new.id, mm=mm.id, who=who, new=vma_name(new))
     yield from mm.machine.scheme.vma_split(vma, new)
     return new
 
 
-def can_vma_merge(vma: Vma, flags: int, pgoff: int, other: Vma | None) -> bool:
-    """Whether a VMA can take in a neighbour range of these flags, whose pgoff continues its own.
+def can_vma_merge(vma: Vma, flags: int, pgoff: int, file: AddressSpace | None, other: Vma | None) -> bool:
+    """Whether a VMA can take in a neighbour range of these flags and file, whose pgoff continues its own.
 
     Args:
         pgoff: What the range's pgoff would be if it began where `vma` begins.
         other: The VMA the range belongs to now, if any.
     """
-    if (vma.vm_flags ^ flags) & _KIND or vma.vm_pgoff != pgoff:
+    if (vma.vm_flags ^ flags) & _KIND or vma.vm_pgoff != pgoff or vma.vm_file is not file:
         return False
+    if flags & VM_SHARED:
+        return True
     return vma.machine.scheme.can_vma_merge(vma, other)
 
 
-def vma_merge(mm: Mm, start: int, end: int, flags: int, pgoff: int, donor: Vma | None) -> Steps:
+def vma_merge(
+    mm: Mm, start: int, end: int, flags: int, pgoff: int, donor: Vma | None, file: AddressSpace | None
+) -> Steps:
     """Let a neighbour take in [start, end) instead of making or keeping a VMA for it (vma_merge).
 
     Args:
@@ -167,12 +223,15 @@ def vma_merge(mm: Mm, start: int, end: int, flags: int, pgoff: int, donor: Vma |
         The VMA that has the range now; None if no neighbour can take it.
     """
     before, after = mm.vmas.before(start), mm.vmas.find(end)
-    if before and (before.vm_end != start or not can_vma_merge(before, flags, pgoff - before.pages, donor)):
+    if before and before.vm_end != start:
         before = None
-    pgoff_after = pgoff + ((end - start) >> PAGE_SHIFT)
-    if after and (after.vm_start != end or not can_vma_merge(after, flags, pgoff_after, donor)):
+    if after and after.vm_start != end:
         after = None
-    if before and after and not mm.machine.scheme.can_vma_merge(before, after):
+    if before and not can_vma_merge(before, flags, pgoff - before.pages, file, donor):
+        before = None
+    if after and not can_vma_merge(after, flags, pgoff + ((end - start) >> PAGE_SHIFT), file, donor):
+        after = None
+    if before and after and not flags & VM_SHARED and not mm.machine.scheme.can_vma_merge(before, after):
         after = None
 
     if before:
@@ -189,10 +248,9 @@ def vma_adjust(vma: Vma, start: int, end: int) -> Steps:
     for donor in donors:
         low, high = max(start, donor.vm_start), min(end, donor.vm_end)
         if donor.vm_end <= vma.vm_start and donor.vm_start < start:
-            donor.vm_end = start
+            stretch(donor, donor.vm_start, start)
         elif donor.vm_start >= vma.vm_end and donor.vm_end > end:
-            donor.vm_pgoff += (end - donor.vm_start) >> PAGE_SHIFT
-            donor.vm_start = end
+            stretch(donor, end, donor.vm_end)
         stretch(vma, min(vma.vm_start, low), max(vma.vm_end, high))
         yield from mm.machine.scheme.vma_adjust(vma, donor, low, high)
         if low == donor.vm_start and high == donor.vm_end:
@@ -203,12 +261,16 @@ def vma_adjust(vma: Vma, start: int, end: int) -> Steps:
 
 
 def stretch(vma: Vma, start: int, end: int) -> None:
-    """Move a VMA's ends; vm_pgoff follows its start."""
+    """Move a VMA's ends; vm_pgoff follows its start.  Its file's list sees it leave and join (vma_adjust)."""
+    if (vma.vm_start, vma.vm_end) == (start, end):
+        return
+    file_unlink(vma)
     if vma.vm_start != start:
         vma.vm_pgoff -= (vma.vm_start - start) >> PAGE_SHIFT
         vma.vm_start = start
     if vma.vm_end != end:
         vma.vm_end = end
+    file_link(vma)
 
 
 def do_munmap(mm: Mm, start: int, end: int) -> Steps:
@@ -270,3 +332,41 @@ def refuse_hole(vmas: list[Vma], mm: Mm, start: int, end: int) -> None:
     if reached < end:
         text = f"{place_name(mm, reached)} is not mapped; what lies below it was done"
         raise KernelError("ENOMEM", text, partial=bool(vmas))
+
+
+def do_brk(mm: Mm, label: str, length: int) -> Steps:
+    """Set the length of the heap (do_brk, sys_brk); the first call makes it, at BRK_START (*ours*).
+
+    Raises:
+        KernelError: EINVAL (it was not made by brk), ENOMEM (something is in the way, or the end of user
+            addresses).
+    """
+    heap = find_label(mm, label)
+    start = BRK_START if heap is None else heap.start
+    if start != BRK_START:
+        raise KernelError("EINVAL", f"{mm.name}.{label} was mapped by mmap, not by brk")
+    old_end = start if heap is None else heap.end
+    new_end = start + ((length + PAGE_SIZE - 1) & PAGE_MASK)
+    if new_end > mm.machine.task_size:
+        raise KernelError("ENOMEM", f"{mm.name}: the heap would end at {new_end:#x}, above user addresses")
+    if mm.vmas.overlapping(old_end, new_end):
+        raise KernelError("ENOMEM", f"{mm.name}: something is mapped where the heap would grow")
+    if heap is not None:
+        heap.end = new_end
+    elif new_end > start:
+        mm.labels.add(Label(mm.machine, 0, label, start, new_end))
+    if new_end < old_end:
+        yield from unmap_range(mm, new_end, old_end)
+    elif new_end > old_end:
+        yield from grow_heap(mm, old_end, new_end)
+    trim_labels(mm, 0, mm.machine.task_size)
+
+
+def grow_heap(mm: Mm, start: int, end: int) -> Steps:
+    """Let the heap's VMA take in the new range, or make one (do_brk)."""
+    flags = VM_READ | VM_WRITE
+    vma = yield from vma_merge(mm, start, end, flags, start >> PAGE_SHIFT, None, None)
+    if vma is None:
+        vma = vma_alloc(mm, start, end, flags, start >> PAGE_SHIFT, None)
+        vma_link(vma)
+        yield Step("{who}: the heap has a VMA of {n:,} pages", vma=vma.id, mm=mm.id, who=mm.name, n=vma.pages)

@@ -36,7 +36,7 @@ def mprotect_fixup(vma: Vma, start: int, end: int, prot: int) -> Steps:
         return
 
     pgoff = vma.vm_pgoff + ((start - vma.vm_start) >> PAGE_SHIFT)
-    merged = yield from vma_merge(vma.vm_mm, start, end, flags, pgoff, vma)
+    merged = yield from vma_merge(vma.vm_mm, start, end, flags, pgoff, vma, vma.vm_file)
     if merged is None:
         if start != vma.vm_start:
             yield from split_vma(vma, start, new_below=True)

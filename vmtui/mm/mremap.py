@@ -8,13 +8,15 @@ from vmtui.mm.mm_types import VM_LOCKED, Label, Mm, Vma, find_label, label_at, v
 from vmtui.mm.mmap import (
     check_range,
     get_unmapped_area,
+    stretch,
     trim_labels,
     unmap_range,
     vma_alloc,
+    vma_link,
     vma_merge,
 )
 from vmtui.mm.page import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
-from vmtui.mm.pgtable import present_ptes, pte_alloc, pte_offset
+from vmtui.mm.pgtable import is_zero_page, present_ptes, pte_alloc, pte_offset, pte_pfn, pte_present
 from vmtui.mm.step import Step, Steps
 
 
@@ -97,7 +99,7 @@ def room_behind(mm: Mm, vma: Vma, old_end: int, new_end: int) -> bool:
 
 def grow_in_place(vma: Vma, new_end: int) -> Steps:
     """Nothing is in the way: the VMA just ends later."""
-    vma.vm_end = new_end
+    stretch(vma, vma.vm_start, new_end)
     text = "{who} grew in place, to {end:#x}"
     yield Step(text, vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma), end=new_end)
 
@@ -105,12 +107,13 @@ def grow_in_place(vma: Vma, new_end: int) -> Steps:
 def move_vma(vma: Vma, start: int, end: int, new_addr: int, new_length: int) -> Steps:
     """A VMA for the new address, the PTEs over to it, then the old range unmapped (move_vma).
 
-    vm_pgoff moves along unchanged, so that page->index still finds every page.
+    Where page->index is counted from it, vm_pgoff moves along unchanged and every page is still found.
     """
     mm = vma.vm_mm
+    yield from mm.machine.scheme.move_prepare(vma, start, end)
     new = yield from copy_vma(vma, start, new_addr, new_length)
     moved = move_page_tables(mm, start, end, new_addr)
-    text = "{n:,} PTEs moved to {who}; struct page and vm_pgoff did not change"
+    text = "{n:,} PTEs moved to {who}"
     yield Step(text, vma=new.id, mm=mm.id, n=moved, who=vma_name(new))
     yield from mm.machine.scheme.vma_move(vma, new)
     yield from unmap_range(mm, start, end)
@@ -120,11 +123,13 @@ def copy_vma(vma: Vma, start: int, new_addr: int, new_length: int) -> Steps:
     """The VMA for the new place: a neighbour there that can take it, or a new struct (copy_vma)."""
     mm = vma.vm_mm
     pgoff = vma.vm_pgoff + ((start - vma.vm_start) >> PAGE_SHIFT)
-    new = yield from vma_merge(mm, new_addr, new_addr + new_length, vma.vm_flags, pgoff, vma)
+    if vma.vm_file is None and not mm.machine.scheme.keeps_pgoff(vma):
+        pgoff = new_addr >> PAGE_SHIFT
+    new = yield from vma_merge(mm, new_addr, new_addr + new_length, vma.vm_flags, pgoff, vma, vma.vm_file)
     if new is None:
-        new = vma_alloc(mm, new_addr, new_addr + new_length, vma.vm_flags, pgoff)
-        mm.vmas.insert(new)
-        text = "a VMA for {addr:#x}; its vm_pgoff stays {pgoff:#x}"
+        new = vma_alloc(mm, new_addr, new_addr + new_length, vma.vm_flags, pgoff, vma.vm_file)
+        vma_link(new)
+        text = "a VMA for {addr:#x}; its vm_pgoff is {pgoff:#x}"
         yield Step(text, vma=new.id, mm=mm.id, addr=new_addr, pgoff=pgoff)
     return new
 
@@ -136,8 +141,11 @@ def move_page_tables(mm: Mm, start: int, end: int, new_addr: int) -> int:
     for address in addresses:
         src = pte_offset(mm, address)
         pte = memory[src]
+        dst = pte_alloc(mm, address - start + new_addr)
         memory[src] = 0
-        memory[pte_alloc(mm, address - start + new_addr)] = pte
+        memory[dst] = pte
+        if pte_present(pte) and not is_zero_page(pte_pfn(pte)):
+            mm.machine.scheme.move_rmap(mm.machine.page(pte_pfn(pte)), src, dst)
     return len(addresses)
 
 

@@ -10,13 +10,14 @@ Kernel objects are charged by count, never by frame number: an allocation in low
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vmtui.errors import KernelError
-from vmtui.mm.kernel import LOWMEM, Options, object_sizes
+from vmtui.mm.kernel import LOWMEM, Options, object_sizes, slab_pages
 from vmtui.mm.page import FIRST_PFN, PAGE_SIZE, ZERO_PFN, Page, PG_reserved, PG_table
 from vmtui.state.column import Column, Where
 from vmtui.state.history import History
@@ -124,8 +125,10 @@ class Ledger:
 
     __slots__ = ("_charged", "_count", "_kind", "_options", "_tables", "lowmem_total", "sizes", "zone")
 
-    def __init__(self, history: History, options: Options, zone: Zone) -> None:
-        self.sizes = object_sizes(options)
+    def __init__(
+        self, history: History, options: Options, zone: Zone, scheme_sizes: Mapping[str, int]
+    ) -> None:
+        self.sizes: dict[str, int] = {**object_sizes(), **scheme_sizes}
         self._options = options
         self._kind = {kind: number for number, kind in enumerate(self.sizes)}
         n = len(self._kind)
@@ -164,7 +167,7 @@ class Ledger:
 
         With `lowmem_free` they are `lowmem_total`.
         """
-        held = {kind: self.count(kind) * size for kind, size in self.sizes.items()}
+        held = {kind: self.bytes_of(kind, self.count(kind)) for kind in self.sizes}
         tables = self._tables.cell[1]
         held["page_tables"] = tables * PAGE_SIZE
         taken = self.zone.end - self.zone.start - self.zone.free
@@ -172,9 +175,21 @@ class Ledger:
         held["reserved"] = FIRST_PFN * PAGE_SIZE
         return held
 
+    def bytes_of(self, kind: str, n: int) -> int:
+        """Bytes that `n` objects of a kind take: their own, or with ``slab=on`` those of whole pages."""
+        size = self.sizes[kind]
+        if self._options.slab and kind != "mem_map":
+            return slab_pages(n, size) * PAGE_SIZE
+        return n * size
+
     def fits(self, nbytes: int) -> bool:
         """Whether low memory has room for `nbytes` more."""
         return self._options.lowmem == "count" or self.lowmem_free >= nbytes
+
+    def cost(self, kind: str, n: int = 1) -> int:
+        """Bytes that `n` more objects of a kind would take."""
+        count = self.count(kind)
+        return self.bytes_of(kind, count + n) - self.bytes_of(kind, count)
 
     def charge(self, kind: str, n: int = 1) -> None:
         """Charge `n` objects.
@@ -182,7 +197,7 @@ class Ledger:
         Raises:
             KernelError: ENOMEM, saying who asked for how much, and who holds what.
         """
-        nbytes = self.sizes[kind] * n
+        nbytes = self.cost(kind, n)
         if not self.fits(nbytes):
             raise self.out_of(kind, nbytes)
         self._add(kind, n)
@@ -208,8 +223,9 @@ class Ledger:
         )
 
     def _add(self, kind: str, n: int) -> None:
-        self._count[self._kind[kind]] += n
-        self._charged[0] += self.sizes[kind] * n
+        count = self.count(kind)
+        self._count[self._kind[kind]] = count + n
+        self._charged[0] += self.bytes_of(kind, count + n) - self.bytes_of(kind, count)
 
 
 def build_zones(history: History, options: Options) -> list[Zone]:

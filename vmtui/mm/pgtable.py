@@ -94,6 +94,11 @@ def pte_mkwrite(pte: int) -> int:
     return pte | PAGE_RW
 
 
+def maybe_mkwrite(pte: int, vma: Vma) -> int:
+    """The entry, writable if its VMA may be written."""
+    return pte_mkwrite(pte) if vma.vm_flags & VM_WRITE else pte
+
+
 def pte_wrprotect(pte: int) -> int:
     """The entry, read-only."""
     return pte & ~PAGE_RW
@@ -107,6 +112,11 @@ def pte_mkyoung(pte: int) -> int:
 def pte_mkold(pte: int) -> int:
     """The entry, not accessed."""
     return pte & ~PAGE_ACCESSED
+
+
+def pte_mkclean(pte: int) -> int:
+    """The entry, not dirty."""
+    return pte & ~PAGE_DIRTY
 
 
 def pte_mkdirty(pte: int) -> int:

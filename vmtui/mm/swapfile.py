@@ -20,7 +20,7 @@ from vmtui.state.history import History
 if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
 
-_LOWEST, _USED, _HIGHEST = range(3)
+_LOWEST, _USED, _HIGHEST, _OFF = range(4)
 
 
 class SwapArea:
@@ -36,7 +36,7 @@ class SwapArea:
 
     def __init__(self, history: History, nbytes: int) -> None:
         self.slots = nbytes // PAGE_SIZE
-        self.register = Column(history, 3, np.int64, lambda: [slice(0, 3)])
+        self.register = Column(history, 4, np.int64, lambda: [slice(0, 4)])
         self.map = Column(history, self.slots + 1, np.uint32, self._extent)
         self.cached = Column(history, self.slots + 1, np.uint32, self._extent)
         self.register.cell[_LOWEST] = 1
@@ -48,6 +48,15 @@ class SwapArea:
     def highest(self) -> int:
         """The highest slot ever given out."""
         return self.register.cell[_HIGHEST]
+
+    @property
+    def on(self) -> bool:
+        """Whether slots are given out (SWP_WRITEOK); swapoff ends it."""
+        return not self.register.cell[_OFF]
+
+    @on.setter
+    def on(self, value: bool) -> None:
+        self.register[_OFF] = not value
 
     def used(self) -> int:
         """Slots with a holder."""
@@ -65,7 +74,7 @@ class SwapArea:
 def get_swap_page(machine: Machine) -> int:
     """A free slot with one holder, or 0 if there is none (get_swap_page)."""
     swap = machine.swap
-    slot = swap.lowest_free()
+    slot = swap.lowest_free() if swap.on else 0
     if slot:
         swap.map[slot] = 1
         swap.register[_LOWEST] = slot + 1

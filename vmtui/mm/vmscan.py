@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from vmtui.mm.filemap import page_mapping, remove_from_page_cache
 from vmtui.mm.page import (
     Page,
     PG_active,
@@ -13,6 +14,8 @@ from vmtui.mm.page import (
     PG_swapcache,
     PG_writeback,
 )
+from vmtui.mm.rmap.scheme import OwnPageOut
+from vmtui.mm.shmem import shmem_writepage
 from vmtui.mm.step import Step, Steps
 from vmtui.mm.swap import activate_page, lru_cache_add, lru_cache_add_active, lru_cache_del
 from vmtui.mm.swap_state import add_to_swap
@@ -39,10 +42,12 @@ def shrink_list(machine: Machine, pfns: list[int], *, forced: bool) -> Steps:
         page = isolate(machine.page(pfn))
         verdict = yield from shrink_page(page, forced)
         if verdict == "free":
-            delete_from_swap_cache(page)
+            where = "swap" if page.test(PG_swapcache) else "page"
+            remove = delete_from_swap_cache if page.test(PG_swapcache) else remove_from_page_cache
+            remove(page)
             release_page(page)
             freed += 1
-            yield Step("frame {page:#x} left the swap cache and is free", page=pfn)
+            yield Step("frame {page:#x} left the {where} cache and is free", page=pfn, where=where)
         else:
             yield from putback(page, verdict)
     return freed
@@ -74,20 +79,32 @@ def shrink_page(page: Page, forced: bool) -> Steps:
             return "activate"
 
     if page.test(PG_dirty):
-        yield from pageout(page)
-        return "keep"
-    # Two references are left: the swap cache's and ours.
+        written = yield from pageout(page)
+        return "keep" if written else "activate"
+    # Two references are left: the cache's and ours.
     return "free" if page.count == 2 else "keep"
 
 
 def pageout(page: Page) -> Steps:
-    """Write the page to its slot; it is not freed in the same pass (pageout, swap_writepage)."""
+    """Write the page to its slot or its file; it is not freed in the same pass (pageout, writepage).
+
+    Returns:
+        False if there is no slot for a page of shared memory.
+    """
+    mapping = page_mapping(page)
+    if mapping is not None and mapping.shmem:
+        moved = yield from shmem_writepage(page)
+        if not moved:
+            return False
+
     page.clear(PG_dirty)
     page.set(PG_writeback)
-    yield Step("frame {page:#x} is being written to slot {slot}", page=page.pfn, slot=page.private)
+    where = f"slot {page.private}" if page.test(PG_swapcache) else "its file"
+    yield Step("frame {page:#x} is being written to {where}", page=page.pfn, where=where)
     page.clear(PG_writeback)
     text = "frame {page:#x} is clean and unmapped; a later pass will free it"
     yield Step(text, page=page.pfn)
+    return True
 
 
 def isolate(page: Page) -> Page:
@@ -120,7 +137,7 @@ def evict(machine: Machine, pfns: list[int]) -> Steps:
     """Force each page out until its frame is free, or the pass shows that something holds it."""
     for pfn in pfns:
         freed = yield from shrink_list(machine, [pfn], forced=True)
-        if not freed and not machine.page(pfn).mapcount and machine.page(pfn).test(PG_swapcache):
+        if not freed and not machine.page(pfn).mapcount:
             yield from shrink_list(machine, [pfn], forced=True)
 
 
@@ -137,11 +154,21 @@ def look(machine: Machine, pfns: list[int], full: bool) -> Steps:
 
 
 def reclaim(machine: Machine, nr_pages: int) -> Steps:
-    """Free frames from the cold end of the LRU, looking harder in each pass (try_to_free_pages).
+    """Free frames, in the way of the kernel that the scheme came with.
 
     Returns:
         How many were freed; fewer than asked where references, locks or a full swap hold the rest.
     """
+    if isinstance(machine.scheme, OwnPageOut):
+        freed = yield from machine.scheme.try_to_free_pages(nr_pages)
+    else:
+        freed = yield from try_to_free_pages(machine, nr_pages)
+    yield Step("{n:,} of {asked:,} pages were freed", n=freed, asked=nr_pages)
+    return freed
+
+
+def try_to_free_pages(machine: Machine, nr_pages: int) -> Steps:
+    """Free frames from the cold end of the LRU, looking harder in each pass (try_to_free_pages)."""
     freed = 0
     for priority in range(DEF_PRIORITY, -1, -1):
         yield from refill_inactive(machine, priority)
@@ -152,7 +179,6 @@ def reclaim(machine: Machine, nr_pages: int) -> Steps:
             freed += yield from shrink_list(machine, [pfn], forced=False)
         if freed == nr_pages:
             break
-    yield Step("{n:,} of {asked:,} pages were freed", n=freed, asked=nr_pages)
     return freed
 
 

@@ -16,13 +16,15 @@ from vmtui import __version__
 from vmtui.errors import KernelError, OptionError, ScenarioError, ScenarioErrors, VmtuiError
 from vmtui.mm.kernel import Options
 from vmtui.mm.step import StepRecord, WalkRecord
+from vmtui.report.compare import Comparison
 from vmtui.report.playing import Event, Tally
+from vmtui.report.sweep import Sweep
 from vmtui.scenario.checks import CheckResult
 from vmtui.scenario.facts import deciding_walk
 from vmtui.scenario.script import Script
 from vmtui.session import Done, Session
 
-__all__ = ["SCHEMA_VERSION", "command", "error", "heading", "schema", "summary"]
+__all__ = ["SCHEMA_VERSION", "command", "comparison", "error", "heading", "schema", "summary", "sweep"]
 
 SCHEMA_VERSION: Final = 1
 
@@ -36,12 +38,7 @@ def schema() -> str:
 
 def heading(script: Script, options: Options) -> dict[str, Any]:
     """What is played, and on which machine."""
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "version": __version__,
-        "scenario": {"title": script.title, "path": script.path, "params": dict(script.params)},
-        "machine": attrs.asdict(options),
-    }
+    return {**_top(script.title, script.path, script.params), "machine": attrs.asdict(options)}
 
 
 def summary(tally: Tally, session: Session) -> dict[str, Any]:
@@ -135,6 +132,34 @@ def _expect(result: CheckResult) -> dict[str, Any]:
             }
             for part in result.parts
         ],
+    }
+
+
+def comparison(found: Comparison) -> dict[str, Any]:
+    """A scenario under several schemes."""
+    told = attrs.asdict(found)
+    return {
+        **_top(found.title, found.path, found.params),
+        "machine": found.machine,
+        "reference": found.reference,
+        "trials": told["trials"],
+        "differences": told["differences"],
+        "ok": found.ok,
+    }
+
+
+def sweep(found: Sweep) -> dict[str, Any]:
+    """A scenario for several values of a param."""
+    told = attrs.asdict(found)
+    names = ("param", "values", "schemes", "points", "crossings", "ends")
+    return {**_top(found.title, found.path, {}), **{name: told[name] for name in names}}
+
+
+def _top(title: str, path: str | None, params: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "version": __version__,
+        "scenario": {"title": title, "path": path, "params": dict(params)},
     }
 
 

@@ -160,10 +160,11 @@ class _Reader:
         self.machine_line = number
         if self.begun:
             self.report.add(number, "the machine line stands first, after title, params and comments")
-        for name, value in machine.options:
-            if name in self.structure.options:
+        names = [name for name, _ in machine.options]
+        for name in dict.fromkeys(names):
+            if names.count(name) > 1:
                 self.report.add(number, f"{name} is given twice")
-            self.structure.options[name] = value
+        self.structure.options = machine.settings
         try:
             Options.parse(self.structure.options)
         except OptionError as error:

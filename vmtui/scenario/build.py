@@ -7,6 +7,7 @@ from typing import Any
 from lark import Token, Transformer, v_args
 
 from vmtui.errors import ScenarioError
+from vmtui.mm.kernel import PRESETS, Options
 from vmtui.scenario import commands, lines
 from vmtui.scenario.expressions import (
     AllOf,
@@ -47,6 +48,7 @@ ERRNOS = (
     "EBUSY",
     "EEXIST",
     "EFAULT",
+    "EFBIG",
     "EINVAL",
     "ENODEV",
     "ENOENT",
@@ -105,8 +107,13 @@ class _Builder(Transformer[Token, Any]):
     def end(self) -> lines.End:
         return lines.End()
 
-    def machine(self, *options: tuple[str, str]) -> lines.MachineLine:
-        return lines.MachineLine(options)
+    def machine(self, preset: Token | None, *options: tuple[str, str]) -> lines.MachineLine:
+        if preset is not None and preset in Options.__annotations__:
+            raise ScenarioError("expected =", column=_column(preset) + len(preset), expected=("=",))
+        if preset is not None and preset not in PRESETS:
+            message = f"no machine is called {preset}; there is {', '.join(PRESETS)}"
+            raise ScenarioError(message, column=_column(preset), suggestion=closest(preset, PRESETS))
+        return lines.MachineLine(options, str(preset) if preset is not None else None)
 
     def option(self, name: Token, value: Token) -> tuple[str, str]:
         return str(name), str(value)
@@ -138,19 +145,24 @@ class _Builder(Transformer[Token, Any]):
 
     # Commands.
 
+    file = commands.File
     spawn = commands.Spawn
+    exec = commands.Exec
     fork = commands.Fork
     exit = commands.Exit
     munmap = commands.Munmap
     mlock = commands.Mlock
     munlock = commands.Munlock
     mremap = commands.Mremap
+    brk = commands.Brk
     read = commands.Read
     write = commands.Write
     referenced = commands.Referenced
     swapout = commands.Swapout
     evict = commands.Evict
     reclaim = commands.Reclaim
+    swapoff = commands.Swapoff
+    truncate = commands.Truncate
 
     def mmap(
         self,
@@ -178,7 +190,7 @@ class _Builder(Transformer[Token, Any]):
             growsdown is not None,
         )
 
-    def file(self, name: Name, plus: Token | None, size: commands.Size | None) -> Any:
+    def mapped(self, name: Name, plus: Token | None, size: commands.Size | None) -> Any:
         if plus is not None and plus != "+":
             raise ScenarioError("expected +", column=_column(plus), expected=("+",))
         return name, size

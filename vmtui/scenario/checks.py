@@ -27,6 +27,7 @@ class Part:
         left, operator, right: The values compared; for what is no comparison the value, None and None.
         holds: Whether it holds.
         trouble: Why it has no value; "" if it has one.
+        subject: The text of what stands on the left.
     """
 
     expression: str
@@ -35,10 +36,16 @@ class Part:
     right: Value
     holds: bool
     trouble: str = ""
+    subject: str = ""
+
+    @property
+    def value(self) -> str:
+        """What it finds, without a verdict: ``walk.hits is 2``."""
+        return self.trouble or f"{self.subject or self.expression} is {show_value(self.left)}"
 
     @property
     def sentence(self) -> str:
-        """What is the case: ``walk.hits is 2, not 1``."""
+        """What is the case: ``walk.hits == 1: 2 not == 1``."""
         if self.trouble:
             return self.trouble
         if self.operator is None:
@@ -71,7 +78,9 @@ class CheckResult:
 
     @property
     def sentence(self) -> str:
-        """What it found: for a failed one, the statements that do not hold."""
+        """What it found: for a failed one, the statements that do not hold; without a verdict, the values."""
+        if self.holds is None:
+            return "; ".join(part.value for part in self.parts)
         parts = [part for part in self.parts if not part.holds] or list(self.parts)
         return "; ".join(part.sentence for part in parts)
 
@@ -94,7 +103,8 @@ def _part(expr: Expr, facts: Facts) -> Part:
     try:
         if isinstance(expr, Comparison):
             left, right = expr.left.evaluate(facts), expr.right.evaluate(facts)
-            return Part(str(expr), left, expr.operator, right, expr.holds(left, right))
+            holds = expr.holds(left, right)
+            return Part(str(expr), left, expr.operator, right, holds, subject=str(expr.left))
         value = expr.evaluate(facts)
         trouble = "" if isinstance(value, bool) else f"{expr} is {show_value(value)}, not true or false"
         return Part(str(expr), value, None, None, value is True, trouble)
@@ -102,13 +112,16 @@ def _part(expr: Expr, facts: Facts) -> Part:
         return Part(str(expr), None, None, None, False, f"{expr}: {error.message}")
 
 
-def check_error(errno: str, command: str, error: KernelError | None) -> CheckResult:
-    """The verdict on a command that had to be refused."""
+def check_error(
+    errno: str, command: str, error: KernelError | None, *, applies: bool = True
+) -> CheckResult:
+    """The verdict on a command that had to be refused; none where that is a fact of another machine."""
     found = error.errno if error is not None else None
     holds = found == errno
     trouble = "" if holds else f"{command}: {error or 'was done'}"
     part = Part("errno", found, "==", errno, holds, trouble)
-    return CheckResult(f"expect-error {errno} {command}", f"{errno} {command}", holds, (part,))
+    verdict = holds if applies else None
+    return CheckResult(f"expect-error {errno} {command}", f"{errno} {command}", verdict, (part,))
 
 
 def failed(text: str, trouble: str) -> CheckResult:

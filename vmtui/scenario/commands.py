@@ -14,16 +14,45 @@ from typing import ClassVar
 import attrs
 
 from vmtui.errors import KernelError
-from vmtui.mm import fork, madvise, memory, mlock, mmap, mprotect, mremap, vmscan
+from vmtui.mm import filemap, fork, madvise, memory, mlock, mmap, mprotect, mremap
 from vmtui.mm.machine import Machine
-from vmtui.mm.mm_types import VM_EXEC, VM_READ, VM_WRITE
-from vmtui.mm.page import PAGE_SIZE
+from vmtui.mm.mm_types import MAX_FILE_PAGES, VM_EXEC, VM_READ, VM_WRITE
+from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE
 from vmtui.scenario.command import Command, OnPlace, Size, Work
 from vmtui.scenario.expressions import Expr
+from vmtui.scenario.file_commands import File, Truncate
 from vmtui.scenario.names import Name, known_name, print_name, stem
-from vmtui.scenario.places import Place, find_range, frames_of, known_number, label_of
+from vmtui.scenario.places import Place, find_range, known_number, label_of
+from vmtui.scenario.walk_commands import Evict, Reclaim, Referenced, Swapoff, Swapout, Walk
 
-__all__ = ["COMMANDS", "PROTECTIONS", "Command", "Size"]
+__all__ = [
+    "COMMANDS",
+    "PROTECTIONS",
+    "Brk",
+    "Command",
+    "Evict",
+    "Exec",
+    "Exit",
+    "File",
+    "Fork",
+    "Madvise",
+    "Mlock",
+    "Mmap",
+    "Mprotect",
+    "Mremap",
+    "Munlock",
+    "Munmap",
+    "Read",
+    "Reclaim",
+    "Referenced",
+    "Size",
+    "Spawn",
+    "Swapoff",
+    "Swapout",
+    "Truncate",
+    "Walk",
+    "Write",
+]
 
 PROTECTIONS: Mapping[str, int] = MappingProxyType(
     {
@@ -86,6 +115,25 @@ def free_name(machine: Machine, parent: str) -> str:
 
 
 @attrs.frozen
+class Exec(Command):
+    """Another program in the same process."""
+
+    keyword: ClassVar[str] = "exec"
+    usage: ClassVar[str] = "exec P"
+    help: ClassVar[str] = "let a process start another program: what it had mapped goes"
+
+    task: Name
+
+    def words(self) -> list[str]:
+        """What follows the keyword."""
+        return [print_name(self.task)]
+
+    def apply(self, machine: Machine) -> Work:
+        """Start anew."""
+        yield from fork.do_execve(machine.find_task(known_name(self.task)))
+
+
+@attrs.frozen
 class Exit(Command):
     """The end of a process."""
 
@@ -109,8 +157,10 @@ class Mmap(Command):
     """A new mapping."""
 
     keyword: ClassVar[str] = "mmap"
-    usage: ClassVar[str] = "mmap P LABEL SIZE PERMS private [at ADDRESS | after LABEL] [growsdown]"
-    help: ClassVar[str] = "map private anonymous memory and give it a name"
+    usage: ClassVar[str] = (
+        "mmap P LABEL SIZE PERMS private|shared [FILE [+ OFFSET]] [at ADDRESS | after LABEL] [growsdown]"
+    )
+    help: ClassVar[str] = "map anonymous memory or a file, and give it a name"
 
     task: Name
     label: Name
@@ -141,16 +191,62 @@ class Mmap(Command):
     def apply(self, machine: Machine) -> Work:
         """Map it."""
         mm = machine.find_task(known_name(self.task)).mm
+        assert mm is not None
+        file, pgoff = None, 0
         if self.file is not None:
-            raise KernelError("ENOENT", f"no file {known_name(self.file)}: this machine has none")
-        if self.sharing == "shared":
-            raise KernelError("ENODEV", "this machine has no shared memory: map it private")
+            file = filemap.find_file(machine, known_name(self.file))
+            pgoff = self.first_page()
         address = None if self.address is None else known_number(self.address)
         if self.after is not None:
             address = label_of(machine, self.task, self.after)[1].end
+        yield from mmap.do_mmap(
+            mm,
+            known_name(self.label),
+            self.size.bytes,
+            PROTECTIONS[self.protection],
+            address,
+            self.growsdown,
+            shared=self.sharing == "shared",
+            file=file,
+            pgoff=pgoff,
+        )
+
+    def first_page(self) -> int:
+        """
+        Where in the file the mapping begins, in pages.
+
+        Raises:
+            KernelError: EINVAL, the offset is not of whole pages, or no file is so long.
+        """
+        offset = 0 if self.offset is None else self.offset.bytes
+        if offset % PAGE_SIZE:
+            raise KernelError("EINVAL", f"the offset {offset:#x} is not a multiple of {PAGE_SIZE}")
+        if offset + self.size.bytes > MAX_FILE_PAGES * PAGE_SIZE:
+            raise KernelError("EINVAL", f"the offset {offset:#x} lies behind the end of the longest file")
+        return offset >> PAGE_SHIFT
+
+
+@attrs.frozen
+class Brk(Command):
+    """The heap's end."""
+
+    keyword: ClassVar[str] = "brk"
+    usage: ClassVar[str] = "brk P LABEL SIZE"
+    help: ClassVar[str] = "give the heap this length; the first brk of a process makes it, as LABEL"
+
+    task: Name
+    label: Name
+    size: Size
+
+    def words(self) -> list[str]:
+        """What follows the keyword."""
+        return [print_name(self.task), print_name(self.label), str(self.size)]
+
+    def apply(self, machine: Machine) -> Work:
+        """Move it."""
+        mm = machine.find_task(known_name(self.task)).mm
         assert mm is not None
-        flags = PROTECTIONS[self.protection]
-        yield from mmap.do_mmap(mm, known_name(self.label), self.size.bytes, flags, address, self.growsdown)
+        yield from mmap.do_brk(mm, known_name(self.label), self.size.bytes)
 
 
 @attrs.frozen
@@ -305,98 +401,13 @@ class Write(OnPlace):
         yield from memory.access(where.mm, where.start, where.end, write=True)
 
 
-@attrs.frozen
-class Walk(Command):
-    """A look along the reverse map."""
-
-    keyword: ClassVar[str] = "walk"
-    usage: ClassVar[str] = "walk PLACE [full]"
-    help: ClassVar[str] = "walk the reverse map as try_to_unmap would, touching nothing; full: to its end"
-
-    place: Place
-    full: bool = False
-
-    def words(self) -> list[str]:
-        """What follows the keyword."""
-        return [str(self.place), *(["full"] if self.full else [])]
-
-    def apply(self, machine: Machine) -> Work:
-        """Walk from each frame."""
-        yield from vmscan.look(machine, frames_of(machine, self.place, "walk from"), self.full)
-
-
-@attrs.frozen
-class Referenced(OnPlace):
-    """The question whether a page was used."""
-
-    keyword: ClassVar[str] = "referenced"
-    usage: ClassVar[str] = "referenced PLACE"
-    help: ClassVar[str] = "run page_referenced: was it used? Clears the accessed bits"
-
-    place: Place
-
-    def apply(self, machine: Machine) -> Work:
-        """Ask for each frame."""
-        yield from vmscan.referenced(machine, frames_of(machine, self.place, "walk from"))
-
-
-@attrs.frozen
-class Swapout(OnPlace):
-    """Pages out, by name."""
-
-    keyword: ClassVar[str] = "swapout"
-    usage: ClassVar[str] = "swapout PLACE"
-    help: ClassVar[str] = "force pages out to swap; their frames wait in the swap cache"
-
-    place: Place
-
-    def apply(self, machine: Machine) -> Work:
-        """Swap each frame out."""
-        yield from vmscan.swapout(machine, frames_of(machine, self.place, "swap out"))
-
-
-@attrs.frozen
-class Evict(OnPlace):
-    """Pages out, until their frames are free."""
-
-    keyword: ClassVar[str] = "evict"
-    usage: ClassVar[str] = "evict PLACE"
-    help: ClassVar[str] = "force pages out until their frames are free"
-
-    place: Place
-
-    def apply(self, machine: Machine) -> Work:
-        """Evict each frame."""
-        yield from vmscan.evict(machine, frames_of(machine, self.place, "evict"))
-
-
-@attrs.frozen
-class Reclaim(Command):
-    """The kernel's own choice."""
-
-    keyword: ClassVar[str] = "reclaim"
-    usage: ClassVar[str] = "reclaim SIZE"
-    help: ClassVar[str] = "free memory from the cold end of the LRU, sparing what was used"
-
-    size: Size
-
-    def words(self) -> list[str]:
-        """What follows the keyword."""
-        return [str(self.size)]
-
-    def apply(self, machine: Machine) -> Work:
-        """Free that many frames, or what can be freed."""
-        pages = -(-self.size.bytes // PAGE_SIZE)
-        if not pages:
-            raise KernelError("EINVAL", "reclaim of nothing: give a number of pages")
-        yield from vmscan.reclaim(machine, pages)
-
-
 COMMANDS: Mapping[str, type[Command]] = MappingProxyType(
     {
         cls.keyword: cls
         for cls in (
+            File,
             Spawn,
+            Exec,
             Fork,
             Exit,
             Mmap,
@@ -406,6 +417,7 @@ COMMANDS: Mapping[str, type[Command]] = MappingProxyType(
             Mlock,
             Munlock,
             Mremap,
+            Brk,
             Read,
             Write,
             Walk,
@@ -413,6 +425,8 @@ COMMANDS: Mapping[str, type[Command]] = MappingProxyType(
             Swapout,
             Evict,
             Reclaim,
+            Swapoff,
+            Truncate,
         )
     }
 )

@@ -25,7 +25,7 @@ from vmtui.scenario.observables import (
     PageValue,
     TaskValue,
 )
-from vmtui.scenario.pages import PageView
+from vmtui.scenario.pages import PageView, shared_slots
 from vmtui.scenario.places import PfnPlace, Place, find_range, known_number
 from vmtui.scenario.substitution import replace_variables
 from vmtui.scenario.suggest import closest
@@ -91,9 +91,10 @@ class Facts:
         assert isinstance(ready, PageValue)
         known = PAGE_VALUES[ready.attribute]
         where = find_range(self.machine, ready.place)
-        untouched = known.read(PageView(self.machine, where.mm, where.start, 0, None))
+        untouched = known.read(PageView(self.machine, None, 0, 0, None))
         values: list[Value] = [untouched] * ((where.end - where.start) // PAGE_SIZE)
-        for address in present_ptes(where.mm, where.start, where.end).tolist():
+        touched = present_ptes(where.mm, where.start, where.end).tolist()
+        for address in touched + shared_slots(where.mm, where.start, where.end):
             values[(address - where.start) // PAGE_SIZE] = known.read(PageView.at(where.mm, address))
         return values
 

@@ -13,11 +13,12 @@ from typing import ClassVar, Final
 import attrs
 
 from vmtui.errors import KernelError
+from vmtui.mm.kernel import PRESETS
 from vmtui.scenario.commands import Command
-from vmtui.scenario.expressions import Expr, Observable, Scope
+from vmtui.scenario.expressions import Expr, Observable, Scope, Variable
 from vmtui.scenario.names import Name, print_name
 from vmtui.scenario.nodes import ExpressionError, Node, subnodes
-from vmtui.scenario.observables import is_of_scheme
+from vmtui.scenario.observables import GlobalValue, is_of_scheme
 from vmtui.scenario.places import Place
 from vmtui.scenario.values import show_value
 
@@ -26,6 +27,7 @@ __all__ = [
     "End",
     "Expect",
     "ExpectError",
+    "Grounds",
     "Let",
     "MachineLine",
     "Param",
@@ -38,6 +40,7 @@ __all__ = [
     "SourceLine",
     "Statement",
     "Title",
+    "grounds",
 ]
 
 
@@ -163,16 +166,29 @@ class End(Word):
 
 @attrs.frozen
 class MachineLine(Word):
-    """The machine to play on."""
+    """
+    The machine to play on.
+
+    Attributes:
+        options: What is said of it, in order.
+        preset: A machine known by name, which `options` change; None without one.
+    """
 
     keyword: ClassVar[str] = "machine"
-    usage: ClassVar[str] = "machine OPTION=VALUE ..."
-    help: ClassVar[str] = "the machine: rmap, ram, swap, draft, ..."
+    usage: ClassVar[str] = "machine [article] OPTION=VALUE ..."
+    help: ClassVar[str] = "the machine: rmap, ram, swap, draft, ...; article: 32 GB with HIGHPTE"
 
     options: tuple[tuple[str, str], ...]
+    preset: str | None = None
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Every option it sets."""
+        return {**PRESETS.get(self.preset or "", {}), **dict(self.options)}
 
     def __str__(self) -> str:
-        return " ".join(["machine", *(f"{name}={value}" for name, value in self.options)])
+        preset = [] if self.preset is None else [self.preset]
+        return " ".join(["machine", *preset, *(f"{name}={value}" for name, value in self.options)])
 
 
 @attrs.frozen
@@ -247,15 +263,43 @@ class Expect(Word):
     expr: Expr
     schemes: tuple[str, ...] = ()
 
-    @property
-    def is_of_scheme(self) -> bool:
-        """Whether it reads what one scheme has and another has not."""
-        observables = (node for node in subnodes(self.expr) if isinstance(node, Observable))
-        return any(is_of_scheme(observable) for observable in observables)
-
     def __str__(self) -> str:
         under = f"under {', '.join(self.schemes)}: " if self.schemes else ""
         return f"{under}expect {self.expr}"
+
+
+@attrs.frozen
+class Grounds:
+    """
+    What a value rests on, beside the commands.
+
+    Attributes:
+        scheme: It reads what one scheme has and another has not.
+        bytes: It reads the ledger, and so depends on how large the machine and its objects are.
+    """
+
+    scheme: bool = False
+    bytes: bool = False
+
+    def __or__(self, other: Grounds) -> Grounds:
+        return Grounds(self.scheme or other.scheme, self.bytes or other.bytes)
+
+
+def grounds(expr: Expr, lets: Mapping[str, Grounds]) -> Grounds:
+    """
+    What an expression rests on.
+
+    Args:
+        lets: What the values kept so far rest on.
+    """
+    found = Grounds()
+    for node in subnodes(expr):
+        if isinstance(node, Variable):
+            found |= lets.get(node.name, Grounds())
+        elif isinstance(node, Observable):
+            ledger = isinstance(node, GlobalValue) and node.path[0] == "ledger"
+            found |= Grounds(is_of_scheme(node), ledger)
+    return found
 
 
 @attrs.frozen

@@ -20,7 +20,7 @@ from vmtui.mm.pgtable import page_tables, pte_dirty, pte_write, pte_young
 from vmtui.scenario.expressions import Observable
 from vmtui.scenario.names import Name, print_name
 from vmtui.scenario.nodes import Value
-from vmtui.scenario.pages import PageView, perms, swap_entries
+from vmtui.scenario.pages import PageView, file_name, perms, swap_entries
 from vmtui.scenario.places import AddressPlace, LabelPlace, Place
 
 __all__ = [
@@ -120,10 +120,10 @@ def _of_mm(read: Callable[[Any], Value]) -> Callable[[Task], Value]:
 
 _KNOWN: Final = (
     _page("present", "a frame is mapped (the zero page is none)", lambda view: view.page is not None),
-    _page("swapped", "the entry is a swap entry", lambda view: view.state == "swapped"),
+    _page("swapped", "it lies in swap, by its entry or as shared", lambda view: view.state == "swapped"),
     _page("zero", "the zero page is mapped", lambda view: view.zero),
     _page("state", '"present", "swapped" or "zero"; none if never touched', lambda view: view.state),
-    _page("slot", "the swap slot of a swapped page", lambda view: view.slot),
+    _page("slot", "the swap slot it lies in", lambda view: view.slot),
     _page("swapcache", "its frame is in the swap cache", lambda view: view.swapcache),
     _page("mapcount", "entries that map the frame; 0 if none is mapped", _mapcount),
     _frame("pfn", "the frame's number", lambda page: page.pfn),
@@ -145,7 +145,7 @@ _KNOWN: Final = (
     _vma("pgoff", "vm_pgoff, in pages", lambda vma: vma.vm_pgoff, True),
     _vma("anon_vma", "the number of its anon_vma", _anon_vma, True),
     _vma("chain", "length of its anon_vma chain; none without chains", lambda vma: None, True),
-    _vma("file", "the file mapped; none for anonymous memory", lambda vma: None),
+    _vma("file", "the file mapped; none for anonymous and for shared memory", file_name),
     _task("alive", "it has not exited", lambda task: task.alive),
     _task("vmas", "its VMAs", _of_mm(lambda mm: len(mm.vmas))),
     _task("rss", "its pages present", _of_mm(lambda mm: mm.rss)),

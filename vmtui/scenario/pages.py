@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from vmtui.mm.mm_types import VM_EXEC, VM_READ, VM_SHARED, VM_WRITE, Mm, Vma
-from vmtui.mm.page import Page
+from vmtui.mm.mm_types import VM_EXEC, VM_READ, VM_SHARED, VM_WRITE, Mm, Vma, linear_page_index
+from vmtui.mm.page import PAGE_SIZE, Page
 from vmtui.mm.pgtable import (
     PAGE_PRESENT,
     PAGE_PROTNONE,
     PTRS_PER_TABLE,
     is_swap_pte,
     is_zero_page,
+    present_ptes,
     pte_offset,
     pte_pfn,
     pte_present,
@@ -26,7 +27,7 @@ from vmtui.mm.swap_state import lookup_swap_cache
 if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
 
-__all__ = ["PageView", "perms", "swap_entries"]
+__all__ = ["PageView", "cached_frames", "file_name", "perms", "shared_slot", "shared_slots", "swap_entries"]
 
 
 @attrs.frozen
@@ -70,9 +71,11 @@ class PageView:
 
     @property
     def slot(self) -> int | None:
-        """The swap slot: of its entry, or of the frame where a frame was named."""
+        """The swap slot: of its entry, of the shared memory behind it, or of the frame that was named."""
         if is_swap_pte(self.pte):
             return pte_to_slot(self.pte)
+        if self.mm is not None and not self.pte:
+            return shared_slot(self.mm, self.address) or None
         if self.mm is None and self.page is not None and self.page.test("swapcache"):
             return self.page.private
         return None
@@ -84,14 +87,15 @@ class PageView:
             return "present"
         if self.zero:
             return "zero"
-        return "swapped" if is_swap_pte(self.pte) else None
+        return "swapped" if self.slot is not None else None
 
     @property
     def swapcache(self) -> bool | None:
-        """Whether its frame, or the one its swap entry leads to, is in the swap cache."""
+        """Whether its frame, or the one its slot leads to, is in the swap cache."""
         if self.page is not None:
             return self.page.test("swapcache")
-        return lookup_swap_cache(self.machine, pte_to_slot(self.pte)) != 0 if is_swap_pte(self.pte) else None
+        slot = self.slot
+        return lookup_swap_cache(self.machine, slot) != 0 if slot is not None else None
 
     @property
     def vma(self) -> Vma | None:
@@ -107,6 +111,12 @@ def perms(vma: Vma) -> str:
     return "".join([*letters, "s" if flags & VM_SHARED else "p"])
 
 
+def file_name(vma: Vma) -> str | None:
+    """The file that a VMA maps; shared memory has none that has a name."""
+    file = vma.vm_file
+    return file.name if file is not None and not file.shmem else None
+
+
 def swap_entries(mm: Mm) -> int:
     """How many of its page-table entries are swap entries."""
     found = 0
@@ -114,3 +124,44 @@ def swap_entries(mm: Mm) -> int:
         entries = mm.machine.memory.all[pfn * PTRS_PER_TABLE : (pfn + 1) * PTRS_PER_TABLE]
         found += int(np.count_nonzero((entries != 0) & (entries & (PAGE_PRESENT | PAGE_PROTNONE) == 0)))
     return found
+
+
+def shared_slot(mm: Mm, address: int) -> int:
+    """The slot in which a page of shared memory lies, which no page table says; 0 for none."""
+    vma = mm.vmas.at(address)
+    if vma is None or vma.vm_file is None or not vma.vm_file.shmem:
+        return 0
+    index = linear_page_index(vma, address)
+    return vma.vm_file.slots.cell[index] if index < vma.vm_file.end else 0
+
+
+def shared_slots(mm: Mm, start: int, end: int) -> list[int]:
+    """The addresses of [start, end) at which `shared_slot` finds one."""
+    found: list[int] = []
+    for vma in mm.vmas.overlapping(start, end):
+        file = vma.vm_file
+        if file is None or not file.shmem:
+            continue
+        low, high = max(start, vma.vm_start), min(end, vma.vm_end)
+        first, last = linear_page_index(vma, low), linear_page_index(vma, high)
+        swapped = np.flatnonzero(file.slots.all[first : min(last, file.end)])
+        found += (low + swapped * PAGE_SIZE).tolist()
+    return found
+
+
+def cached_frames(mm: Mm, start: int, end: int) -> dict[int, int]:
+    """By address in [start, end), the frame in a cache behind a page that has no entry there."""
+    found: dict[int, int] = {}
+    for vma in mm.vmas.overlapping(start, end):
+        file = vma.vm_file
+        if file is None:
+            continue
+        low, high = max(start, vma.vm_start), min(end, vma.vm_end)
+        first, last = linear_page_index(vma, low), min(linear_page_index(vma, high), file.end)
+        for page in np.flatnonzero(file.pages.all[first:last]).tolist():
+            found[low + page * PAGE_SIZE] = file.pages.cell[first + page]
+        for page in np.flatnonzero(file.slots.all[first:last]).tolist():
+            found[low + page * PAGE_SIZE] = lookup_swap_cache(mm.machine, file.slots.cell[first + page])
+    for address in present_ptes(mm, start, end).tolist() if found else ():
+        found.pop(address, None)
+    return {address: pfn for address, pfn in found.items() if pfn}

@@ -13,6 +13,7 @@ from typing import Final
 import attrs
 
 from vmtui.errors import PlaceError
+from vmtui.mm.filemap import page_mapping
 from vmtui.mm.machine import Machine
 from vmtui.mm.memory import follow_page
 from vmtui.mm.mm_types import Label, Mm, find_label, place_name
@@ -21,6 +22,7 @@ from vmtui.mm.pgtable import is_swap_pte, is_zero_page, present_ptes, pte_offset
 from vmtui.scenario.expressions import NOTHING, Expr
 from vmtui.scenario.names import Name, known_name, print_name
 from vmtui.scenario.nodes import Node
+from vmtui.scenario.pages import cached_frames, shared_slot
 from vmtui.scenario.suggest import closest
 from vmtui.scenario.values import number
 
@@ -164,7 +166,8 @@ def find_range(machine: Machine, place: Place) -> Range:
 
 def frames_of(machine: Machine, place: Place, purpose: str) -> list[int]:
     """
-    The frames behind a place, each once: those of present pages, and those that wait in the swap cache.
+    The frames behind a place, each once, by address: those of present pages, those that wait in the swap
+    cache, and those in the page cache of a file that is mapped there.
 
     Args:
         purpose: What they are for, to end the sentence of a refusal: ``walk from``.
@@ -175,14 +178,14 @@ def frames_of(machine: Machine, place: Place, purpose: str) -> list[int]:
     if isinstance(place, PfnPlace):
         return [_user_frame(machine, place, purpose)]
     where = find_range(machine, place)
-    found: dict[int, None] = {}
+    found = cached_frames(where.mm, where.start, where.end)
     for address in present_ptes(where.mm, where.start, where.end).tolist():
         pfn = follow_page(where.mm, address)
         if pfn and not is_zero_page(pfn):
-            found[pfn] = None
+            found[address] = pfn
     if not found:
         raise PlaceError("EINVAL", _why_no_frame(machine, place, where, purpose))
-    return list(found)
+    return list(dict.fromkeys(found[address] for address in sorted(found)))
 
 
 def _user_frame(machine: Machine, place: PfnPlace, purpose: str) -> int:
@@ -192,7 +195,7 @@ def _user_frame(machine: Machine, place: PfnPlace, purpose: str) -> int:
     if is_zero_page(pfn):
         raise PlaceError("EINVAL", f"{place} is the zero page: not reverse-mapped")
     page = machine.page(pfn)
-    if not page.mapcount and not page.test("swapcache"):
+    if not page.mapcount and not page.test("swapcache") and page_mapping(page) is None:
         use = "a page table" if page.test("table") else "free" if not page.count else "the kernel's"
         raise PlaceError("EINVAL", f"{place} is {use}: nothing to {purpose}")
     return pfn
@@ -209,6 +212,12 @@ def _why_no_frame(machine: Machine, place: Place, where: Range, purpose: str) ->
         return f"{shown} is swapped (slot {pte_to_slot(pte)}): no frame to {purpose}"
     if pte and is_zero_page(pte_pfn(pte)):
         return f"{shown} is the zero page: not reverse-mapped"
-    if where.mm.vmas.at(where.start) is None:
+    vma = where.mm.vmas.at(where.start)
+    if vma is None:
         return f"{shown} is not mapped: no frame to {purpose}"
+    slot = shared_slot(where.mm, where.start)
+    if slot:
+        return f"{shown} is swapped (slot {slot}): no frame to {purpose}"
+    if vma.vm_file is not None:
+        return f"{shown} is not cached: no frame to {purpose}"
     return f"{shown} was never touched: no frame to {purpose}"

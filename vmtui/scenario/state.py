@@ -1,8 +1,8 @@
 """
 The machine's state as plain data: what ``--state`` prints and `Session.state` returns.
 
-Processes by name, the dead left out; VMAs and pages by address; ids from 1 in order of creation.  Sizes and
-addresses are bytes.  What a scheme or a kernel does not have is None.
+Processes by name, the dead left out, and files; VMAs and pages by address; ids from 1 in order of creation.
+Sizes and addresses are bytes.  What a scheme or a kernel does not have is None.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+import numpy as np
+
 from vmtui.errors import OptionError
 from vmtui.mm.machine import Machine
-from vmtui.mm.mm_types import AnonVma, Mm, Vma, label_at, place_name
+from vmtui.mm.mm_types import AddressSpace, AnonVma, Mm, Vma, label_at, place_name
 from vmtui.mm.page import PAGE_SIZE
 from vmtui.mm.pgtable import present_ptes, pte_write
-from vmtui.scenario.pages import PageView, perms
+from vmtui.scenario.pages import PageView, file_name, perms
 from vmtui.scenario.places import Place, find_range
 
 __all__ = ["MAX_PAGES", "state"]
@@ -52,7 +54,8 @@ def state(machine: Machine, *, of: Place | None = None, runs: bool = False) -> d
             if task.mm is not None
         },
         "anon_vmas": [_anon_vma(anon_vma) for anon_vma in machine.anon_vmas],
-        "files": {},
+        "files": {file.name: _file(file) for file in machine.files if not file.shmem},
+        "shared_memory": [_shared(file) for file in machine.files if file.shmem],
         "frames": machine.frames(),
         "swap": {"slots": machine.swap.slots, "used": machine.swap.used()},
         "ledger": {
@@ -72,7 +75,8 @@ def _vma(vma: Vma) -> dict[str, Any]:
         "perms": perms(vma),
         "label": label.name if label is not None else None,
         "pgoff": vma.vm_pgoff,
-        "file": None,
+        "file": file_name(vma),
+        "shared_memory": vma.vm_file.id if vma.vm_file is not None and vma.vm_file.shmem else None,
         "anon_vma": vma.anon_vma.id if vma.anon_vma is not None else None,
         "chain": None,
     }
@@ -90,6 +94,20 @@ def _anon_vma(anon_vma: AnonVma) -> dict[str, Any]:
         "vmas": len(order),
         "list": order,
     }
+
+
+def _file(file: AddressSpace) -> dict[str, Any]:
+    return {
+        "id": file.id,
+        "bytes": file.size,
+        "cached": file.nrpages,
+        "vmas": len(file.i_mmap) + len(file.i_mmap_shared),
+    }
+
+
+def _shared(file: AddressSpace) -> dict[str, Any]:
+    swapped = int(np.count_nonzero(file.slots.all[: file.end]))
+    return {**_file(file), "name": file.name, "swapped": swapped}
 
 
 class _Lister:

@@ -1,4 +1,4 @@
-"""Three journaled containers: objects by id, VMAs by address, and an ordered set with holes.
+"""Four journaled containers: objects by id, VMAs by address, an ordered set with holes, and a list.
 
 Kernel list_heads are drawn by the view and not built here: a ticket and a hole do in one record what
 two pointers in each neighbour would do in four.
@@ -218,6 +218,18 @@ class OrderedSet(Generic[T]):
         self.history.note(swap_ticket, self, ticket, item)
         self._swap(ticket, None)
 
+    def replace(self, item: T, other: T) -> None:
+        """Put another element, which is not here yet, in the place of one that leaves.
+
+        Raises:
+            KeyError: `item` is not here.
+        """
+        if other in self._ticket:
+            raise ValueError(f"{other!r} is on the list already")
+        ticket = self._ticket[item]
+        self.history.note(swap_ticket, self, ticket, item)
+        self._swap(ticket, other)
+
     def compact(self) -> None:
         """Close the holes, if they are most of the list.  Only between commands."""
         if len(self._slots) > 64 and len(self._slots) > 2 * len(self._ticket):
@@ -269,3 +281,88 @@ def swap_ticket(items: OrderedSet[Any], ticket: int, value: Any) -> Any:
 def swap_all(items: OrderedSet[Any], _: None, value: Any) -> Any:
     """Exchange all slots of an ordered set with `value`."""
     return items._swap_all(value)
+
+
+class ListHead(Generic[T]):
+    """A list in which an element can be put before another: ``struct list_head``, one record a change.
+
+    No element is in it twice.
+    """
+
+    __slots__ = ("_next", "_prev", "history")
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        # None is the head: what comes before the first and after the last.
+        self._next: dict[T | None, T | None] = {None: None}
+        self._prev: dict[T | None, T | None] = {None: None}
+
+    def add(self, item: T) -> None:
+        """Put an element first (list_add)."""
+        self.add_before(item, self._next[None])
+
+    def add_tail(self, item: T) -> None:
+        """Put an element last (list_add_tail)."""
+        self.add_before(item, None)
+
+    def add_before(self, item: T, other: T | None) -> None:
+        """Put an element directly before another; None: last.
+
+        Raises:
+            ValueError: it is on the list already.
+            KeyError: the other is not.
+        """
+        if item in self:
+            raise ValueError(f"{item!r} is on the list already")
+        if other not in self._next:
+            raise KeyError(other)
+        self.history.note(swap_link, self, item, ABSENT)
+        self._swap(item, other)
+
+    def remove(self, item: T) -> None:
+        """Take an element out (list_del).
+
+        Raises:
+            KeyError: it is not here.
+        """
+        self.history.note(swap_link, self, item, self._next[item])
+        self._swap(item, ABSENT)
+
+    def others(self, item: T) -> Iterator[T]:
+        """All elements but `item`: from the one after it round the list to the one before it.
+
+        Raises:
+            KeyError: it is not here.
+        """
+        at = self._next[item]
+        while at != item:
+            if at is not None:
+                yield at
+            at = self._next[at]
+
+    def __contains__(self, item: object) -> bool:
+        return item is not None and item in self._next
+
+    def __iter__(self) -> Iterator[T]:
+        item = self._next[None]
+        while item is not None:
+            yield item
+            item = self._next[item]
+
+    def __len__(self) -> int:
+        return len(self._next) - 1
+
+    def _swap(self, item: T, successor: Any) -> Any:
+        if successor is ABSENT:
+            old, before = self._next.pop(item), self._prev.pop(item)
+            self._next[before], self._prev[old] = old, before
+            return old
+        before = self._prev[successor]
+        self._next[before] = self._prev[successor] = item
+        self._next[item], self._prev[item] = successor, before
+        return ABSENT
+
+
+def swap_link(items: ListHead[Any], item: Any, successor: Any) -> Any:
+    """Put `item` before `successor`, or take it out if that is ABSENT."""
+    return items._swap(item, successor)

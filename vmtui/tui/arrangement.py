@@ -14,7 +14,7 @@ WIDE = 116
 TALL = 26
 """Rows of the body from which three columns of panes are worth it."""
 
-PANES = ("processes", "reverse-map", "anon-vmas", "frames", "struct-page", "source", "walk", "timeline")
+PANES = ("processes", "reverse-map", "lists", "frames", "struct-page", "source", "walk", "timeline")
 """DOM ids of the panes; their number keys count from 1."""
 BODY = PANES[:-1]
 """Those between header and narration."""
@@ -83,7 +83,7 @@ def _wide(width: int, height: int) -> dict[str, Place]:
     x = left + middle
     return {
         "processes": Place(0, 0, left, height - lists),
-        "anon-vmas": Place(0, height - lists, left, lists),
+        "lists": Place(0, height - lists, left, lists),
         "reverse-map": Place(left, 0, middle, height - source),
         "source": Place(left, height - source, middle, source),
         "struct-page": Place(x, 0, right, page),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from vmtui.tui.arrangement import PANES
 
 LIT_BY: Mapping[str, frozenset[str]] = {
-    "anon-vmas": frozenset({"fork"}),
+    "lists": frozenset({"fork"}),
     "source": frozenset({"walk", "referenced", "fork", "swapout"}),
     "walk": frozenset({"walk", "referenced", "fork", "swapout"}),
     "frames": frozenset({"write", "swapout", "evict", "reclaim"}),

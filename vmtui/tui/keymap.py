@@ -119,7 +119,7 @@ def _move(id: str, keys: str, action: str, help: str) -> Key:
 _PANES = (
     "Processes · VMAs",
     "Reverse map",
-    "anon_vma lists",
+    "Lists",
     "Frames / Pages",
     "struct page",
     "Source",
@@ -186,6 +186,14 @@ KEYS: tuple[Key, ...] = (
         "presenter",
         "presentation: large narration, high contrast",
         "View",
+    ),
+    Key(
+        "scheme",
+        ("s",),
+        "schemes",
+        "reverse map",
+        "scheme menu: this branch's commands on another kernel",
+        "Compare",
     ),
     Key("branch.list", ("B",), "branches", "branches", "the branches", "Branches"),
     Key("branch.script", ("R",), "return_to_script", "script", "back to the script", "Branches"),

@@ -60,7 +60,7 @@ def _language(desk: Desk, part: str) -> Speech:
     if isinstance(statement, Show):
         desk.show_place(str(statement.subject))
     elif isinstance(statement, MachineLine):
-        desk.ask_new_machine(dict(statement.options))
+        desk.ask_new_machine(statement.settings)
     elif isinstance(statement, ExpectError):
         yield from _refused(desk, statement)
     elif isinstance(statement, Expect):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmtui.mm.page import ZERO_PFN, PG_table
+from vmtui.mm.rmap.scheme import Picture
 from vmtui.mm.step import Ref
 from vmtui.view.canvas import BoxCanvas
 from vmtui.view.figure import Figure, arrange, named
@@ -44,7 +45,10 @@ def diagram(session: Session, subject: Subject | None, columns: int, lines: int)
     place = place or page_place(session.machine, pfn)
     names: dict[Ref, str] = {("page", pfn): place} if place else {}
     picture = scheme.picture(page, 0, _ROWS)
-    found = overlay(session, pfn, picture.total)
+    if picture.per_mm:
+        found = overlay(session, pfn, 0, row_of_mm(scheme.picture(page, 0, picture.total)))
+    else:
+        found = overlay(session, pfn, picture.total)
     layout, again = arrange(named(picture, names), size, found.last)
     if again:
         picture = scheme.picture(page, layout.first, layout.count)
@@ -54,6 +58,11 @@ def diagram(session: Session, subject: Subject | None, columns: int, lines: int)
     figure = Figure(picture, layout, size, found, resolve(session, subject))
     rows = figure.draw()
     return Diagram(f"Reverse map of {place or f'frame {pfn:#x}'}", rows, found.note, figure.boxes())
+
+
+def row_of_mm(picture: Picture) -> dict[int, int]:
+    """The row of each mm, in a picture whose rows are mms."""
+    return {node.ref[1]: node.row for node in picture.nodes if node.ref is not None and node.ref[0] == "mm"}
 
 
 def blank(title: str, said: tuple[str, ...], size: tuple[int, int]) -> Diagram:

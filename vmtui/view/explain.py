@@ -8,9 +8,11 @@ from typing import Final
 
 import attrs
 
+from vmtui.mm.rmap.explained import Entries
 from vmtui.view.glyphs import GLYPHS
+from vmtui.view.holders import HOLDERS
 
-RFC: Final = "2.6.4 + the anon_vma RFC of 11 March 2004"
+NOTHING: Final[Entries] = MappingProxyType({})
 OURS: Final = "ours: no kernel has it"
 
 
@@ -38,17 +40,21 @@ def _entry(title: str, kernel: str, text: str, where: str) -> Explanation:
 _FIELDS: Final = {
     "page": _entry(
         "struct page",
-        f"struct page, include/linux/mm.h · {RFC}",
-        "The kernel keeps one for every frame of memory, 40 bytes each, all in low memory. It says who "
-        "holds the frame and, in this scheme, where to start looking for the page tables that map it.",
-        "Set by alloc_page and the fault handlers; read by everything that frees, shares or writes out a "
-        "page.",
+        "struct page, include/linux/mm.h · 2.4 to 2.6.7: 48, 40 or 32 bytes",
+        "The kernel keeps one for every frame of memory, all in low memory. It says who holds the frame.",
+        "Set by alloc_page and the fault handlers; read by all that frees, shares or writes out a page.",
+    ),
+    "page.union": _entry(
+        "what struct page points at",
+        "page->mapping, page->as or page->pte · 2.4 to 2.6.7",
+        "The pointer with which a walk begins, if this kernel has one. Flags beside it say what it is.",
+        "Set by page_add_rmap and at fork; read where a walk begins.",
     ),
     "page.flags": _entry(
         "flags",
-        f"page->flags, include/linux/page-flags.h · {RFC}",
-        "One bit for each thing that can be true of a page: on the LRU, dirty, in the swap cache. PG_anon "
-        "and PG_direct together say which member of the union is valid.",
+        "page->flags, include/linux/page-flags.h · 2.6",
+        "One bit for each thing that can be true of a page: on the LRU, dirty, locked. Those that say what "
+        "the union holds come first.",
         "Set with SetPageX, cleared with ClearPageX all over mm/; read with PageX.",
     ),
     "page.count": _entry(
@@ -57,21 +63,6 @@ _FIELDS: Final = {
         "How many hold the page: one for every PTE that maps it, one for the swap cache, one for whoever "
         "works on it now. When it falls to zero the frame is free.",
         "Raised by get_page and alloc_page, dropped by put_page; shrink_list frees a clean page at two.",
-    ),
-    "page.mapcount": _entry(
-        "mapcount",
-        f"page->mapcount, under PG_maplock · {RFC}",
-        "How many PTEs map the page. It tells the walk when it has found them all, which is where "
-        "try_to_unmap stops.",
-        "Raised by page_add_rmap, dropped by page_remove_rmap; read by try_to_unmap and shrink_list.",
-    ),
-    "page.union": _entry(
-        "union { mapping, vma, anon_vma }",
-        f"page->as · {RFC}",
-        "One pointer with three meanings: a file page's address_space, a new anonymous page's only VMA, "
-        "or, once fork has shared it, the anon_vma with the list. The flags beside it say which, so no "
-        "byte is spent on it.",
-        "Set by page_add_rmap and at fork by copy_page_range; read where a walk begins.",
     ),
     "page.index": _entry(
         "index",
@@ -98,14 +89,6 @@ _FIELDS: Final = {
 }
 
 _OBJECTS: Final = {
-    "vma": _entry(
-        "VMA",
-        f"struct vm_area_struct, include/linux/mm.h · {RFC}, 76 bytes",
-        "A range of one process's addresses with one set of permissions. The RFC adds 12 bytes to it: its "
-        "place on an anon_vma's list, and the pointer to that anon_vma.",
-        "Made by do_mmap and copied by fork, cut by munmap and mprotect; every walk looks at them one by "
-        "one.",
-    ),
     "mm": _entry(
         "process and mm",
         "struct mm_struct, include/linux/sched.h · 2.6",
@@ -118,14 +101,6 @@ _OBJECTS: Final = {
         "Children of one parent with the same VMAs and the same rss are one row. One of them stands by "
         "itself as soon as it is the subject or a step is about it.",
         "Nothing in the machine is folded, only this list.",
-    ),
-    "anon_vma": _entry(
-        "anon_vma",
-        f"struct anon_vma, 12 bytes (8 without SMP) · {RFC}",
-        "A lock and the head of a list of the VMAs that may map a page: parent, children, and halves of "
-        "what was split. That a VMA is on the list does not mean it maps the page: it may have made its "
-        "own copy.",
-        "Made when fork meets the first anonymous page of a VMA; read by page_referenced and try_to_unmap.",
     ),
     "pte": _entry(
         "page-table entry",
@@ -142,12 +117,12 @@ _OBJECTS: Final = {
         "swap cache.",
         "Given by get_swap_page when a page is to go out; given back by swap_free.",
     ),
-    "object": _entry(
-        "none until fork",
-        f"no anon_vma yet · {RFC}",
-        "A page that was never shared points straight at its one VMA, so there is no object and no list "
-        "to pay for. The first fork that copies it puts one here.",
-        "PG_direct set: page->as.vma; cleared at fork: page->as.anon_vma.",
+    "lists": _entry(
+        "a list",
+        "struct list_head and what this kernel uses beside it · 2.6",
+        "An object of the reverse map and what hangs on it, head first. A bead is a VMA, an mm or a PTE, a "
+        "dot a slot that is free.",
+        "Enter makes the object the subject; again, its first page.",
     ),
 }
 
@@ -225,7 +200,7 @@ _SCREEN: Final = {
     ),
     "header": _entry(
         "the machine",
-        f"scheme, rules and what is full · {RFC}",
+        "scheme, rules and what is full · 2.6, i386",
         "Memory counts frames that hold anything; low is what the kernel's own objects may still take "
         "below 896 MB. rmap is what this scheme's reverse map takes beyond what a kernel without one "
         "would.",
@@ -311,6 +286,8 @@ _FLAGS: Final = {
     for name, (kernel, text, where) in _FLAG_TEXTS.items()
 }
 
+_HELD: Final = {f"ledger.{kind}": _entry(*entry) for kind, entry in HOLDERS.items()}
+
 #: What each sign on the screen is explained by, where that is not an entry of its own name.
 _SIGNS: Final = {
     "pointer": "page.union",
@@ -319,8 +296,10 @@ _SIGNS: Final = {
     "more_down": "walk",
     "right": "page.union",
     "left": "page.union",
-    "list_node": "anon_vma",
-    "list_more": "anon_vma",
+    "list_node": "lists",
+    "list_part": "lists",
+    "list_free": "lists",
+    "list_more": "lists",
     "arrow": "page",
     "implies": "page.union",
     "none": "pages",
@@ -334,20 +313,24 @@ _SIGNS: Final = {
 _FRAMES: Final = ("free", "kernel", "table", "anon", "file", "swap", "zero")
 
 ENTRIES: Final[Mapping[str, Explanation]] = MappingProxyType(
-    {**_FIELDS, **_OBJECTS, **_WALK, **_SCREEN, **_FLAGS}
+    {**_FIELDS, **_OBJECTS, **_WALK, **_SCREEN, **_FLAGS, **_HELD}
 )
 
 
-def explain(key: str) -> Explanation | None:
-    """The entry of a key; ``glyph.NAME`` for a sign. None where there is none."""
+def explain(key: str, entries: Entries = NOTHING) -> Explanation | None:
+    """The entry of a key; ``glyph.NAME`` for a sign. None where there is none.
+
+    Args:
+        entries: What the machine's scheme says; it goes before what is said under every scheme.
+    """
     if not key.startswith("glyph."):
-        return ENTRIES.get(key)
+        return _entry(*entries[key]) if key in entries else ENTRIES.get(key)
     name = key.removeprefix("glyph.")
     glyph = GLYPHS.get(name)
     if glyph is None:
         return None
     if name in ENTRIES and name not in _SIGNS:
-        return ENTRIES[name]
+        return explain(name, entries)
     topic = _SIGNS.get(name) or ("frames" if name.split("_")[0] in _FRAMES else "timeline")
-    entry = ENTRIES[topic]
+    entry = explain(topic, entries) or ENTRIES[topic]
     return attrs.evolve(entry, title=f"{glyph.char}  {glyph.meaning}")

@@ -94,9 +94,12 @@ class Figure:
         """What stands for the rows above those in view."""
         if not self.plan.first:
             return None
-        node = next(node for node in self.picture.nodes if node.row == self.plan.first)
-        x = min(placed.x for placed in self.placed.values() if placed.node.row == self.plan.first)
-        return Placed(node, x, self.plan.top - 1, 1, 1, (), "dim", _FRAMELESS, False)
+        rows = [placed for placed in self.placed.values() if placed.node.row >= 0]
+        if not rows:
+            return None
+        first = min(rows, key=lambda placed: (placed.node.row, placed.node.column))
+        x = min(placed.x for placed in rows)
+        return Placed(first.node, x, self.plan.top - 1, 1, 1, (), "dim", _FRAMELESS, False)
 
     def _links(self, edge: Edge) -> list[tuple[Placed, Placed, Edge]]:
         """A pointer between what is drawn; rows above those in view are one end for all."""
@@ -174,7 +177,7 @@ class Figure:
         if node.empty and node.row < 0:
             return "line", DASHED, False
         if not found.walking:
-            return plain, DASHED if node.empty else LIGHT, True
+            return "line" if node.faint else plain, DASHED if node.empty else LIGHT, not node.faint
         running = found.active >= 0 or not found.outcomes
         if node.row < 0:
             return ("active", HEAVY, True) if running else (plain, LIGHT, True)
@@ -272,6 +275,7 @@ class Figure:
             start = source.right if source.weight != _FRAMELESS else self._line_end(source, target)
             if source.anchor == target.anchor:
                 canvas.across(source.anchor, start, self._head(target), role, weight)
+                self._label(source, target, edge)
                 return
             bend = target.x - (2 if self.boxed else 3)
             canvas.across(source.anchor, start, bend, role, weight)
@@ -280,6 +284,13 @@ class Figure:
         else:
             canvas.across(source.anchor, target.right + 1, source.x, role, weight)
 
+    def _label(self, source: Placed, target: Placed, edge: Edge) -> None:
+        """What a pointer within a row is called, below it where there is room."""
+        room = target.x - source.right - 1
+        if source.node.row >= 0 and source.height > 3 and len(edge.label) <= room:
+            x = source.right + 1 + (room - len(edge.label)) // 2
+            self.canvas.text(x, source.anchor + 1, edge.label, "dim")
+
     def _head(self, target: Placed) -> int:
         """Where the head of a pointer to the right stands."""
         return target.x - (1 if self.boxed else 2)
@@ -287,7 +298,7 @@ class Figure:
     def _line_end(self, source: Placed, target: Placed) -> int:
         """Where the pointer of a node without a frame begins: a blank behind its text."""
         end = source.x + width(source.lines[0]) + 1
-        return min(end, target.x - 3)
+        return min(end, target.x - 4)
 
     def _next(self, source: Placed, target: Placed, label: str, role: str, weight: int) -> None:
         """A pointer to the row below."""
@@ -381,6 +392,6 @@ def arrange(picture: Picture, size: tuple[int, int], active: int = -1) -> tuple[
     tallest = max((len(node.lines) for node in picture.nodes if node.row >= 0), default=1)
     form, count = choose_form(picture.total, tallest, size[1] - 1)
     first = window(picture.total, count, active)
-    given = sum(1 for node in picture.nodes if node.kind == "vma" or (node.row >= 0 and node.column == 0))
+    given = len({node.row for node in picture.nodes if node.row >= 0})
     enough = picture.first <= first and first + count <= picture.first + given
     return plan(picture, form, count, first, size), not enough

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vmtui.mm.mm_types import Vma, place_name
+from vmtui.mm.mm_types import Vma, linear_page_index, place_name
 from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, PG_anon, PG_reserved, PG_swapcache, PG_table
 from vmtui.mm.pgtable import (
     is_swap_pte,
@@ -97,8 +97,8 @@ def frame_at(width: int, row: int, x: int, zoom: int = 1) -> int:
     return (row * cells_per_row(width) + at) * zoom if at < cells_per_row(width) else 0
 
 
-def kind_of(flags: int, references: int) -> str:
-    """``free``, ``table``, ``zero``, ``swap``, ``anon`` or ``kernel``."""
+def kind_of(flags: int, references: int, mapping: int = 0) -> str:
+    """``free``, ``table``, ``zero``, ``swap``, ``anon``, ``file`` or ``kernel``."""
     if flags & PG_table:
         return "table"
     if flags & PG_reserved:
@@ -107,12 +107,14 @@ def kind_of(flags: int, references: int) -> str:
         return "swap"
     if flags & PG_anon:
         return "anon"
+    if mapping:
+        return "file"
     return "kernel" if references else "free"
 
 
-def sign_of(flags: int, references: int, mapcount: int) -> tuple[str, str]:
+def sign_of(flags: int, references: int, mapcount: int, mapping: int = 0) -> tuple[str, str]:
     """The glyph of a frame, shape for its kind and fill for its mapcount, and its role."""
-    kind = kind_of(flags, references)
+    kind = kind_of(flags, references, mapping)
     name = f"{kind}_{min(mapcount, 2)}" if kind in ("anon", "swap", "file") else kind
     return char(name), _ROLES[kind]
 
@@ -120,9 +122,12 @@ def sign_of(flags: int, references: int, mapcount: int) -> tuple[str, str]:
 def _cells(machine: Machine, first: int, end: int, chosen: int, lit: int) -> list[tuple[str, str]]:
     mem_map = machine.mem_map
     flags, counts, mapcounts = mem_map.flags.cell, mem_map.count.cell, mem_map.mapcount.cell
+    mappings = mem_map.mapping.cell
     parts: list[tuple[str, str]] = []
     for pfn in range(first, end):
-        glyph, role = sign_of(flags[pfn], counts[pfn], mapcounts[pfn]) if pfn else (char("kernel"), "kernel")
+        glyph, role = char("kernel"), "kernel"
+        if pfn:
+            glyph, role = sign_of(flags[pfn], counts[pfn], mapcounts[pfn], mappings[pfn])
         if pfn == chosen:
             role = "subject"
         elif pfn == lit:
@@ -138,6 +143,8 @@ def _coarse(machine: Machine, first: int, per_row: int, zoom: int) -> list[tuple
     end = min(first + per_row * zoom, machine.frames_total)
     counts = machine.mem_map.count.all[first:end]
     flags = machine.mem_map.flags.all[first:end]
+    # What is in a file's cache: another page with a mapping has one of these flags.
+    files = (machine.mem_map.mapping.all[first:end] != 0) & (flags & (PG_table | PG_anon | PG_swapcache) == 0)
     parts: list[tuple[str, str]] = []
     for cell in range(-(-(end - first) // zoom)):
         window = slice(cell * zoom, (cell + 1) * zoom)
@@ -147,6 +154,7 @@ def _coarse(machine: Machine, first: int, per_row: int, zoom: int) -> list[tuple
             "table": int(np.count_nonzero(flags[window] & PG_table)),
             "anon": int(np.count_nonzero(flags[window] & PG_anon)),
             "swap": int(np.count_nonzero(flags[window] & PG_swapcache)),
+            "file": int(np.count_nonzero(files[window])),
         }
         kind = max(kinds, key=lambda name: kinds[name])
         parts.append((full, _ROLES[kind]) if used else (char("free"), "free"))
@@ -170,7 +178,7 @@ def pages(session: Session, subject: Subject | None) -> Pane:
             return Row()
         address = start + (index << PAGE_SHIFT)
         place, name = typed_place(mm, address), place_name(mm, address).removeprefix(f"{mm.name}.")
-        spans, pfn = _page_spans(session.machine, pte_of(vma, address), name, address)
+        spans, pfn = _page_spans(session.machine, vma, name, address)
         return Row(
             spans,
             ("page", pfn) if pfn else None,
@@ -192,15 +200,16 @@ def pte_of(vma: Vma, address: int) -> int:
     return vma.machine.memory[ptep] if ptep else 0
 
 
-def _page_spans(machine: Machine, pte: int, name: str, address: int) -> tuple[tuple[Span, ...], int]:
+def _page_spans(machine: Machine, vma: Vma, name: str, address: int) -> tuple[tuple[Span, ...], int]:
     """A page in a line, and the frame behind it."""
+    pte = pte_of(vma, address)
     head = [(pad(name, max(10, len(name))), "page"), (f" {address:08x} ", "dim")]
     if pte_present(pte):
         pfn = pte_pfn(pte)
         if pfn == ZERO_PFN:
             return line(*head, (f"{char('zero')} the zero page", "zero")), pfn
         page = machine.page(pfn)
-        glyph, role = sign_of(page.flags, page.count, page.mapcount)
+        glyph, role = sign_of(page.flags, page.count, page.mapcount, page.mapping)
         bits = " ".join(
             word
             for word, is_set in (
@@ -217,7 +226,26 @@ def _page_spans(machine: Machine, pte: int, name: str, address: int) -> tuple[tu
         pfn = lookup_swap_cache(machine, slot)
         cached = f"  in the swap cache, frame {pfn:#x}" if pfn else ""
         return line(*head, (f"{char('swapped')} slot {slot}{cached}", "swap")), pfn
-    return line(*head, (f"{char('none')} never touched", "free")), 0
+    return _unmapped(machine, vma, head, address)
+
+
+def _unmapped(
+    machine: Machine, vma: Vma, head: list[tuple[str, str]], address: int
+) -> tuple[tuple[Span, ...], int]:
+    """A page that its VMA does not map: of a file it may be in memory, or on swap, all the same."""
+    file, index = vma.vm_file, linear_page_index(vma, address)
+    if file is None:
+        return line(*head, (f"{char('none')} never touched", "free")), 0
+    if index >= file.end:
+        return line(*head, (f"{char('none')} behind the end of {file.name}", "free")), 0
+    pfn, slot = file.pages.cell[index], file.slots.cell[index]
+    if pfn:
+        page = machine.page(pfn)
+        glyph, role = sign_of(page.flags, page.count, page.mapcount, page.mapping)
+        return line(*head, (glyph, role), f" frame {pfn:#x}  in the page cache, not mapped here"), pfn
+    if slot:
+        return line(*head, (f"{char('swapped')} slot {slot} of {file.name}", "swap")), 0
+    return line(*head, (f"{char('none')} not read yet", "free")), 0
 
 
 def _vma_of(session: Session, subject: Subject | None) -> Vma | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from vmtui.mm.filemap import page_mapping
+from vmtui.mm.page import PG_swapcache
 from vmtui.mm.step import Step
 
 if TYPE_CHECKING:
@@ -22,10 +24,13 @@ def step_at(session: Session) -> Step | None:
 
 
 def fields_of(machine: Machine, pfn: int) -> dict[str, int | str]:
-    """A struct page's fields as numbers, and which member of its union is live."""
-    page = machine.page(pfn)
+    """A struct page's fields as numbers, which member of its union is live, what that and `mapping` say."""
+    page, scheme = machine.page(pfn), machine.scheme
     fields: dict[str, int | str] = {name: getattr(page, name) for name in FIELDS}
-    fields["live"] = machine.scheme.live_member(page) or ""
+    fields["live"] = scheme.live_member(page) or ""
+    fields["target"] = scheme.live_target(page)[1]
+    mapping = page_mapping(page)
+    fields["file"] = "swapper_space" if page.test(PG_swapcache) else mapping.name if mapping else "NULL"
     return fields
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from vmtui.mm.step import CANDIDATE, WalkRecord
+from vmtui.mm.step import CANDIDATE, HIT, WalkRecord
 from vmtui.view.text import count
 
 if TYPE_CHECKING:
@@ -38,8 +38,14 @@ class Overlay:
         return max(self.outcomes, default=-1)
 
 
-def overlay(session: Session, pfn: int, total: int = 0) -> Overlay:
-    """The last walk over a frame that the command at the cursor has begun; `total` candidates in all."""
+def overlay(
+    session: Session, pfn: int, total: int = 0, row_of: Mapping[int, int] | None = None
+) -> Overlay:
+    """The last walk over a frame that the command at the cursor has begun; `total` candidates in all.
+
+    Args:
+        row_of: Where a row is an mm and not one candidate, the row of each mm; it is a hit once it had one.
+    """
     done = session.command_at(session.cursor)
     walk = next((walk for walk in reversed(session.walks) if walk.page == pfn), None)
     if done is None or walk is None:
@@ -52,9 +58,12 @@ def overlay(session: Session, pfn: int, total: int = 0) -> Overlay:
     steps: dict[int, int] = {}
     active = -1
     for cursor in range(done.first + walk.first + 1, min(done.first + walk.last, session.cursor) + 1):
-        outcome = session.steps[cursor - 1].step.outcome
+        step = session.steps[cursor - 1].step
+        outcome = step.outcome
         if outcome in CANDIDATE:
-            row = len(outcomes)
+            row = len(outcomes) if row_of is None else row_of.get(step.mm, 0)
+            if row_of is not None and outcomes.get(row) == HIT:
+                outcome = HIT
             outcomes[row], steps[row] = outcome, cursor
             active = row if walk.stopped is None else -1
     return Overlay(outcomes, steps, active, True, note)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from vmtui.view.anon_vmas import anon_vmas
 from vmtui.view.diagram import diagram
 from vmtui.view.frames import cells_per_row, frame_at, frames, pages
 from vmtui.view.header import header
+from vmtui.view.lists import lists
 from vmtui.view.narration import narration
 from vmtui.view.processes import processes
 from vmtui.view.source import source
@@ -14,12 +14,12 @@ from vmtui.view.timeline import timeline
 from vmtui.view.walk import walk
 
 __all__ = [
-    "anon_vmas",
     "cells_per_row",
     "diagram",
     "frame_at",
     "frames",
     "header",
+    "lists",
     "narration",
     "pages",
     "processes",

@@ -24,8 +24,10 @@ LINE_GAP: Final = 4
 TITLE_ROOM: Final = 4
 #: Cells for the outcome at the end of the upper edge of a row's last box.
 OUTCOME_ROOM: Final = 3
-#: The column that can go without loss: what it names is named by its neighbour.
+#: The column that can go without loss where its neighbour names what it names.
 SPARE_KIND: Final = "mm"
+#: The title of a page-table entry that names nothing.
+NAMELESS: Final = "pte"
 
 
 @attrs.frozen
@@ -141,8 +143,9 @@ def natural(node: Node, form: Form, limit: int) -> tuple[str, ...]:
 
 def flat(node: Node, limit: int) -> str:
     """A node of a row in one line: its title and as many of its lines as fit, in order."""
-    text = "" if node.kind == "pte" else node.title
-    for line in node.lines if node.kind != SPARE_KIND else ():
+    told = node.title == NAMELESS or any(line.startswith(node.title) for line in node.lines)
+    text = "" if node.kind == "pte" and told else node.title
+    for line in node.lines:
         longer = f"{text} {line}" if text else line
         if width(longer) > limit:
             continue
@@ -153,7 +156,7 @@ def flat(node: Node, limit: int) -> str:
 def fit_columns(picture: Picture, form: Form, room: int) -> tuple[dict[int, Column], int, int]:
     """Columns in so many cells, with their gap and padding."""
     numbers = list(range(len(picture.headings)))
-    spare = {node.column for node in picture.nodes if node.kind == SPARE_KIND}
+    spare = spare_columns(picture)
     without = [number for number in numbers if number not in spare]
     narrowest = TIGHT_GAP if form != LINE_FORM else LINE_GAP
     # The mark of the subject stands before a text without a frame.
@@ -161,12 +164,14 @@ def fit_columns(picture: Picture, form: Form, room: int) -> tuple[dict[int, Colu
     room -= margin
     tries = ((numbers, 1), (without, 1), (without, 0)) if form != LINE_FORM else ((without, 0),)
     for kept, pad in tries:
-        widths = _shrink([_options(picture, number, form, pad) for number in kept], room, narrowest)
+        options = [_options(picture, number, form, pad, last=number == kept[-1]) for number in kept]
+        widths = _shrink(options, room, narrowest)
         if widths is not None:
             break
     else:
         kept, pad = without, 0
-        widths = _squeeze([_options(picture, number, form, 0)[-1] for number in kept], room)
+        options = [_options(picture, number, form, 0, last=number == kept[-1]) for number in kept]
+        widths = _squeeze([column[-1] for column in options], room)
 
     gaps = len(kept) - 1
     spread = (room - sum(taken for taken, _ in widths)) // gaps if gaps else 0
@@ -179,11 +184,20 @@ def fit_columns(picture: Picture, form: Form, room: int) -> tuple[dict[int, Colu
     return columns, gap, pad
 
 
-def _options(picture: Picture, number: int, form: Form, pad: int) -> list[tuple[int, int]]:
-    """Widths a column can have, widest first, each with the longest line that it still shows."""
+def spare_columns(picture: Picture) -> set[int]:
+    """The columns of mms, where VMAs or page-table entries say whose they are."""
+    ends = [node for node in picture.nodes if node.kind in ("vma", NAMELESS)]
+    named = any(node.kind == "vma" or node.title != NAMELESS for node in ends)
+    return {node.column for node in picture.nodes if node.kind == SPARE_KIND} if named else set()
+
+
+def _options(picture: Picture, number: int, form: Form, pad: int, *, last: bool) -> list[tuple[int, int]]:
+    """Widths a column can have, widest first, each with the longest line that it still shows.
+
+    The `last` one is where the outcomes stand.
+    """
     nodes = [node for node in picture.nodes if node.column == number]
     heading = width(picture.headings[number])
-    last = number == len(picture.headings) - 1
     if not nodes:
         return [(heading, 0)]
     if form == LINE_FORM:

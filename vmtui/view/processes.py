@@ -154,10 +154,19 @@ def _vma_row(vma: Vma, width: int, *, lit: bool) -> Row:
     locked = " locked" if vma.vm_flags & VM_LOCKED else ""
     if width >= _WIDE:
         where = f"{vma.vm_start:08x}-{vma.vm_end:08x}"
-        spans = line(name, " ", (where, "dim"), f" {permissions(vma.vm_flags)}", (locked, "warn"))
+        file, bits = (_file_of(vma), "file"), permissions(vma.vm_flags)
+        spans = line(name, " ", (where, "dim"), f" {bits}", file, (locked, "warn"))
     else:
         spans = line(name, " ", (f"{vma.vm_start:08x} ", "dim"), f"{vma.pages:,}p", (locked, "warn"))
     return Row(spans, ("vma", vma.id), depth=1, explain="vma")
+
+
+def _file_of(vma: Vma) -> str:
+    """Where a VMA of a file begins in it; shared memory has no file."""
+    file = vma.vm_file
+    if file is None or file.shmem:
+        return "" if file is None else " shmem"
+    return f" {file.name}" + (f"+{vma.vm_pgoff}" if vma.vm_pgoff else "")
 
 
 def _lit(session: Session, subject: Subject | None) -> tuple[int, int]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from vmtui.mm.page import PAGE_FLAGS, ZERO_PFN, PG_active, PG_table
+from vmtui.mm.filemap import page_mapping
+from vmtui.mm.page import PAGE_FLAGS, ZERO_PFN, PG_active, PG_swapcache, PG_table
 from vmtui.mm.step import Ref
 from vmtui.view.glyphs import char
 from vmtui.view.model import Pane, Row, Span, line
@@ -24,7 +26,7 @@ Fields = dict[str, int | str]
 
 
 def struct_page(session: Session, subject: Subject | None, width: int = 33) -> Pane:
-    """The struct page of the subject's frame, in nine rows.
+    """The struct page of the subject's frame, with the fields that the scheme's kernel has in it.
 
     Args:
         width: Cells of a row; flags that have no room are counted.
@@ -38,20 +40,26 @@ def struct_page(session: Session, subject: Subject | None, width: int = 33) -> P
     machine = session.machine
     now = fields_of(machine, pfn)
     old = old or now
-    rows = (
-        Row(_name("flags") + _flag_spans(_flags(old), _flags(now), width), explain="page.flags"),
+    ours = machine.scheme.ours
+    told = {name: bit for name, bit in PAGE_FLAGS.items() if name not in ours}
+    rows = [
+        Row(_name("flags") + _flag_spans(_flags(old), _flags(now), told, width), explain="page.flags"),
         _number("count", old, now),
-        _number("mapcount", old, now),
-        *_union(machine, pfn, old, now, width),
-        _index(old, now),
-        _private(old, now),
-        _lru(old, now),
-    )
+    ]
+    if "mapcount" not in ours:
+        rows.append(_number("mapcount", old, now))
+    if "mapping" not in machine.scheme.union_members:
+        rows.append(_mapping(machine, pfn, old, now))
+    rows += _union(machine, pfn, old, now, width)
+    rows.append(_index(old, now, in_index="private" in ours))
+    if "private" not in ours:
+        rows.append(_private(old, now))
+    rows.append(_lru(old, now))
     place = (subject.place if subject.kind == "page" else "") or page_place(machine, pfn)
     kind = "the zero page" if pfn == ZERO_PFN else "a page table" if _flags(now) & PG_table else place
     return Pane(
         f"struct page {pfn:#x}" + (f" · {kind}" if kind else ""),
-        rows,
+        tuple(rows),
         machine.scheme.kernel.partition(" of ")[0],
     )
 
@@ -65,10 +73,10 @@ def _flags(fields: Fields) -> int:
     return flags if isinstance(flags, int) else 0
 
 
-def _flag_spans(old: int, now: int, width: int) -> tuple[Span, ...]:
+def _flag_spans(old: int, now: int, told: Mapping[str, int], width: int) -> tuple[Span, ...]:
     """The flags set; those just set with a plus, those just cleared with a minus; these come first."""
     words: list[Span] = []
-    for name, bit in sorted(PAGE_FLAGS.items(), key=lambda flag: (not (old ^ now) & flag[1], _rank(flag[0]))):
+    for name, bit in sorted(told.items(), key=lambda flag: (not (old ^ now) & flag[1], _rank(flag[0]))):
         if not (old | now) & bit:
             continue
         word = name.upper()
@@ -110,45 +118,51 @@ def _number(field: str, old: Fields, now: Fields) -> Row:
 
 def _union(machine: Machine, pfn: int, old: Fields, now: Fields, width: int) -> list[Row]:
     """All members, the live one bright; what it points at; and why it is that one."""
-    scheme, live, was = machine.scheme, str(now["live"]), str(old["live"])
+    scheme, live = machine.scheme, str(now["live"])
+    target, ref = _pointed(machine, pfn, now)
+    spans = changed(_pointed(machine, pfn, old)[0], target, "dim" if ref is None and not live else "accent")
+    why = scheme.why(machine.page(pfn))
+    why = why.replace(" · ", " ") if len(why) > width else why
+    reason = Row(line((why, "dim")), explain="page.union")
+    if len(scheme.union_members) == 1:
+        return [Row(_name(scheme.union_members[0]) + spans, ref, explain="page.mapping"), reason]
     parts: list[tuple[str, str]] = [("union { ", "dim")]
     for member in scheme.union_members:
         text = f"{char('pointer')}{member}" if member == live else member
         parts += [(text, "accent" if member == live else "dim"), (" ", "dim")]
     parts.append(("}", "dim"))
-    target, ref = _pointed(machine, live, now)
-    before_it, _ = _pointed(machine, was, old)
-    why = scheme.why(machine.page(pfn))
-    why = why.replace(" · ", " ") if len(why) > width else why
+    key = f"page.{live}" if live else "page.union"
     return [
         Row(line(*parts), ref, explain="page.union"),
-        Row(
-            _name("") + changed(before_it, target, "dim" if ref is None else "accent"),
-            ref,
-            explain="page.union",
-        ),
-        Row(line((why, "dim")), explain="page.union"),
+        Row(_name("") + spans, ref, explain=key),
+        reason,
     ]
 
 
-def _pointed(machine: Machine, live: str, fields: Fields) -> tuple[str, Ref | None]:
+def _pointed(machine: Machine, pfn: int, fields: Fields) -> tuple[str, Ref | None]:
     """What the union points at."""
-    mapping = int(fields["mapping"])
-    if _flags(fields) & PG_table and mapping:
-        return f"mm {mapping} · {ref_name(machine, ('mm', mapping))}", ("mm", mapping)
-    if not live or not mapping:
-        return "NULL", None
-    if live == "vma":
-        name = ref_name(machine, ("vma", mapping))
-        return (f"vma {mapping} · {name}" if name != f"VMA {mapping}" else f"vma {mapping}, freed"), (
-            "vma",
-            mapping,
-        )
-    return f"{live} {mapping}", (live, mapping)
+    if _flags(fields) & PG_table and fields["mapping"]:
+        mm = ("mm", int(fields["mapping"]))
+        return f"mm {mm[1]} · {ref_name(machine, mm)}", mm
+    return str(fields["target"]), machine.scheme.live_target(machine.page(pfn))[0]
 
 
-def _index(old: Fields, now: Fields) -> Row:
-    values = f"{int(old['index']):#x}", f"{int(now['index']):#x}"
+def _mapping(machine: Machine, pfn: int, old: Fields, now: Fields) -> Row:
+    """The cache a page is in, where that is a field by itself."""
+    mapping = page_mapping(machine.page(pfn))
+    ref: Ref | None = ("address_space", mapping.id) if mapping is not None else None
+    spans = changed(str(old["file"]), str(now["file"]), "accent" if ref else "dim")
+    return Row(_name("mapping") + spans, ref, explain="page.mapping")
+
+
+def _index(old: Fields, now: Fields, *, in_index: bool) -> Row:
+    """The offset; `in_index`: of a page in the swap cache, the slot."""
+    values = tuple(
+        f"slot {fields['private']}"
+        if in_index and _flags(fields) & PG_swapcache
+        else f"{int(fields['index']):#x}"
+        for fields in (old, now)
+    )
     return Row(_name("index") + changed(*values), explain="page.index")
 
 

@@ -13,11 +13,19 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from vmtui.mm.filemap import page_mapping
 from vmtui.mm.memory import follow_page
-from vmtui.mm.mm_types import Mm, Vma, find_label, label_at, vma_address, vma_name
+from vmtui.mm.mm_types import Mm, Vma, find_label, label_at, vma_name
 from vmtui.mm.page import PAGE_SHIFT, ZERO_PFN, PG_reserved, PG_table
-from vmtui.mm.pgtable import PMD_SIZE, is_swap_pte, pte_offset, pte_pfn, pte_present, pte_to_slot
-from vmtui.mm.rmap.scheme import mapped_ptep
+from vmtui.mm.pgtable import (
+    PMD_SIZE,
+    is_swap_pte,
+    pte_offset,
+    pte_pfn,
+    pte_present,
+    pte_to_slot,
+    ptep_to_mm_address,
+)
 from vmtui.mm.step import Ref
 from vmtui.scenario.names import print_name
 
@@ -25,10 +33,11 @@ if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
     from vmtui.session import Session
 
-#: Candidates looked at to find a name for a frame.
+#: Mappings looked at to find a name for a frame.
 _NAME_LIMIT: Final = 2048
 #: PTEs looked at to find a page of a VMA or a list.
 _PAGE_LIMIT: Final = 32
+_SEARCHED: Final = 4096
 #: A name that stands for something else before a colon.
 _PFN: Final = frozenset({"pfn"})
 GONE: Final = "not mapped at this step"
@@ -47,7 +56,7 @@ class Subject:
     """What the panes are about.
 
     Attributes:
-        kind: ``page``, ``vma``, ``mm``, ``task``, ``anon_vma``, ``pte`` or ``swap``.
+        kind: ``page``, ``vma``, ``mm``, ``task``, ``pte``, ``swap``, or an object that holds a list.
         id: Its number; for a page with a `place`, the frame it is pinned to, or 0.
         place: A page as the user named it.
         pinned: The page is the frame `id`, whatever happens at `place`.
@@ -156,6 +165,9 @@ def ref_name(machine: Machine, ref: Ref) -> str:
         return task.name if task is not None else f"process {number}"
     if kind == "pte":
         return f"PTE {number:#x}"
+    if kind == "address_space":
+        mapping = machine.files.get(number)
+        return mapping.name if mapping is not None else f"file {number}"
     return f"slot {number}" if kind == "swap" else f"{kind} {number}"
 
 
@@ -169,12 +181,14 @@ def command_place(session: Session, subject: Subject | None) -> str:
             return typed_place(where[0], where[1])
         return subject.place if subject.place and not subject.pinned else f"pfn:{subject.id}"
     ref = resolve(session, subject)
-    if ref is None or ref[0] == "anon_vma":
+    if ref is None:
         return ""
     vma, mm = session.machine.vmas.get(ref[1]), session.machine.mms.get(ref[1])
     if ref[0] == "vma" and vma is not None:
         return typed_place(vma.vm_mm, vma.vm_start, vma)
-    return print_name(mm.name) if ref[0] == "mm" and mm is not None else f"pfn:{ref[1]}"
+    if ref[0] == "mm" and mm is not None:
+        return print_name(mm.name)
+    return f"pfn:{ref[1]}" if ref[0] == "page" else ""
 
 
 def command_process(session: Session, subject: Subject | None) -> str:
@@ -191,7 +205,7 @@ def command_process(session: Session, subject: Subject | None) -> str:
         name = where[0].name if where is not None else match["task"] if match is not None else ""
         return print_name(name) if name else ""
     ref = resolve(session, subject)
-    if ref is None or ref[0] == "anon_vma":
+    if ref is None or ref[0] not in ("page", "vma", "mm"):
         return ""
     if ref[0] == "page":
         return command_process(session, Subject(*ref))
@@ -216,14 +230,32 @@ def page_of(session: Session, subject: Subject | None) -> int:
         mm = machine.mms.get(number)
         vmas = list(islice(mm.vmas, _PAGE_LIMIT)) if mm is not None else []
         return next((pfn for vma in vmas for pfn in islice(pages_of(vma), 1)), 0)
-    anon_vma = machine.anon_vmas.get(number)
-    if anon_vma is None:
-        return 0
-    for vma in islice(anon_vma.vmas, _PAGE_LIMIT):
-        for pfn in islice(pages_of(vma), _PAGE_LIMIT):
-            if any(node.ref == ref for node in machine.scheme.picture(machine.page(pfn), 0, 1).nodes):
-                return pfn
-    return 0
+    return next((pfn for pfn in islice(_hung_on(machine, ref), _SEARCHED) if _leads_to(machine, pfn, ref)), 0)
+
+
+def _hung_on(machine: Machine, ref: Ref) -> Iterator[int]:
+    """The pages of what hangs on an object that holds a list, some of each."""
+    for kind in machine.scheme.lists():
+        at = kind.find(ref)
+        if at < 0:
+            continue
+        for group in islice(kind.make(int(kind.ids[at])).groups, _PAGE_LIMIT):
+            for of, number in (one for one in group if one is not None):
+                vma, mm = machine.vmas.get(number), machine.mms.get(number)
+                if of == "vma" and vma is not None:
+                    yield from islice(pages_of(vma), _PAGE_LIMIT)
+                elif of == "mm" and mm is not None:
+                    for one in islice(mm.vmas, _PAGE_LIMIT):
+                        yield from islice(pages_of(one), _PAGE_LIMIT)
+
+
+def _leads_to(machine: Machine, pfn: int, ref: Ref) -> bool:
+    """Whether the walk over a page begins at an object, or comes by it first."""
+    page = machine.page(pfn)
+    if ref[0] == "address_space":
+        mapping = page_mapping(page)
+        return mapping is not None and mapping.id == ref[1]
+    return machine.scheme.live_target(page)[0] == ref
 
 
 def pages_of(vma: Vma) -> Iterator[int]:
@@ -272,10 +304,11 @@ def page_place(machine: Machine, pfn: int, mm: int = 0) -> str:
     if page.test(PG_table):
         return ""
     found = ""
-    for vma in islice(machine.scheme.candidates(page), _NAME_LIMIT):
-        if (not found or vma.vm_mm.id == mm) and mapped_ptep(page, vma):
-            found = typed_place(vma.vm_mm, vma_address(page.index, vma))
-            if not mm or vma.vm_mm.id == mm:
+    for ptep in islice(machine.scheme.mappings(page), _NAME_LIMIT):
+        owner, address = ptep_to_mm_address(machine, ptep)
+        if owner is not None and (not found or owner.id == mm):
+            found = typed_place(owner, address)
+            if not mm or owner.id == mm:
                 break
     return found
 

@@ -15,13 +15,14 @@ Sources: the RFC mails <20040310103610.GB30940@dualathlon.random> and
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from vmtui.mm.mm_types import VM_LOCKED, AnonVma, Vma, linear_page_index, vma_name
+from vmtui.mm.filemap import page_mapping
+from vmtui.mm.mm_types import VM_LOCKED, AnonVma, Mm, Vma, linear_page_index, vma_name
 from vmtui.mm.page import Page, PG_anon, PG_direct, PG_referenced, PG_swapcache
 from vmtui.mm.pgtable import (
     present_ptes,
@@ -31,13 +32,19 @@ from vmtui.mm.pgtable import (
     pte_present,
     pte_young,
 )
-from vmtui.mm.rmap.picture import CandidateRow, draw_list
-from vmtui.mm.rmap.scheme import Pfns, Picture, page_check_address, walk_begins, walk_ends
-from vmtui.mm.rmap.unmap import set_swap_pte
-from vmtui.mm.step import END, LOCKED, MAPCOUNT, Step, Steps
+from vmtui.mm.rmap import explained
+from vmtui.mm.rmap.lists import Lists, anon_vma_lists, file_lists
+from vmtui.mm.rmap.picture import CandidateRow, draw_file, draw_list
+from vmtui.mm.rmap.scheme import Pfns, Picture, mapped_ptep, page_check_address, walk_begins, walk_ends
+from vmtui.mm.rmap.target import anon_vma_target, mapping_target
+from vmtui.mm.rmap.unmap import unmap_pte
+from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Step, Steps
 
 if TYPE_CHECKING:
+    from vmtui.mm.kernel import Options
     from vmtui.mm.machine import Machine
+    from vmtui.state.column import Column
+    from vmtui.state.containers import ObjectTable
 
 
 class AnonVmaRfc:
@@ -49,6 +56,8 @@ class AnonVmaRfc:
     period: ClassVar[str] = "draft of 11 March 2004; holes closed by us (intended)"
     departs: ClassVar[Mapping[str, str]] = MappingProxyType({})
     union_members: ClassVar[tuple[str, ...]] = ("mapping", "vma", "anon_vma")
+    explanations: ClassVar[explained.Entries] = explained.ANON_VMA_RFC
+    ours: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
@@ -56,6 +65,23 @@ class AnonVmaRfc:
         self.expected = frozenset() if self.intended else frozenset({"unreachable"})
         if not self.intended:
             self.period = "draft of 11 March 2004, holes and all (posted)"  # type: ignore[misc]
+
+    @classmethod
+    def object_sizes(cls, options: Options) -> dict[str, int]:
+        """struct page 40 bytes, with HIGHPTE too; a VMA 64 + 12; an anon_vma a lock and a list head."""
+        return {"mem_map": 40, "vm_area_struct": 76, "anon_vma": 12 if options.smp else 8}
+
+    def object_counts(self) -> dict[str, int]:
+        """The anon_vmas."""
+        return {"anon_vma": len(self.machine.anon_vmas)}
+
+    def columns(self) -> Mapping[str, Column]:
+        """None: struct page and the VMAs hold it all."""
+        return {}
+
+    def objects(self) -> Mapping[str, ObjectTable[Any]]:
+        """None beside the machine's anon_vmas."""
+        return {}
 
     # What a page points at.
 
@@ -68,16 +94,35 @@ class AnonVmaRfc:
         return self.machine.anon_vmas.get(page.mapping)
 
     def candidates(self, page: Page) -> Iterator[Vma]:
-        """Its VMA if it is direct, else the VMAs on its list, newest first."""
+        """Its VMA if it is direct; those on its list, newest first; or its file's, private ones first."""
+        mapping = page_mapping(page)
+        if mapping is not None:
+            return chain(mapping.i_mmap, mapping.i_mmap_shared)
         if page.test(PG_direct):
             vma = self.page_vma(page)
             return iter(() if vma is None else (vma,))
         anon_vma = self.page_anon_vma(page) if page.test(PG_anon) else None
         return iter(() if anon_vma is None else anon_vma.vmas)
 
+    def mappings(self, page: Page) -> Iterator[int]:
+        """The PTEs in which the candidates have the page."""
+        return (ptep for vma in self.candidates(page) if (ptep := mapped_ptep(page, vma)))
+
+    # Address spaces come and go: nothing to do.
+
+    def mm_create(self, mm: Mm, parent: Mm | None) -> None:
+        """Nothing."""
+
+    def mm_exit(self, mm: Mm) -> None:
+        """Nothing."""
+
     # A page is mapped and unmapped.
 
-    def page_add_rmap(self, page: Page, vma: Vma, address: int, *, fresh: bool) -> Steps:
+    def vma_prepare(self, vma: Vma) -> Steps:
+        """Nothing: a new page needs its VMA and no list."""
+        yield from ()
+
+    def page_add_rmap(self, page: Page, vma: Vma, address: int, ptep: int, *, fresh: bool) -> Steps:
         """A new page is direct; one from swap joins the list if its VMA is on one (page_add_rmap)."""
         self.machine.work["rmap_add"] += 1
         page.mapcount += 1
@@ -98,22 +143,47 @@ class AnonVmaRfc:
             text = "struct page {page:#x} points at the anon_vma of its VMA"
             yield Step(text, anon_vma=vma.anon_vma.id, **about)
 
-    def page_remove_rmap(self, page: Page) -> Steps:
+    def page_add_file_rmap(self, page: Page, vma: Vma, ptep: int) -> Steps:
+        """A file's page only counts: whoever looks for its mappings asks the address_space."""
+        self.machine.work["rmap_add"] += 1
+        page.mapcount += 1
+        yield Step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, vma=vma.id, n=page.mapcount)
+
+    def page_move_rmap(self, page: Page, vma: Vma, address: int) -> Steps:
+        """Nothing: a page never turns direct again while it is mapped."""
+        yield from ()
+
+    def move_prepare(self, vma: Vma, start: int, end: int) -> Steps:
+        """Nothing: what a page says holds at the new address too."""
+        yield from ()
+
+    def move_rmap(self, page: Page, ptep: int, new_ptep: int) -> None:
+        """Nothing: no pointer to a PTE is kept."""
+
+    def page_remove_rmap(self, page: Page, ptep: int) -> Steps:
         """One mapping less; with the last one the page forgets what it pointed at (page_remove_rmap).
 
         Not in the swap cache: there the union stays as it is until the page is mapped again, or freed.
         """
         self.machine.work["rmap_remove"] += 1
         page.mapcount -= 1
-        if page.mapcount == 0 and not page.test(PG_swapcache):
+        if page.mapcount == 0 and page.test(PG_anon) and not page.test(PG_swapcache):
             page.clear(PG_anon | PG_direct)
             page.mapping = 0
         yield Step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, n=page.mapcount)
 
     # fork.
 
-    def page_dup_rmap(self, page: Page, vma: Vma, child: Vma) -> Steps:
-        """The child maps the page too: it is shared, so it must be on a list (page_add_rmap, at fork)."""
+    def vma_fork(self, vma: Vma, child: Vma) -> Steps:
+        """Nothing yet: only the first anonymous page that is found makes a list, or joins it."""
+        yield from ()
+
+    def page_dup_rmap(self, page: Page, vma: Vma, child: Vma, ptep: int) -> Steps:
+        """The child maps the page too: an anonymous one must be on a list now (page_add_rmap, at fork)."""
+        if not page.test(PG_anon):
+            yield from self.page_add_file_rmap(page, child, ptep)
+            return
+
         self.machine.work["rmap_add"] += 1
         anon_vma = yield from self.anon_vma_fork(vma, child)
         page.mapcount += 1
@@ -161,6 +231,12 @@ class AnonVmaRfc:
         anon_vma.vmas.add(vma)
         vma.anon_vma = anon_vma
 
+    def file_link(self, vma: Vma, parent: Vma | None) -> None:
+        """Nothing: the file's own list is what is walked."""
+
+    def file_unlink(self, vma: Vma) -> None:
+        """Nothing."""
+
     def vma_unlink(self, vma: Vma) -> None:
         """A VMA that goes leaves its list; an anon_vma without VMAs is freed (anon_vma_unlink)."""
         anon_vma = vma.anon_vma
@@ -174,6 +250,10 @@ class AnonVmaRfc:
             self.machine.work["anon_vma_free"] += 1
 
     # VMAs are cut, joined and moved.
+
+    def keeps_pgoff(self, vma: Vma) -> bool:
+        """Always: page->index is counted from it."""
+        return True
 
     def can_vma_merge(self, one: Vma, other: Vma | None) -> bool:
         """At most one of the two may be on a list, or both on the same; as posted, they never merge."""
@@ -296,10 +376,10 @@ class AnonVmaRfc:
             yield Step(text, page=page.pfn, vma=vma.id, who=vma_name(vma))
             return LOCKED
 
-        set_swap_pte(page, vma.vm_mm, ptep)
-        text = "{who}: its PTE now holds swap slot {slot}"
-        yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma), slot=page.private)
-        yield from self.page_remove_rmap(page)
+        left = unmap_pte(page, vma.vm_mm, ptep)
+        text = "{who}: its PTE {left}"
+        yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma), left=left)
+        yield from self.page_remove_rmap(page, ptep)
         return END if page.mapcount else MAPCOUNT
 
     def look(self, page: Page, *, full: bool) -> Steps:
@@ -321,7 +401,7 @@ class AnonVmaRfc:
 
     # Many pages at once.
 
-    def add_rmap_bulk(self, pfns: Pfns, vma: Vma, first_index: int) -> None:
+    def add_rmap_bulk(self, pfns: Pfns, vma: Vma, first_index: int, pteps: Pfns) -> None:
         """`page_add_rmap` for fresh pages at consecutive addresses."""
         mem_map = self.machine.mem_map
         mem_map.mapcount.put(pfns, 1)
@@ -330,19 +410,31 @@ class AnonVmaRfc:
         mem_map.flags.put(pfns, mem_map.flags.all[pfns] | (PG_anon | PG_direct))
         self.machine.work["rmap_add"] += len(pfns)
 
-    def dup_rmap_bulk(self, pfns: Pfns, vma: Vma, child: Vma) -> None:
+    def add_file_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
+        """`page_add_file_rmap` for many pages."""
+        self.machine.mem_map.mapcount.add(pfns, 1)
+        self.machine.work["rmap_add"] += len(pfns)
+
+    def bulk_bytes(self, pfns: Pfns) -> int:
+        """One anon_vma."""
+        return self.machine.ledger.cost("anon_vma")
+
+    def dup_rmap_bulk(self, pfns: Pfns, vma: Vma, child: Vma, pteps: Pfns, swapped: bool) -> None:
         """`page_dup_rmap` for the pages of a VMA."""
-        for _ in self.anon_vma_fork(vma, child):
-            pass
-        assert child.anon_vma is not None
         mem_map = self.machine.mem_map
         if len(pfns):
             mem_map.mapcount.add(pfns, 1)
-            direct = pfns[mem_map.flags.all[pfns] & PG_direct != 0]
-            if len(direct):
-                mem_map.flags.put(direct, mem_map.flags.all[direct] & ~np.uint32(PG_direct))
-                mem_map.mapping.put(direct, child.anon_vma.id)
             self.machine.work["rmap_add"] += len(pfns)
+        anon = pfns[mem_map.flags.all[pfns] & PG_anon != 0]
+        if not len(anon) and not swapped:
+            return
+        for _ in self.anon_vma_fork(vma, child):
+            pass
+        assert child.anon_vma is not None
+        direct = anon[mem_map.flags.all[anon] & PG_direct != 0]
+        if len(direct):
+            mem_map.flags.put(direct, mem_map.flags.all[direct] & ~np.uint32(PG_direct))
+            mem_map.mapping.put(direct, child.anon_vma.id)
 
     # What it says of itself.
 
@@ -364,9 +456,9 @@ class AnonVmaRfc:
         return 12 * len(machine.vmas) + machine.ledger.sizes["anon_vma"] * len(machine.anon_vmas)
 
     def live_member(self, page: Page) -> str | None:
-        """vma while PG_direct, anon_vma while only PG_anon."""
+        """vma while PG_direct, anon_vma while only PG_anon, mapping for a page of a file."""
         if not page.test(PG_anon):
-            return None
+            return "mapping" if page_mapping(page) is not None else None
         return "vma" if page.test(PG_direct) else "anon_vma"
 
     def why(self, page: Page) -> str:
@@ -374,17 +466,34 @@ class AnonVmaRfc:
         anon, direct = int(page.test(PG_anon)), int(page.test(PG_direct))
         return f"PG_anon {anon} · PG_direct {direct} ⇒ {self.live_member(page) or 'none'}"
 
+    def live_target(self, page: Page) -> tuple[Ref | None, str]:
+        """The one VMA, the anon_vma, or the file."""
+        member = self.live_member(page)
+        if member == "vma":
+            vma = self.page_vma(page)
+            name = f"vma {page.mapping} · {vma_name(vma)}" if vma else f"vma {page.mapping}, freed"
+            return ("vma", page.mapping), name
+        return anon_vma_target(page) if member == "anon_vma" else mapping_target(page)
+
+    def lists(self) -> tuple[Lists, ...]:
+        """The anon_vmas; the files."""
+        return anon_vma_lists(self.machine, "none yet: fork makes the first one"), file_lists(self.machine)
+
     def picture(self, page: Page, first: int = 0, count: int = 32) -> Picture:
-        """page → VMA → PTE while direct, the anon_vma's place empty; page → anon_vma → VMAs after fork."""
-        anon_vma = self.page_anon_vma(page) if self.live_member(page) == "anon_vma" else None
+        """page → VMA → PTE while direct; page → anon_vma → VMAs after fork; a file's page → address_space."""
+        member = self.live_member(page)
         rows = [CandidateRow.of(page, vma) for vma in islice(self.candidates(page), first, first + count)]
-        total = len(anon_vma.vmas) if anon_vma is not None else sum(1 for _ in self.candidates(page))
-        title, lines = "anon_vma", ("none until", "fork")
-        if anon_vma is not None:
-            size = self.machine.ledger.sizes["anon_vma"]
-            title, lines = f"anon_vma {anon_vma.id}", (f"vmas {total}", f"{size} B")
-        ref = ("anon_vma", anon_vma.id) if anon_vma is not None else None
-        return draw_list(page, "anon_vma", ref, title, lines, rows, total, first)
+        mapping = page_mapping(page)
+        anon_vma = self.page_anon_vma(page) if member == "anon_vma" else None
+        if mapping is not None:
+            return draw_file(page, mapping, rows, first)
+        if anon_vma is None:
+            total = sum(1 for _ in self.candidates(page))
+            return draw_list(page, "anon_vma", None, "anon_vma", ("none until", "fork"), rows, total, first)
+        total = len(anon_vma.vmas)
+        lines = (f"vmas {total}", f"{self.machine.ledger.sizes['anon_vma']} B")
+        ref = ("anon_vma", anon_vma.id)
+        return draw_list(page, "anon_vma", ref, f"anon_vma {anon_vma.id}", lines, rows, total, first)
 
 
 SCHEME = AnonVmaRfc

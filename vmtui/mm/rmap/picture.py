@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import attrs
 
-from vmtui.mm.mm_types import Vma, vma_address
+from vmtui.mm.mm_types import AddressSpace, Vma, vma_address
 from vmtui.mm.page import PAGE_SHIFT, Page, flag_names
 from vmtui.mm.pgtable import is_swap_pte, pte_offset, pte_pfn, pte_present, pte_to_slot
 from vmtui.mm.rmap.scheme import Edge, Node, Picture
 from vmtui.mm.step import Ref
+
+#: What is said of a VMA that would have the page outside its range.
+OUTSIDE: Final = "outside"
 
 
 @attrs.frozen
@@ -39,7 +44,7 @@ class CandidateRow:
         inside = vma.vm_start <= address < vma.vm_end
         ptep = pte_offset(vma.vm_mm, address) if inside else 0
         if not inside:
-            content = "outside"
+            content = OUTSIDE
         elif not ptep:
             content = "no table"
         else:
@@ -77,19 +82,13 @@ def draw_list(
     for number, row in enumerate(rows, start=first):
         vma = len(nodes)
         start, end = row.span
-        nodes.append(
-            Node(
-                2,
-                "vma",
-                ("vma", row.vma),
-                row.name,
-                (f"{start:x} {(end - start) >> PAGE_SHIFT}p", f"pgoff {row.pgoff:x}"),
-                number,
-            )
-        )
-        nodes.append(Node(3, "mm", ("mm", row.mm), row.name, ("pgd",), number))
+        covers = (f"{start:x} {(end - start) >> PAGE_SHIFT}p", f"pgoff {row.pgoff:x}")
+        faint = row.content == OUTSIDE
+        nodes.append(Node(2, "vma", ("vma", row.vma), row.name, covers, number, faint=faint))
+        nodes.append(Node(3, "mm", ("mm", row.mm), row.name, ("pgd",), number, faint=faint))
         pte: Ref | None = ("pte", row.ptep) if row.ptep else None
-        nodes.append(Node(4, "pte", pte, "pte", (row.content, f"{row.address:x}"), number, empty=pte is None))
+        said = (row.content, f"{row.address:x}")
+        nodes.append(Node(4, "pte", pte, "pte", said, number, empty=pte is None, faint=faint))
         label = "" if number == first else "next"
         edges.append(Edge(source, vma, label, len(edges)))
         edges.append(Edge(vma, vma + 1, "", len(edges)))
@@ -100,9 +99,18 @@ def draw_list(
 
 
 def page_lines(page: Page) -> tuple[str, ...]:
-    """What the page's box says: references, index, and its telling flags."""
-    names = ("anon", "direct", "swapcache", "locked")
+    """What the page's box says, of what its kernel's struct page has: references, index, telling flags."""
+    scheme = page.machine.scheme
+    names = [name for name in ("anon", "direct", "swapcache", "locked") if name not in scheme.ours]
+    counted = "mapcount" not in scheme.ours or scheme.live_member(page) == "mapcount"
+    references = f"mapcount {page.mapcount}" if counted else f"count {page.count}"
     telling = [name.upper() for name in flag_names(page.flags) if name in names]
-    return (f"mapcount {page.mapcount}", f"index {page.index:x}", " ".join(telling) or "-")
+    return (references, f"index {page.index:x}", " ".join(telling) or "-")
 
 
+def draw_file(page: Page, mapping: AddressSpace, rows: list[CandidateRow], first: int) -> Picture:
+    """page → address_space → VMAs of i_mmap, then of i_mmap_shared."""
+    private, shared = len(mapping.i_mmap), len(mapping.i_mmap_shared)
+    lines = (f"i_mmap {private}", f"shared {shared}")
+    ref = ("address_space", mapping.id)
+    return draw_list(page, "address_space", ref, mapping.name, lines, rows, private + shared, first)

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast, runtime_checkable
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from vmtui.mm.mm_types import Vma, vma_address, vma_name
+from vmtui.mm.mm_types import Mm, Vma, vma_address, vma_name
 from vmtui.mm.page import Page
 from vmtui.mm.pgtable import pte_offset, pte_pfn, pte_present
+from vmtui.mm.rmap.explained import Entries
+from vmtui.mm.rmap.lists import Lists
 from vmtui.mm.step import (
     HIT,
     MISS_NOPTE,
     MISS_NOTABLE,
     MISS_PFN,
     MISS_RANGE,
+    SKIP_NO_RSS,
     WALK,
     WALKED,
     Ref,
@@ -31,7 +34,10 @@ from vmtui.mm.step import (
 )
 
 if TYPE_CHECKING:
+    from vmtui.mm.kernel import Options
     from vmtui.mm.machine import Machine
+    from vmtui.state.column import Column
+    from vmtui.state.containers import ObjectTable
 
 Pfns = NDArray[np.int64]
 
@@ -48,6 +54,7 @@ class Node:
         lines: What it says, at most three short lines.
         row: The candidate's row, counted over the whole walk; -1 for what stands beside all rows.
         empty: A place kept for something that does not exist yet; drawn dim.
+        faint: Arithmetic tells that it cannot map the page; drawn dim.
     """
 
     column: int
@@ -57,6 +64,7 @@ class Node:
     lines: tuple[str, ...] = ()
     row: int = -1
     empty: bool = False
+    faint: bool = False
 
 
 @attrs.frozen
@@ -84,6 +92,7 @@ class Picture:
         nodes, edges: The graph.
         total: Candidate rows in all.
         first: The row number of the first candidate given.
+        per_mm: A row is an mm, with all candidates in it, and not one candidate.
     """
 
     headings: tuple[str, ...]
@@ -91,14 +100,15 @@ class Picture:
     edges: tuple[Edge, ...]
     total: int
     first: int = 0
+    per_mm: bool = False
 
 
 class Scheme(Protocol):
     """A reverse map.
 
-    Generators (called by ``yield from``): page_add_rmap, page_dup_rmap, swap_dup_rmap,
-    page_remove_rmap, vma_split, vma_adjust, vma_move, page_referenced, try_to_unmap, look.
-    The rest are plain.
+    Generators (called by ``yield from``): vma_prepare, page_add_rmap, page_add_file_rmap, vma_fork,
+    page_dup_rmap, swap_dup_rmap, page_move_rmap, page_remove_rmap, vma_split, vma_adjust, move_prepare,
+    vma_move, page_referenced, try_to_unmap, look.  The rest are plain.
     """
 
     name: ClassVar[str]
@@ -109,22 +119,69 @@ class Scheme(Protocol):
     period: ClassVar[str]
     #: Where it may differ from the other schemes: command, and why.
     departs: ClassVar[Mapping[str, str]]
+    def __init__(self, machine: Machine) -> None:
+        """The scheme of a machine that is being built; its other parts are there."""
+
+    @classmethod
+    def object_sizes(cls, options: Options) -> dict[str, int]:
+        """Bytes of ``mem_map`` (one struct page), ``vm_area_struct``, and objects of its own kinds."""
+
+    def object_counts(self) -> dict[str, int]:
+        """Objects of its own kinds, counted anew: what `check` holds the ledger against."""
+
+    def columns(self) -> Mapping[str, Column]:
+        """Its own columns, for the digest."""
+
+    def objects(self) -> Mapping[str, ObjectTable[Any]]:
+        """Its own tables of structs, for the digest."""
+
     #: Anomalies that `check` finds and the scheme is known for, under these options.
     expected: frozenset[str]
     #: The members of struct page's union, in the order of the declaration.
     union_members: ClassVar[tuple[str, ...]]
+    #: What is said of the fields and objects it has, before what is said of them under every scheme.
+    explanations: ClassVar[Entries]
+    #: Fields and flags that the machine keeps under every scheme and its kernel's struct page has not.
+    ours: ClassVar[frozenset[str]]
 
-    def page_add_rmap(self, page: Page, vma: Vma, address: int, *, fresh: bool) -> Steps:
+    def mm_create(self, mm: Mm, parent: Mm | None) -> None:
+        """An mm was made: by fork from `parent`, or with none by exec; nothing is mapped in it."""
+
+    def mm_exit(self, mm: Mm) -> None:
+        """The mm is going; its VMAs and PTEs are gone."""
+
+    def vma_prepare(self, vma: Vma) -> Steps:
+        """A fault is about to take a page for anonymous memory of `vma`, or to let its stack grow."""
+
+    def page_add_rmap(self, page: Page, vma: Vma, address: int, ptep: int, *, fresh: bool) -> Steps:
         """A PTE of `vma` now maps an anonymous page: a `fresh` one, or one from swap."""
 
-    def page_dup_rmap(self, page: Page, vma: Vma, child: Vma) -> Steps:
-        """fork copied a PTE: `child` maps the page too."""
+    def page_add_file_rmap(self, page: Page, vma: Vma, ptep: int) -> Steps:
+        """A PTE of `vma` now maps a page of the page cache."""
+
+    def vma_fork(self, vma: Vma, child: Vma) -> Steps:
+        """fork copied a VMA; its PTEs come next."""
+
+    def page_dup_rmap(self, page: Page, vma: Vma, child: Vma, ptep: int) -> Steps:
+        """fork copied a PTE: through `ptep`, `child` maps the page too."""
 
     def swap_dup_rmap(self, vma: Vma, child: Vma) -> Steps:
         """fork copied a swap entry."""
 
-    def page_remove_rmap(self, page: Page) -> Steps:
+    def page_move_rmap(self, page: Page, vma: Vma, address: int) -> Steps:
+        """A write found that nobody else has the anonymous page: it is reused, not copied."""
+
+    def page_remove_rmap(self, page: Page, ptep: int) -> Steps:
         """A PTE that mapped the page is gone."""
+
+    def move_prepare(self, vma: Vma, start: int, end: int) -> Steps:
+        """mremap is about to move the PTEs of [start, end) of `vma`."""
+
+    def move_rmap(self, page: Page, ptep: int, new_ptep: int) -> None:
+        """mremap: a mapping is at another place now."""
+
+    def keeps_pgoff(self, vma: Vma) -> bool:
+        """Whether an anonymous VMA that mremap moves keeps its vm_pgoff; if not, it gets its address's."""
 
     def can_vma_merge(self, one: Vma, other: Vma | None) -> bool:
         """Whether the scheme lets two anonymous VMAs become one; `other` None: a range with no VMA yet."""
@@ -138,6 +195,12 @@ class Scheme(Protocol):
     def vma_move(self, vma: Vma, new: Vma) -> Steps:
         """mremap: `new` stands where `vma`'s PTEs have gone."""
 
+    def file_link(self, vma: Vma, parent: Vma | None) -> None:
+        """A VMA of a file is on its file's list now, with the range it has; `parent`: fork copied it."""
+
+    def file_unlink(self, vma: Vma) -> None:
+        """A VMA of a file is about to leave its file's list, or to change its range."""
+
     def vma_unlink(self, vma: Vma) -> None:
         """The VMA is going; its PTEs are gone."""
 
@@ -150,14 +213,21 @@ class Scheme(Protocol):
     def look(self, page: Page, *, full: bool) -> Steps:
         """The walk of try_to_unmap that changes nothing; `full`: without its stop rule."""
 
-    def add_rmap_bulk(self, pfns: Pfns, vma: Vma, first_index: int) -> None:
+    def add_rmap_bulk(self, pfns: Pfns, vma: Vma, first_index: int, pteps: Pfns) -> None:
         """`page_add_rmap` for fresh pages of consecutive addresses, at once."""
 
-    def dup_rmap_bulk(self, pfns: Pfns, vma: Vma, child: Vma) -> None:
-        """`page_dup_rmap` for many pages, or none where fork copied swap entries only."""
+    def add_file_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
+        """`page_add_file_rmap` for many pages."""
 
-    def candidates(self, page: Page) -> Iterable[Vma]:
-        """The VMAs a walk without a stop rule would examine, in order."""
+    def dup_rmap_bulk(self, pfns: Pfns, vma: Vma, child: Vma, pteps: Pfns, swapped: bool) -> None:
+        """`page_dup_rmap` for many pages; and `swap_dup_rmap` if fork copied swap entries."""
+
+    def bulk_bytes(self, pfns: Pfns) -> int:
+        """Low memory that one mapping more of each of these pages, and a first one of any number of fresh
+        ones, may take in one VMA, at most; for preconditions."""
+
+    def mappings(self, page: Page) -> Iterable[int]:
+        """The PTEs that a walk without a stop rule would hit, in order."""
 
     def problems(self) -> Iterable[tuple[str, str]]:
         """(name, sentence) of each broken invariant of the scheme's own data."""
@@ -171,14 +241,28 @@ class Scheme(Protocol):
     def why(self, page: Page) -> str:
         """Which flags say so."""
 
+    def live_target(self, page: Page) -> tuple[Ref | None, str]:
+        """What that member points at, if it is an object, and what it is called; ``NULL`` for nothing."""
+
+    def lists(self) -> tuple[Lists, ...]:
+        """The lists that its kernel keeps; those that hold the anonymous pages' mappings first."""
+
     def picture(self, page: Page, first: int = 0, count: int = 32) -> Picture:
         """What a walk over the page would follow; candidates from row `first`, at most `count`."""
 
 
-def load(name: str, machine: Machine) -> Scheme:
-    """The scheme of this name, for a machine."""
+@runtime_checkable
+class OwnPageOut(Protocol):
+    """A scheme whose kernel frees pages in a way of its own, and not by the LRU of `vmscan.reclaim`."""
+
+    def try_to_free_pages(self, nr_pages: int) -> Steps:
+        """Free frames; how many were freed."""
+
+
+def scheme_class(name: str) -> type[Scheme]:
+    """The class of the scheme of this name."""
     module = import_module(f"vmtui.mm.rmap.{name}")
-    return cast(Scheme, module.SCHEME(machine))
+    return cast(type[Scheme], module.SCHEME)
 
 
 def walk_begins(page: Page, kind: str) -> Step:
@@ -206,13 +290,16 @@ WALK_END_TEXT: Mapping[str, str] = {
 }
 
 
-def page_check_address(page: Page, vma: Vma) -> Steps:
+def page_check_address(page: Page, vma: Vma, nodes: int = 1) -> Steps:
     """The ptep through which `vma` maps `page`, or 0 (page_check_address, mm/rmap.c).
 
     One candidate: from page->index and vm_pgoff the address, from the page tables the entry.
+
+    Args:
+        nodes: List elements or tree nodes that were followed to reach this candidate.
     """
     address = vma_address(page.index, vma)
-    about: dict[str, Any] = {"page": page.pfn, "vma": vma.id, "nodes": 1, "who": vma_name(vma)}
+    about: dict[str, Any] = {"page": page.pfn, "vma": vma.id, "nodes": nodes, "who": vma_name(vma)}
 
     if not vma.vm_start <= address < vma.vm_end:
         yield Step("{who}: the page would be outside this VMA: ruled out", MISS_RANGE, **about)
@@ -235,6 +322,15 @@ def page_check_address(page: Page, vma: Vma) -> Steps:
 
     yield Step("{who}: its PTE maps frame {page:#x}: hit", HIT, ptep=ptep, **about)
     return ptep
+
+
+def page_check_address_rss(page: Page, vma: Vma, nodes: int = 1) -> Steps:
+    """`page_check_address`; an mm with no page present is passed over first (anobjrmap, and 2.6.7)."""
+    if vma.vm_mm.rss == 0:
+        about: dict[str, Any] = {"page": page.pfn, "vma": vma.id, "nodes": nodes, "who": vma_name(vma)}
+        yield Step("{who}: its process has no page in memory: passed over", SKIP_NO_RSS, **about)
+        return 0
+    return (yield from page_check_address(page, vma, nodes))
 
 
 def mapped_ptep(page: Page, vma: Vma) -> int:

@@ -18,7 +18,7 @@ class StructPage(ListPane):
 
     def build(self, desk: Desk) -> Pane:
         """The rows for what the desk holds now."""
-        return struct_page(desk.session, desk.subject)
+        return struct_page(desk.session, desk.subject, self.content_size.width or 33)
 
 
 if __name__ == "__main__":

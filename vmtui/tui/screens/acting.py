@@ -78,7 +78,7 @@ class Acting(Base):
             self.action_pane(4)
         elif event.pane == "reverse-map" and event.step is not None:
             self.move(self.desk.seek(event.step), "go")
-        elif event.pane == "anon-vmas":
+        elif event.pane == "lists":
             self.desk.choose_first_page()
         elif event.pane == "frames":
             self.action_act("walk")
@@ -107,7 +107,7 @@ class Acting(Base):
             key = focused.current_row.explain
         elif isinstance(focused, Canvas) and focused.current_box is not None:
             key = focused.current_box.explain
-        found = explain(key) if key else None
+        found = explain(key, self.desk.session.machine.scheme.explanations) if key else None
         if found is None:
             self.desk.say("nothing is said of this row: i explains fields, objects and steps")
             self.draw_soon()

@@ -26,9 +26,9 @@ from vmtui.tui.job import Job
 from vmtui.tui.messages import Pressed
 from vmtui.tui.opening import Opening, opening
 from vmtui.tui.paint import Painted
-from vmtui.tui.panes.anon_vmas import AnonVmas
 from vmtui.tui.panes.frames import Frames
 from vmtui.tui.panes.header import Header
+from vmtui.tui.panes.lists import Lists
 from vmtui.tui.panes.narration import Narration
 from vmtui.tui.panes.pane import Drawn
 from vmtui.tui.panes.processes import Processes
@@ -38,6 +38,7 @@ from vmtui.tui.panes.struct_page import StructPage
 from vmtui.tui.panes.timeline import Timeline
 from vmtui.tui.panes.walk import Walk
 from vmtui.tui.screens.acting import HELP_CONTEXT, Acting, wrapped
+from vmtui.tui.screens.comparing import Comparing
 from vmtui.tui.screens.picker import Picked
 from vmtui.tui.screens.timing import Timing
 from vmtui.tui.screens.watching import Watching
@@ -54,7 +55,7 @@ class Body(Container):
             self.screen.place_panes()
 
 
-class MainScreen(Timing, Acting, Watching, Screen[None]):
+class MainScreen(Timing, Acting, Comparing, Watching, Screen[None]):
     """Everything at once; see SCREEN in the design for what points and what each key does."""
 
     AUTO_FOCUS = "#reverse-map"
@@ -83,7 +84,7 @@ class MainScreen(Timing, Acting, Watching, Screen[None]):
         with Body(id="body"):
             yield Processes()
             yield ReverseMap()
-            yield AnonVmas()
+            yield Lists()
             yield Frames()
             yield StructPage()
             yield Source()

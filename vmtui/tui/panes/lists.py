@@ -1,4 +1,4 @@
-"""Pane 3: the objects that hold lists of VMAs."""
+"""Pane 3: the objects that hold lists."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from typing import ClassVar
 
 from vmtui.tui.desk import Desk
 from vmtui.tui.panes.pane import ListPane, demo
-from vmtui.view.anon_vmas import anon_vmas
+from vmtui.view.lists import lists
 from vmtui.view.model import Pane
 
 
-class AnonVmas(ListPane):
+class Lists(ListPane):
     """One row an object, its list beside it."""
 
-    NAME: ClassVar[str] = "anon-vmas"
+    NAME: ClassVar[str] = "lists"
     ABOUT: ClassVar[str] = "An object with its list. Choosing makes it the subject; again: its first page."
 
     def build(self, desk: Desk) -> Pane:
         """The rows for what the desk holds now."""
-        return anon_vmas(desk.session, desk.subject)
+        return lists(desk.session, desk.subject, self.content_size.width or 22)
 
 
 if __name__ == "__main__":
-    demo(AnonVmas)
+    demo(Lists)

@@ -1,0 +1,249 @@
+"""objrmap for files: pages of a file are found through the file's VMAs, anonymous pages keep their chains.
+
+Dave McCracken's idea of February 2003 (2.5.62), here as Andrea Arcangeli posted it against 2.6.4 on 8 March
+2004 (objrmap-core-1).  A file's page says which file it is of and where in it; the file's address_space lists
+the VMAs that map it, for truncate's sake; so a page of a file needs no pointer to any PTE, only a count.  Its
+walk asks every VMA of the file, i_mmap and then i_mmap_shared, whether the page is there: most may miss.
+
+An anonymous page belongs to no object that lists VMAs: it keeps the pte_chain of 2.6.0, all of it.
+page_referenced asks every VMA and never stops early; try_to_unmap stops when nobody maps the page any more.
+It was never merged in this form: 2.6.7 took files and anonymous memory together.
+Sources: <8390000.1045757611@baldur.austin.ibm.com>, <20040308202433.GA12612@dualathlon.random>.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
+from types import MappingProxyType
+from typing import ClassVar
+
+from vmtui.mm.filemap import page_mapping
+from vmtui.mm.mm_types import VM_LOCKED, AddressSpace, Vma, vma_name
+from vmtui.mm.page import Page, PG_anon, PG_direct, PG_referenced
+from vmtui.mm.pgtable import pte_mkold, pte_young
+from vmtui.mm.rmap import explained
+from vmtui.mm.rmap.picture import CandidateRow, draw_file
+from vmtui.mm.rmap.pte_chain import PteChain
+from vmtui.mm.rmap.scheme import Pfns, Picture, mapped_ptep, page_check_address, walk_begins, walk_ends
+from vmtui.mm.rmap.unmap import unmap_pte
+from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Step, Steps
+
+
+class Objrmap(PteChain):
+    """The scheme, of one machine; what it does not say here is as with pte_chains."""
+
+    name: ClassVar[str] = "objrmap"
+    title: ClassVar[str] = "objrmap for files"
+    kernel: ClassVar[str] = "2.6.4 + objrmap-core-1"
+    period: ClassVar[str] = "files by their VMAs, anonymous pages by pte_chains; never merged so"
+    departs: ClassVar[Mapping[str, str]] = MappingProxyType(dict(PteChain.departs))
+    union_members: ClassVar[tuple[str, ...]] = ("direct", "chain", "mapcount")
+    explanations: ClassVar[explained.Entries] = explained.OBJRMAP
+    ours: ClassVar[frozenset[str]] = frozenset({"mapcount", "private", "swapcache"})
+
+    def mappings(self, page: Page) -> Iterator[int]:
+        """The PTEs in which the file's VMAs have the page; of an anonymous page the entries."""
+        mapping = page_mapping(page)
+        if mapping is None:
+            return super().mappings(page)
+        return (ptep for vma in file_vmas(mapping) if (ptep := mapped_ptep(page, vma)))
+
+    # A page of a file only counts.
+
+    def page_add_file_rmap(self, page: Page, vma: Vma, ptep: int) -> Steps:
+        """One mapping more; where it is the address_space tells (page_add_rmap)."""
+        self.machine.work["rmap_add"] += 1
+        page.mapcount += 1
+        yield Step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, vma=vma.id, n=page.mapcount)
+
+    def page_dup_rmap(self, page: Page, vma: Vma, child: Vma, ptep: int) -> Steps:
+        """fork: an anonymous page's chain grows, a file's page counts."""
+        if page.test(PG_anon):
+            yield from self.chains.chain_add(page, ptep)
+        else:
+            yield from self.page_add_file_rmap(page, child, ptep)
+
+    def page_remove_rmap(self, page: Page, ptep: int) -> Steps:
+        """One mapping less (page_remove_rmap)."""
+        if page.test(PG_anon):
+            yield from super().page_remove_rmap(page, ptep)
+        else:
+            yield from self.count_down(page)
+
+    def count_down(self, page: Page) -> Steps:
+        """A file's page has one mapping less."""
+        self.machine.work["rmap_remove"] += 1
+        page.mapcount -= 1
+        yield Step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, n=page.mapcount)
+
+    def move_rmap(self, page: Page, ptep: int, new_ptep: int) -> None:
+        """Of a file's page nothing: the new VMA's vm_pgoff says where it is."""
+        if page.test(PG_anon):
+            super().move_rmap(page, ptep, new_ptep)
+
+    # The walk over a file's VMAs.
+
+    def page_referenced(self, page: Page) -> Steps:
+        """Who used the page lately?  (page_referenced)
+
+        Returns:
+            How many references were found; all young bits are clear now.
+        """
+        mapping = page_mapping(page)
+        if mapping is None:
+            return (yield from super().page_referenced(page))
+
+        yield walk_begins(page, "referenced")
+        referenced = 0
+        if page.test(PG_referenced):
+            page.clear(PG_referenced)
+            referenced += 1
+        referenced += yield from self.page_referenced_obj(page, mapping)
+        yield walk_ends(page, END)
+        return referenced
+
+    def page_referenced_obj(self, page: Page, mapping: AddressSpace) -> Steps:
+        """Every VMA of the file is asked, to the end (page_referenced_obj)."""
+        referenced = 0
+        for vma in file_vmas(mapping):
+            referenced += yield from self.page_referenced_obj_one(page, vma)
+        return referenced
+
+    def page_referenced_obj_one(self, page: Page, vma: Vma) -> Steps:
+        """Test and clear the young bit of one VMA's PTE, if it maps the page (page_referenced_obj_one)."""
+        ptep = yield from page_check_address(page, vma)
+        memory = self.machine.memory
+        if not ptep or not pte_young(memory[ptep]):
+            return 0
+        memory[ptep] = pte_mkold(memory[ptep])
+        text = "{who}: used since last asked; accessed bit cleared"
+        yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma))
+        return 1
+
+    def try_to_unmap(self, page: Page) -> Steps:
+        """Take the page out of every page table that maps it (try_to_unmap).
+
+        Returns:
+            Whether no PTE maps it any more.
+        """
+        mapping = page_mapping(page)
+        if mapping is None:
+            return (yield from super().try_to_unmap(page))
+
+        yield walk_begins(page, "unmap")
+        stopped = yield from self.try_to_unmap_obj(page, mapping)
+        yield walk_ends(page, stopped)
+        return page.mapcount == 0
+
+    def try_to_unmap_obj(self, page: Page, mapping: AddressSpace) -> Steps:
+        """The VMAs of the file, until nobody maps the page or one has it locked (try_to_unmap_obj).
+
+        Returns:
+            What ended the walk.
+        """
+        for vma in file_vmas(mapping):
+            if (yield from self.try_to_unmap_obj_one(page, vma)) == LOCKED:
+                return LOCKED
+            if page.mapcount == 0:
+                return MAPCOUNT
+        return END
+
+    def try_to_unmap_obj_one(self, page: Page, vma: Vma) -> Steps:
+        """Empty one VMA's PTE, if it maps the page (try_to_unmap_obj_one)."""
+        ptep = yield from page_check_address(page, vma)
+        if not ptep:
+            return END
+        if vma.vm_flags & VM_LOCKED:
+            text = "{who} is locked in memory: the page stays"
+            yield Step(text, page=page.pfn, vma=vma.id, who=vma_name(vma))
+            return LOCKED
+
+        left = unmap_pte(page, vma.vm_mm, ptep)
+        text = "{who}: its PTE {left}"
+        yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma), left=left)
+        yield from self.count_down(page)
+        return END
+
+    def look(self, page: Page, *, full: bool) -> Steps:
+        """The walk of try_to_unmap with its hands behind its back; `full`: past the stop rule."""
+        mapping = page_mapping(page)
+        if mapping is None:
+            return (yield from super().look(page, full=full))
+
+        yield walk_begins(page, "look")
+        stopped = END
+        found = 0
+        for vma in file_vmas(mapping):
+            ptep = yield from page_check_address(page, vma)
+            found += 1 if ptep else 0
+            if not full and ptep and vma.vm_flags & VM_LOCKED:
+                stopped = LOCKED
+                break
+            if not full and found == page.mapcount:
+                stopped = MAPCOUNT
+                break
+        yield walk_ends(page, stopped)
+        return found
+
+    # Many pages at once.
+
+    def add_file_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
+        """`page_add_file_rmap` for many pages."""
+        self.machine.mem_map.mapcount.add(pfns, 1)
+        self.machine.work["rmap_add"] += len(pfns)
+
+    def dup_rmap_bulk(self, pfns: Pfns, vma: Vma, child: Vma, pteps: Pfns, swapped: bool) -> None:
+        """`page_dup_rmap` for the pages of a VMA."""
+        anon = self.machine.mem_map.flags.all[pfns] & PG_anon != 0
+        if anon.any():
+            self.chains.add_bulk(pfns[anon], pteps[anon])
+        if not anon.all():
+            self.add_file_rmap_bulk(pfns[~anon], child, pteps[~anon])
+
+    # What it says of itself.
+
+    def problems(self) -> Iterable[tuple[str, str]]:
+        """What is wrong with the chains; and a page has one if and only if it is anonymous and mapped."""
+        yield from self.chains.problems()
+        mem_map = self.machine.mem_map
+        for where in self.machine.frames_used():
+            chained = self.chains.pte.all[where] != 0
+            anon = (mem_map.flags.all[where] & PG_anon != 0) & (mem_map.mapcount.all[where] > 0)
+            if (chained != anon).any():
+                yield "chain_count", f"{int((chained != anon).sum())} pages have no entry, or should not"
+
+    def live_member(self, page: Page) -> str | None:
+        """Of a file's page mapcount, of an anonymous one direct or chain."""
+        if page_mapping(page) is not None:
+            return "mapcount"
+        return super().live_member(page)
+
+    def why(self, page: Page) -> str:
+        """The flags, and what follows."""
+        if page_mapping(page) is not None:
+            return "PG_anon 0 ⇒ mapcount"
+        anon, direct = int(page.test(PG_anon)), int(page.test(PG_direct))
+        return f"PG_anon {anon} · PG_direct {direct} ⇒ {self.live_member(page) or 'NULL: mapped by nobody'}"
+
+    def live_target(self, page: Page) -> tuple[Ref | None, str]:
+        """Of a file's page a number and no pointer; of an anonymous one as under rmap."""
+        if page_mapping(page) is not None:
+            return None, f"{page.mapcount}"
+        return super().live_target(page)
+
+    def picture(self, page: Page, first: int = 0, count: int = 32) -> Picture:
+        """A file's page → address_space → VMAs; an anonymous page and its chain."""
+        mapping = page_mapping(page)
+        if mapping is None:
+            return super().picture(page, first, count)
+        rows = [CandidateRow.of(page, vma) for vma in islice(file_vmas(mapping), first, first + count)]
+        return draw_file(page, mapping, rows, first)
+
+
+def file_vmas(mapping: AddressSpace) -> Iterator[Vma]:
+    """The VMAs of a file: the private ones, then the shared ones."""
+    return chain(mapping.i_mmap, mapping.i_mmap_shared)
+
+
+SCHEME = Objrmap

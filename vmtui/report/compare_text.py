@@ -1,0 +1,190 @@
+"""Comparisons and sweeps as text: tables of a column a scheme, and sentences about what they show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from vmtui.errors import printable
+from vmtui.report.compare import Comparison, Difference, Stop, Trial, WalkRow
+from vmtui.report.sweep import QUANTITIES, Crossing, End, Sweep
+from vmtui.report.tables import Table
+
+__all__ = ["compare_lines", "sweep_lines"]
+
+
+def compare_lines(found: Comparison) -> Iterator[str]:
+    """A comparison."""
+    if found.title:
+        yield printable(found.title)
+    yield " ".join(["machine", *filter(None, [found.machine]), *_settings(found.params)])
+    schemes = [trial.scheme for trial in found.trials]
+    for title, rows in (
+        ("low memory, bytes", _bytes(found.trials)),
+        ("walks: examined/hits", _walks(found.trials)),
+        ("fast path: times done", _work(found.trials)),
+        ("expects", _expects(found.trials)),
+    ):
+        if rows:
+            yield ""
+            yield from Table(title, schemes, rows).lines()
+    yield from _alike(found.trials)
+    yield ""
+    yield from _stops(found.trials)
+    yield from _failures(found.trials)
+    yield from _differences(found)
+
+
+def _settings(params: Mapping[str, int]) -> list[str]:
+    return [f"{name}={value}" for name, value in params.items()]
+
+
+Rows = list[tuple[str, list[str]]]
+
+
+def _row(label: str, numbers: Iterable[int]) -> tuple[str, list[str]]:
+    return label, [f"{number:,}" for number in numbers]
+
+
+def _bytes(trials: Sequence[Trial]) -> Rows:
+    """The kinds in which the schemes differ, and the sums."""
+    rows = [_row(kind, (trial.bytes.get(kind, 0) for trial in trials)) for kind in _kinds(trials)]
+    return [
+        *(row for row in rows if len(set(row[1])) > 1),
+        _row("in all", (trial.lowmem_total - trial.lowmem_free for trial in trials)),
+        _row("free", (trial.lowmem_free for trial in trials)),
+        _row("for the reverse map", (trial.reverse_map for trial in trials)),
+        _row("its most at any time", (trial.most for trial in trials)),
+    ]
+
+
+def _kinds(trials: Sequence[Trial]) -> list[str]:
+    return list(dict.fromkeys(kind for trial in trials for kind in trial.bytes))
+
+
+def _alike(trials: Sequence[Trial]) -> Iterator[str]:
+    """The kinds of which all schemes hold the same."""
+    held = {kind: {trial.bytes.get(kind, 0) for trial in trials} for kind in _kinds(trials)}
+    alike = [f"{kind} {min(sizes):,}" for kind, sizes in held.items() if len(sizes) == 1 and sizes != {0}]
+    if alike:
+        yield ""
+        yield from _wrapped("alike under all:", alike)
+
+
+def _wrapped(head: str, parts: Sequence[str]) -> Iterator[str]:
+    line = head
+    for number, part in enumerate(parts):
+        word = part + ("," if number < len(parts) - 1 else "")
+        if len(line) + 1 + len(word) > 100:
+            yield line
+            line = "   "
+        line += f" {word}"
+    yield line
+
+
+def _walks(trials: Sequence[Trial]) -> Rows:
+    """A row for each kind of walk of each line that walked under any scheme."""
+    by_key: dict[tuple[int, str], dict[str, WalkRow]] = {}
+    for trial in trials:
+        for row in trial.walks:
+            by_key.setdefault((row.line, row.kind), {})[trial.scheme] = row
+    rows = []
+    for (line, kind), rows_of in sorted(by_key.items(), key=lambda found: found[0][0]):
+        some = next(iter(rows_of.values()))
+        most = max(row.walks for row in rows_of.values())
+        times = f" x{most:,}" if most > 1 else ""
+        label = f"{line:>3} {some.text}" + (f" ({kind}{times})" if kind not in some.text or times else "")
+        cells = [_walk(rows_of.get(trial.scheme)) for trial in trials]
+        rows.append((label, cells))
+    return rows
+
+
+def _walk(row: WalkRow | None) -> str:
+    return "-" if row is None else f"{row.examined:,}/{row.hits:,}"
+
+
+def _work(trials: Sequence[Trial]) -> Rows:
+    names = list(dict.fromkeys(name for trial in trials for name in trial.work))
+    rows = [_row(name, (trial.work.get(name, 0) for trial in trials)) for name in names]
+    return [row for row in rows if set(row[1]) != {"0"}]
+
+
+def _expects(trials: Sequence[Trial]) -> Rows:
+    rows = [
+        _row("hold", (trial.passed for trial in trials)),
+        _row("failed", (trial.failed for trial in trials)),
+        _row("of another scheme", (trial.not_applicable for trial in trials)),
+    ]
+    return [row for row in rows if set(row[1]) != {"0"}]
+
+
+def _stops(trials: Sequence[Trial]) -> Iterator[str]:
+    for trial in trials:
+        if trial.stop is not None:
+            yield f"{trial.scheme} stops after {trial.commands:,} commands: {_stop(trial.stop)}"
+
+
+def _stop(stop: Stop) -> str:
+    return f"line {stop.line}, {printable(stop.text)}: {stop.errno}"
+
+
+def _failures(trials: Sequence[Trial]) -> Iterator[str]:
+    for trial in trials:
+        for failure in trial.failures:
+            yield f"{trial.scheme} FAILED {printable(failure)}"
+
+
+def _differences(found: Comparison) -> Iterator[str]:
+    for difference in found.differences:
+        yield from _difference(difference, found.reference)
+    if not found.differences:
+        done = min(trial.commands for trial in found.trials)
+        yield f"all hold the same pages, frames, slots and mapcounts after each of {done:,} commands"
+
+
+def _difference(difference: Difference, reference: str) -> Iterator[str]:
+    where = f"line {difference.line}, {printable(difference.text)}"
+    yield f"{difference.scheme} parts from {reference} at {where}"
+    yield from _wrapped("    in", [printable(part) for part in difference.what])
+    yield f"    {difference.reason or 'UNEXPLAINED: neither scheme says that it departs here'}"
+
+
+def sweep_lines(found: Sweep) -> Iterator[str]:
+    """A sweep: a table a quantity, and where one scheme overtakes another."""
+    if found.title:
+        yield printable(found.title)
+    points = {(point.scheme, point.value): point for point in found.points}
+    for quantity, title in QUANTITIES.items():
+        rows = []
+        for value in found.values:
+            here = [points[scheme, value] for scheme in found.schemes]
+            amounts = [point.bytes if quantity == "bytes" else point.examined for point in here]
+            cells = [
+                f"{amount:,}" if point.stop is None else point.stop.errno
+                for point, amount in zip(here, amounts, strict=True)
+            ]
+            rows.append((f"{found.param} = {value:,}", cells))
+        yield ""
+        yield from Table(title, found.schemes, rows).lines()
+        crossings = [crossing for crossing in found.crossings if crossing.quantity == quantity]
+        for crossing in crossings:
+            yield _crossing(crossing, found.param)
+        if not crossings:
+            yield "no scheme overtakes another"
+    if found.ends:
+        yield ""
+    for end in found.ends:
+        yield _end(end, found.param)
+
+
+def _crossing(crossing: Crossing, param: str) -> str:
+    where = f"{param} = {crossing.at:,}"
+    if crossing.at - crossing.before > 1:
+        where = f"between {param} = {crossing.before:,} and {crossing.at:,}"
+    return (
+        f"{crossing.more} overtakes {crossing.less} at {where}: {crossing.more_at:,} to {crossing.less_at:,}"
+    )
+
+
+def _end(end: End, param: str) -> str:
+    since = "" if end.before is None else f", the last to end well is {end.before:,}"
+    return f"{end.scheme} ends early at {param} = {end.at:,}{since}: {_stop(end.stop)}"
