@@ -12,10 +12,12 @@ import pytest
 
 from tests.mm.lab import Lab, R, mm_of, vma_at
 from vmtui.mm.digest import digest, memory_digest
+from vmtui.mm.filemap import create
 from vmtui.mm.mm_types import AnonVma, Label
 from vmtui.mm.page import PAGE_SIZE
 from vmtui.mm.swap_state import lookup_swap_cache
-from vmtui.state.containers import OrderedSet, SortedVmas
+from vmtui.state.column import Column
+from vmtui.state.containers import ListHead, OrderedSet, SortedVmas
 from vmtui.state.history import WIDTH
 from vmtui.state.struct import STRUCTS, Struct
 
@@ -33,6 +35,7 @@ def life() -> Lab:
     lab.munmap(parent, address + 100 * PAGE_SIZE, 600)
     lab.munmap(child, address + 100 * PAGE_SIZE, 600)
     lab.exit(lab.fork(child, "g"))
+    lab.run(create(lab.machine, "F", 3 * PAGE_SIZE))
     lab.check = True
     lab.verify()
     return lab
@@ -102,8 +105,9 @@ def structs(lab: Lab) -> list[Struct]:
     parent = lab.machine.find_task("p")
     mm = mm_of(parent)
     vma = mm.vmas[0]
-    assert vma.anon_vma is not None
-    return [parent, mm, vma, vma.anon_vma, next(iter(mm.labels))]
+    found: list[Struct] = [parent, mm, vma, next(iter(mm.labels))]
+    found += [*lab.machine.anon_vmas][:1] + [*lab.machine.files][:1]
+    return found + [mm.anonmm for mm in lab.machine.mms if mm.anonmm is not None][:1]
 
 
 def other(lab: Lab, value: Any) -> Any:
@@ -119,6 +123,14 @@ def other(lab: Lab, value: Any) -> Any:
         return OrderedSet(history)
     if isinstance(value, SortedVmas):
         return SortedVmas(history)
+    if isinstance(value, ListHead):
+        longer: ListHead[Any] = ListHead(history)
+        longer.add_tail(lab.machine.find_task("p"))
+        return longer
+    if isinstance(value, Column):
+        return Column(history, 8, value.all.dtype, lambda: [slice(0, 8)])
+    if isinstance(value, tuple):
+        return value[:1]
     return None
 
 
@@ -135,11 +147,15 @@ FIELDS = [
 @pytest.mark.parametrize(("kind", "field"), FIELDS, ids=[".".join(each) for each in FIELDS])
 def test_every_field_is_journaled_and_in_the_digest(lived: Lab, kind: str, field: str) -> None:
     """Setting any field of any struct is one record and changes the digest; undo restores both."""
+    if kind == "anonmm":
+        lived = Lab(rmap="anonmm")
+        lived.heap(2)
     machine = lived.machine
     (found,) = (each for each in structs(lived) if each.kind == kind)
     value = getattr(found, field)
+    new = other(lived, value)
     before, mark = digest(machine), machine.history.mark
-    setattr(found, field, other(lived, value))
+    setattr(found, field, new)
 
     assert mark + WIDTH == machine.history.mark
     assert before != digest(machine)
@@ -150,7 +166,9 @@ def test_every_field_is_journaled_and_in_the_digest(lived: Lab, kind: str, field
 
 def test_every_struct_class_is_tried() -> None:
     """No kind of struct is left out of that."""
-    assert {"task", "mm", "vma", "anon_vma", "label"} == {kind for kind, _ in FIELDS}
+    kinds = {"task", "mm", "vma", "anon_vma", "label", "address_space", "anonmm"}
+
+    assert kinds == {kind for kind, _ in FIELDS}
 
 
 def test_fields_hold_no_plain_container(lived: Lab) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from vmtui.errors import OptionError
 from vmtui.mm.kernel import GB, KB, MB, Options, format_size, object_sizes, parse_size
+from vmtui.mm.rmap.scheme import scheme_class
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_text_says_what_differs() -> None:
     ("given", "says"),
     [
         ({"colour": "red"}, "no machine option 'colour'"),
-        ({"rmap": "pte_tree"}, "rmap=pte_tree: expected anon_vma_rfc"),
+        ({"rmap": "pte_tree"}, "rmap=pte_tree: expected virtual_scan or pte_chain"),
         ({"rules": "6.18"}, "rules=6.18: expected 2.6"),
         ({"arch": "vax"}, "arch=vax: expected i386-pae"),
         ({"split": "1:1"}, "split=1:1: expected 3:1 or 2:2 or 4:4"),
@@ -109,16 +110,16 @@ def test_bad_options_are_refused(given: dict[str, Any], says: str) -> None:
 
 def test_object_sizes() -> None:
     """Bytes of 2.6.4 on i386 with the RFC: a page 40, a VMA 64 + 12, an anon_vma 8 and its spinlock."""
-    sizes = object_sizes(Options())
+    rfc = scheme_class("anon_vma_rfc").object_sizes
 
     assert {
-        "mem_map": 40,
         "thread": 8192,
         "task_struct": 1536,
         "mm_struct": 512,
         "pgd": 32,
-        "vm_area_struct": 76,
-        "anon_vma": 12,
-    } == sizes
-    assert sizes | {"anon_vma": 8} == object_sizes(Options(smp=False))
-    assert sizes == object_sizes(Options(highpte=True))
+        "inode": 512,
+        "radix_tree_node": 260,
+    } == object_sizes()
+    assert {"mem_map": 40, "vm_area_struct": 76, "anon_vma": 12} == rfc(Options())
+    assert rfc(Options()) | {"anon_vma": 8} == rfc(Options(smp=False))
+    assert rfc(Options()) == rfc(Options(highpte=True))

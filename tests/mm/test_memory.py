@@ -189,7 +189,7 @@ class TestBulk:
         task, address = lab.heap(8, write=False)
         lab.write(task, address, 8)
 
-        assert ["p.h[0]: 8 pages written at once, a frame and a PTE each"] == lab.sentences
+        assert ["p.h[0]: 8 pages written at once, a PTE each"] == lab.sentences
         assert 8 == mm_of(task).rss
 
     def test_what_is_mapped_is_written_singly(self) -> None:

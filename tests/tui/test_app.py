@@ -13,6 +13,7 @@ from vmtui.tui.keymap import KEYS
 from vmtui.tui.lab import Lab, lab
 from vmtui.tui.screens.keys import Keys, help_choices
 from vmtui.tui.screens.picker import Picker
+from vmtui.view.explain import explain
 
 SCENARIOS = sorted((Path(__file__).parents[2] / "scenarios").glob("*.scenario"))
 FAMILY = """\
@@ -321,6 +322,25 @@ async def test_explain():
         await bench.press("5", "home", "i")
 
         assert "page->" in bench.text("choices") or "struct page" in bench.text("choices")
+
+
+@pytest.mark.parametrize("columns", [80, 100, 120])
+async def test_nothing_of_an_explanation_is_cut(columns):
+    """Every paragraph is wrapped, on the narrowest screen too: what is set and read where, to its end."""
+    async with lab(FAMILY, size=(columns, 30)) as bench:
+        for key, field in (("5", "page.flags"), ("5", "page.count"), ("1", "mm")):
+            await bench.press(key, "home")
+            pane = bench.app.focused
+            rows = [n for n in range(len(pane.pane.rows)) if pane.row_at(n).explain == field]
+            if not rows:
+                continue
+            pane.cursor = rows[0]
+            await bench.press("i")
+            told = " ".join(bench.text("choices").split())
+            found = explain(field)
+            for text in (found.kernel, found.text, found.where):
+                assert text in told
+            await bench.press("escape")
 
 
 async def test_the_first_run_begins_with_the_first_scenario():

@@ -180,10 +180,10 @@ def test_walk(at, shown):
 
     assert pane.title == "Walk · swapout sh.heap[1]"
     assert shown(pane.rows) == (
-        " 1 ○ frame 0x3: who maps it? mapcount says 1",
-        " 2 ✓ sh.heap: its PTE maps frame 0x3: hit",
+        " 1 ○ who maps it? mapcount says 1",
+        " 2 ✓ sh.heap maps 0x3",
         " 3 · sh.heap: used since last asked; accessed bit cleared",
-        " 4 ✗ child.heap: its PTE holds frame 0x6, not 0x3: miss",
+        " 4 ✗ child.heap has 0x6",
     )
     assert [row.step for row in pane.rows] == [30, 31, 32, 33]
     assert [row.current for row in pane.rows] == [False, False, False, True]

@@ -29,7 +29,10 @@ _KEPT = np.uint64((~0 << PAGE_SHIFT | PAGE_PRESENT | PAGE_PROTNONE | PAGE_RW) & 
 
 def content(machine: Machine) -> dict[str, NDArray[Any]]:
     """All of it."""
-    found = {f"process {task.name}": mapped_entries(task.mm) for task in machine.tasks if task.mm is not None}
+    found: dict[str, NDArray[Any]] = {}
+    for task in machine.tasks:
+        if task.mm is not None:
+            found[f"process {task.name}"] = mapped_entries(task.mm)
     for file in machine.files:
         kind = f"shared memory {file.id}" if file.shmem else f"file {file.name}"
         found[kind] = _pairs(file.pages.all[: file.end])

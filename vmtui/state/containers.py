@@ -335,7 +335,7 @@ class ListHead(Generic[T]):
             KeyError: it is not here.
         """
         at = self._next[item]
-        while at is not item:
+        while at != item:
             if at is not None:
                 yield at
             at = self._next[at]

@@ -5,7 +5,6 @@ No widget, so it is tested without one.
 
 from __future__ import annotations
 
-import re
 import shlex
 from pathlib import Path
 
@@ -30,8 +29,6 @@ OF_A_PROCESS = ("fork", "exit")
 """Letter commands that act on the process of the subject."""
 LOOKS = ("read", "write", "walk", "referenced", "swapout", "evict", "reclaim")
 """Commands that fault or walk: the page of their steps becomes the subject that follows."""
-PROCESS = re.compile(r"[.:]")
-"""What ends the name of the process in a place."""
 
 
 @frozen
@@ -206,18 +203,10 @@ class Desk(Journey):
         if self.subject is None:
             return None
         if word in OF_A_PROCESS:
-            process = self._process()
+            process = subjects.command_process(self.session, self.subject)
             return f"{word} {process}" if process else None
         place = subjects.command_place(self.session, self.subject)
         return f"{word} {place}" if place and self.subject.kind not in ("mm", "task", "anon_vma") else None
-
-    def _process(self) -> str:
-        """The process that the subject is, or is of; empty where it is of none."""
-        subject = self.subject
-        text = subjects.command_place(self.session, subject)
-        if text.startswith("pfn:"):
-            text = subjects.page_place(self.session.machine, int(text[4:]))
-        return PROCESS.split(text)[0]
 
     def run(self, line: str) -> Work:
         """Run what stands between the semicolons of a line, one after the other."""
@@ -228,7 +217,9 @@ class Desk(Journey):
         done = self.session.command_at(self.session.cursor)
         count = done.number + 1 if done is not None else 0
         lines = [f"machine {self.session.options.text}".strip()] if self.session.options.text else []
-        lines += [command.text for command in self.session.commands[:count]]
+        for command in self.session.commands[:count]:
+            refused = f"expect-error {command.error.errno} " if command.error is not None else ""
+            lines.append(f"{refused}{command.text}")
         return f"vmtui -c {shlex.quote('; '.join(lines))}"
 
     def close(self) -> str:

@@ -65,6 +65,7 @@ class Lab:
     async def type(self, line: str) -> None:
         """Run a line at the prompt."""
         self.main.prompt.focus()
+        self.main.prompt.echo = False
         self.main.prompt.value = line
         await self.press("enter")
 

@@ -22,7 +22,7 @@ from vmtui.mm.swap_state import lookup_swap_cache
 from vmtui.view.glyphs import char
 from vmtui.view.model import Pane, Row, Rows, Span, line
 from vmtui.view.now import step_at
-from vmtui.view.subject import Subject, locate, page_of, resolve
+from vmtui.view.subject import Subject, locate, page_of, resolve, typed_place
 from vmtui.view.text import count, pad
 
 if TYPE_CHECKING:
@@ -177,10 +177,8 @@ def pages(session: Session, subject: Subject | None) -> Pane:
         if mm is None:
             return Row()
         address = start + (index << PAGE_SHIFT)
-        place = place_name(mm, address)
-        spans, pfn = _page_spans(
-            session.machine, vma, place.partition(".")[2] or place, address
-        )
+        place, name = typed_place(mm, address), place_name(mm, address).removeprefix(f"{mm.name}.")
+        spans, pfn = _page_spans(session.machine, vma, name, address)
         return Row(
             spans,
             ("page", pfn) if pfn else None,
@@ -192,7 +190,7 @@ def pages(session: Session, subject: Subject | None) -> Pane:
 
     where = locate(session.machine, chosen) if chosen else None
     focus = (where[1] - start) // PAGE_SIZE if where is not None and start <= where[1] < vma.vm_end else None
-    name = place_name(vma.vm_mm, start).partition("[")[0]
+    name = place_name(vma.vm_mm, start).rpartition("[")[0] or place_name(vma.vm_mm, start)
     return Pane(f"Pages of {name}", Rows(vma.pages, make), count(vma.pages, "page"), focus)
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from vmtui.mm.step import WalkRecord
 from vmtui.view.glyphs import char
 from vmtui.view.model import Row, line
 from vmtui.view.now import step_at
 from vmtui.view.overlay import last_counter
-from vmtui.view.text import pad, wrap
+from vmtui.view.text import count, pad, wrap
 
 if TYPE_CHECKING:
     from vmtui.player import Player
     from vmtui.session import Session
+
+#: Walks of one command that are summed one by one.
+_WALKS: Final = 3
 
 __all__ = ["message", "narration", "status_line", "wrap"]
 
@@ -76,8 +80,15 @@ def status_line(session: Session) -> str:
     steps = done.last - done.first
     if session.cursor < done.last:
         parts.append(f"step {session.cursor - done.first} of {steps}")
-    parts.append(last_counter(session))
+    whole = session.cursor == done.last and 1 < len(done.walks) <= _WALKS
+    parts += [_sum(walk) for walk in done.walks] if whole else [last_counter(session)]
     return " · ".join(part for part in parts if part)
+
+
+def _sum(walk: WalkRecord) -> str:
+    """A walk of several: ``referenced 2 = 1 hit + 1 miss``."""
+    found = f"{count(walk.hits, 'hit')} + {count(walk.misses, 'miss', 'misses')}"
+    return f"{walk.kind} {walk.examined:,} = {found}"
 
 
 def _blank(width: int) -> Row:

@@ -15,7 +15,7 @@ import attrs
 
 from vmtui.mm.filemap import page_mapping
 from vmtui.mm.memory import follow_page
-from vmtui.mm.mm_types import Mm, Vma, find_label, label_at, place_name, vma_name
+from vmtui.mm.mm_types import Mm, Vma, find_label, label_at, vma_name
 from vmtui.mm.page import PAGE_SHIFT, ZERO_PFN, PG_reserved, PG_table
 from vmtui.mm.pgtable import (
     PMD_SIZE,
@@ -118,8 +118,8 @@ def followed(session: Session, subject: Subject | None) -> Subject | None:
     step = session.steps[session.cursor - 1].step
     machine = session.machine
     where = step.values.get("where")
-    if isinstance(where, str) and locate(machine, where) is not None:
-        return Subject("page", 0, where)
+    if isinstance(where, str) and (found := locate(machine, where) or _named(machine, step.mm, where)):
+        return Subject("page", 0, typed_place(*found))
     if not step.page or resolve(session, subject) == ("page", step.page):
         return subject
     page = machine.page(step.page)
@@ -178,17 +178,40 @@ def command_place(session: Session, subject: Subject | None) -> str:
     if subject.kind == "page":
         where = locate(session.machine, subject.place) if subject.place and not subject.pinned else None
         if where is not None:
-            return _typed(where[0], where[1])
+            return typed_place(where[0], where[1])
         return subject.place if subject.place and not subject.pinned else f"pfn:{subject.id}"
     ref = resolve(session, subject)
     if ref is None:
         return ""
     vma, mm = session.machine.vmas.get(ref[1]), session.machine.mms.get(ref[1])
     if ref[0] == "vma" and vma is not None:
-        return _typed(vma.vm_mm, vma.vm_start, vma)
+        return typed_place(vma.vm_mm, vma.vm_start, vma)
     if ref[0] == "mm" and mm is not None:
         return print_name(mm.name)
     return f"pfn:{ref[1]}" if ref[0] == "page" else ""
+
+
+def command_process(session: Session, subject: Subject | None) -> str:
+    """The process that the subject is, or is of, as a command names it; "" where it is of none."""
+    machine = session.machine
+    if subject is None:
+        return ""
+    place = subject.place
+    if subject.kind == "page" and (not place or subject.pinned):
+        place = page_place(machine, subject.id)
+    if subject.kind == "page":
+        match = _PLACE.fullmatch(place)
+        where = locate(machine, place)
+        name = where[0].name if where is not None else match["task"] if match is not None else ""
+        return print_name(name) if name else ""
+    ref = resolve(session, subject)
+    if ref is None or ref[0] not in ("page", "vma", "mm"):
+        return ""
+    if ref[0] == "page":
+        return command_process(session, Subject(*ref))
+    vma = machine.vmas.get(ref[1]) if ref[0] == "vma" else None
+    mm = vma.vm_mm if vma is not None else machine.mms.get(ref[1])
+    return print_name(mm.name) if mm is not None else ""
 
 
 def page_of(session: Session, subject: Subject | None) -> int:
@@ -261,6 +284,18 @@ def locate(machine: Machine, place: str) -> tuple[Mm, int] | None:
     return (task.mm, label.start + (int(match["page"]) << PAGE_SHIFT)) if label is not None else None
 
 
+def _named(machine: Machine, mm: int, name: str) -> tuple[Mm, int] | None:
+    """The page that a step's sentence names: without quotes, so that a name may hold a dot or a bracket."""
+    space = machine.mms.get(mm)
+    if space is None:
+        return None
+    for label in space.labels:
+        head = f"{space.name}.{label.name}["
+        if name.startswith(head) and name.endswith("]") and name[len(head) : -1].isdigit():
+            return space, label.start + (int(name[len(head) : -1]) << PAGE_SHIFT)
+    return None
+
+
 def page_place(machine: Machine, pfn: int, mm: int = 0) -> str:
     """A place that a frame is mapped at, in the mm of that number if it can be; "" where none is found."""
     if not 0 < pfn < machine.frames_total or pfn == ZERO_PFN:
@@ -272,13 +307,13 @@ def page_place(machine: Machine, pfn: int, mm: int = 0) -> str:
     for ptep in islice(machine.scheme.mappings(page), _NAME_LIMIT):
         owner, address = ptep_to_mm_address(machine, ptep)
         if owner is not None and (not found or owner.id == mm):
-            found = place_name(owner, address)
+            found = typed_place(owner, address)
             if not mm or owner.id == mm:
                 break
     return found
 
 
-def _typed(mm: Mm, address: int, vma: Vma | None = None) -> str:
+def typed_place(mm: Mm, address: int, vma: Vma | None = None) -> str:
     """A page, or a whole VMA, as the language reads it: names that are no words in quotes."""
     task, label = print_name(mm.name, _PFN), label_at(mm, address)
     if label is None:

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from vmtui.mm.step import CANDIDATE, WALK, WALKED, Step
+from vmtui.mm.step import (
+    CANDIDATE,
+    HIT,
+    MISS_NOPTE,
+    MISS_NOTABLE,
+    MISS_PFN,
+    MISS_RANGE,
+    WALK,
+    WALKED,
+    Step,
+)
 from vmtui.view.glyphs import char, outcome_name
 from vmtui.view.model import Pane, Row, Rows, line
 from vmtui.view.overlay import last_counter
@@ -12,6 +22,16 @@ from vmtui.view.subject import Subject, page_of
 
 if TYPE_CHECKING:
     from vmtui.session import Session
+
+
+#: What is said of a candidate, by outcome, behind its sign.
+_SHORT: Final = {
+    HIT: "{who} maps {page:#x}",
+    MISS_PFN: "{who} has {other:#x}",
+    MISS_NOPTE: "{who}: empty or swapped",
+    MISS_NOTABLE: "{who}: no page table",
+    MISS_RANGE: "{who}: outside",
+}
 
 
 def walk(session: Session, subject: Subject | None) -> Pane:
@@ -35,9 +55,20 @@ def step_row(step: Step, cursor: int, number: int, digits: int, *, now: bool, pf
     """A step in a line: number, sign, sentence."""
     name, role = sign(step)
     said = role if name != "step" else "accent" if now else "text" if step.page in (0, pfn) else "dim"
-    spans = line((f"{number:>{digits}} ", "lineno"), (f"{char(name)} ", role), (step.sentence, said))
+    spans = line((f"{number:>{digits}} ", "lineno"), (f"{char(name)} ", role), (short(step), said))
     ref = next(iter(step.refs), None)
     return Row(spans, ref, cursor, current=now, explain=name)
+
+
+def short(step: Step) -> str:
+    """A step's sentence for a narrow pane: what became of a candidate first, no frame said twice.
+
+    The narration has the whole sentence.
+    """
+    who, text = step.values.get("who"), _SHORT.get(step.outcome)
+    if who is not None and text is not None:
+        return text.format(who=who, page=step.page, other=step.values.get("other", 0))
+    return step.sentence.removeprefix(f"frame {step.page:#x}: ")
 
 
 def sign(step: Step) -> tuple[str, str]:

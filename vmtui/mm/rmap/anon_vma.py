@@ -55,7 +55,7 @@ class AnonVmaMerged:
     name: ClassVar[str] = "anon_vma"
     title: ClassVar[str] = "anon_vma (2.6.7)"
     kernel: ClassVar[str] = "2.6.7"
-    period: ClassVar[str] = "what was merged in May 2004: anon_vma at the first write, prio_tree for files"
+    period: ClassVar[str] = "merged in May 2004: anon_vma at the first write, prio_tree for files"
     departs: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
             "mremap": "VMAs that other schemes let merge stay two here, or the reverse, and mremap wants one",

@@ -36,7 +36,7 @@ class Objrmap(PteChain):
     name: ClassVar[str] = "objrmap"
     title: ClassVar[str] = "objrmap for files"
     kernel: ClassVar[str] = "2.6.4 + objrmap-core-1"
-    period: ClassVar[str] = "files by their VMAs, anonymous pages by pte_chains; never merged in this form"
+    period: ClassVar[str] = "files by their VMAs, anonymous pages by pte_chains; never merged so"
     departs: ClassVar[Mapping[str, str]] = MappingProxyType(dict(PteChain.departs))
     union_members: ClassVar[tuple[str, ...]] = ("direct", "chain", "mapcount")
     explanations: ClassVar[explained.Entries] = explained.OBJRMAP

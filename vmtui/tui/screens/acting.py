@@ -117,9 +117,10 @@ class Acting(Base):
         found = explain(key, self.desk.session.machine.scheme.explanations)
         if found is None:
             return False
-        lines = [(found.kernel, "dim"), ("", "text")]
-        lines += [(line, "text") for line in wrapped(found.text, 76)]
-        lines += [("", "text"), (found.where, "dim")]
+        lines: list[tuple[str, str]] = []
+        for text, role in ((found.kernel, "dim"), (found.text, "text"), (found.where, "dim")):
+            lines += [("", "text")] if lines else []
+            lines += [(line, role) for line in wrapped(text, overlay_width(self.size.width))]
         self.app.push_screen(Explain(found.title, lines), then)
         return True
 
@@ -238,6 +239,11 @@ class Acting(Base):
 
     def open(self, picked: Picked) -> None:
         """Open what the picker gave; the screen's own."""
+
+
+def overlay_width(columns: int) -> int:
+    """Cells for a paragraph in an overlay: what chooser.tcss leaves inside frame, padding and gutter."""
+    return min(76, min(100, columns * 86 // 100) - 6)
 
 
 def wrapped(text: str, width: int) -> list[str]:
