@@ -92,13 +92,14 @@ def comparison_choices(found: Comparison, script: Script | None) -> list[Choice]
         for over in params_of(script)
     ]
     table = ""
+    blank = False
     for number, text in enumerate(compare_lines(found)):
         first = text.split(" ")[0]
         if not text:
             table = ""
-        head = number and not table and any(scheme in text for scheme in SCHEMES) and ":" not in first
-        if head and not text.startswith((" ", "all ")) and " parts from " not in text:
-            table = table or text
+        elif blank and text.endswith(tuple(f"  {scheme}" for scheme in SCHEMES)):
+            table = text
+        blank = not text
         kind = first if table.startswith("low memory") and first in HOLDERS else ""
         choices.append(Choice(plain(text, _role(text, number, table)), f"ledger.{kind}" if kind else None))
     return choices
