@@ -46,7 +46,7 @@ def diagram(session: Session, subject: Subject | None, columns: int, lines: int)
     names: dict[Ref, str] = {("page", pfn): place} if place else {}
     picture = scheme.picture(page, 0, _ROWS)
     if picture.per_mm:
-        found = overlay(session, pfn, 0, row_of_mm(scheme.picture(page, 0, picture.total)))
+        found = overlay(session, pfn, 0, row_of_mm(picture))
     else:
         found = overlay(session, pfn, picture.total)
     layout, again = arrange(named(picture, names), size, found.last)
@@ -62,7 +62,7 @@ def diagram(session: Session, subject: Subject | None, columns: int, lines: int)
 
 def row_of_mm(picture: Picture) -> dict[int, int]:
     """The row of each mm, in a picture whose rows are mms."""
-    return {node.ref[1]: node.row for node in picture.nodes if node.ref is not None and node.ref[0] == "mm"}
+    return {number: row for row, number in enumerate(picture.order)}
 
 
 def blank(title: str, said: tuple[str, ...], size: tuple[int, int]) -> Diagram:

@@ -93,6 +93,7 @@ class Picture:
         total: Candidate rows in all.
         first: The row number of the first candidate given.
         per_mm: A row is an mm, with all candidates in it, and not one candidate.
+        order: Then, of all rows, the numbers of their mms.
     """
 
     headings: tuple[str, ...]
@@ -101,6 +102,7 @@ class Picture:
     total: int
     first: int = 0
     per_mm: bool = False
+    order: tuple[int, ...] = ()
 
 
 class Scheme(Protocol):

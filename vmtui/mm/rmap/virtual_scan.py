@@ -28,6 +28,7 @@ from vmtui.mm.mm_types import VM_LOCKED, Mm, Vma
 from vmtui.mm.page import (
     PAGE_SHIFT,
     PAGE_SIZE,
+    ZERO_PFN,
     Page,
     PG_anon,
     PG_referenced,
@@ -44,7 +45,6 @@ from vmtui.mm.pgtable import (
     pte_pfn,
     pte_present,
     pte_young,
-    ptep_to_mm_address,
     tables_of,
 )
 from vmtui.mm.rmap import explained, swap_out
@@ -448,24 +448,38 @@ class VirtualScan:
 
     def progress(self, mm: Mm) -> tuple[int, int]:
         """How many of an mm's entries the scan has passed, and how many there are."""
-        pages = [address for vma, address, _, _ in self.entries(mm, 0, self.machine.task_size)]
-        resume = self.swap_address.cell[mm.id]
-        return sum(address < resume for address in pages), len(pages)
+        memory, resume = self.machine.memory.all, self.swap_address.cell[mm.id]
+        passed = entries = 0
+        for base, table in tables_of(mm):
+            ptes = memory[table * PTRS_PER_TABLE : (table + 1) * PTRS_PER_TABLE]
+            mapped = ptes & np.uint64(PAGE_PRESENT | PAGE_PROTNONE) != 0
+            mapped &= ptes >> np.uint64(PAGE_SHIFT) != ZERO_PFN
+            addresses = base + np.flatnonzero(mapped) * PAGE_SIZE
+            entries += len(addresses)
+            passed += int(np.count_nonzero(addresses < resume))
+        return passed, entries
+
+    def mapped_in(self, page: Page, mm: Mm) -> tuple[int, int]:
+        """The first PTE of an mm that maps the page, and its address; (0, 0) for none."""
+        memory = self.machine.memory.all
+        for base, table in tables_of(mm):
+            ptes = memory[table * PTRS_PER_TABLE : (table + 1) * PTRS_PER_TABLE]
+            mapped = ptes & np.uint64(PAGE_PRESENT | PAGE_PROTNONE) != 0
+            slots = np.flatnonzero(mapped & (ptes >> np.uint64(PAGE_SHIFT) == page.pfn))
+            if len(slots):
+                slot = int(slots[0])
+                return table * PTRS_PER_TABLE + slot, base + slot * PAGE_SIZE
+        return 0, 0
 
     def picture(self, page: Page, first: int = 0, count: int = 32) -> Picture:
         """A page that points nowhere; mmlist, a row an mm, and the entry there that maps the page."""
         mms = self.mms(0)
-        mapped: dict[int, tuple[int, int]] = {}
-        for ptep in self.mappings(page):
-            mm, address = ptep_to_mm_address(self.machine, ptep)
-            if mm is not None:
-                mapped.setdefault(mm.id, (ptep, address))
         nodes = [Node(0, "page", ("page", page.pfn), f"page {page.pfn:#x}", page_lines(page))]
         edges: list[Edge] = []
         for row, mm in islice(enumerate(mms), first, first + count):
             passed, entries = self.progress(mm)
             here = "scan here" if mm.id == self.swap_mm else ""
-            ptep, address = mapped.get(mm.id, (0, 0))
+            ptep, address = self.mapped_in(page, mm)
             pte: Ref | None = ("pte", ptep) if ptep else None
             at = len(nodes)
             lines = (f"{scan_bar(passed, entries)} {passed}/{entries}", *filter(None, (here,)))
@@ -475,8 +489,8 @@ class VirtualScan:
             if row > first:
                 edges.append(Edge(at - 2, at, "mmlist", len(edges)))
             edges.append(Edge(at, at + 1, "", len(edges)))
-        headings = ("struct page", "mmlist", "page table")
-        return Picture(headings, tuple(nodes), tuple(edges), len(mms), first, per_mm=True)
+        headings, order = ("struct page", "mmlist", "page table"), tuple(mm.id for mm in mms)
+        return Picture(headings, tuple(nodes), tuple(edges), len(mms), first, True, order)
 
 
 def scan_bar(passed: int, entries: int) -> str:
