@@ -1,7 +1,7 @@
 # vmtui: `make run` opens the app, `make test` runs the whole suite.  Both set up .venv by themselves, once.
 
 .DEFAULT_GOAL := run
-.PHONY: run test check published shots readme clean
+.PHONY: run test test-long check published shots readme clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -16,6 +16,9 @@ run: $(VENV)/.run  ## open the app (ARGS='scenarios/04-the-first-figure.scenario
 
 test: $(VENV)/.test  ## the whole suite
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-long: $(VENV)/.test  ## the agreement of all schemes over 5,000 random programs: about five minutes
+	VMTUI_PROGRAMS=5000 $(BIN)/python -m pytest $(PYTEST_ARGS) tests/properties/test_agreement.py
 
 check: $(VENV)/.dev  ## ruff and mypy --strict
 	$(BIN)/ruff check .

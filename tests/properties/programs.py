@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-_LABELS = ("h", "k", "s")
+_LABELS = ("h", "k", "s", "m", "t", "b")
 _PROCESSES = ("a", "b", "c", "d")
+_FILES = ("f", "g")
 
 
 @st.composite
 def places(draw: st.DrawFn, pages: int) -> str:
     """A place: a label, a page of it or a range, sometimes beyond its end."""
     process = draw(st.sampled_from(_PROCESSES[:2] + _PROCESSES))
-    name = f"{process}.{draw(st.sampled_from(_LABELS[:1] + _LABELS))}"
+    name = f"{process}.{draw(st.sampled_from(_LABELS[:1] * 3 + _LABELS))}"
     kind = draw(st.integers(0, 3))
     if kind == 0:
         return name
@@ -26,10 +27,10 @@ def places(draw: st.DrawFn, pages: int) -> str:
 def lines(draw: st.DrawFn, pages: int) -> str:
     """One command line; labels are about `pages` long."""
     process = st.sampled_from(_PROCESSES)
-    label = st.sampled_from(_LABELS)
+    label = st.sampled_from(_LABELS[:3])
     place = places(pages)
     many = f"{draw(st.integers(1, 2 * pages))} pages"
-    kind = draw(st.integers(0, 26))
+    kind = draw(st.integers(0, 31))
     if kind <= 5:
         return f"write {draw(place)}"
     if kind <= 8:
@@ -43,6 +44,8 @@ def lines(draw: st.DrawFn, pages: int) -> str:
         return f"mmap {draw(process)} k {many} rw private after h"
     if kind <= 16:
         return f"swapout {draw(place)}"
+    if kind <= 19:
+        return draw(file_lines(pages))
     perms = draw(st.sampled_from(("r", "rw", "rw", "none", "rx")))
     return draw(
         st.sampled_from(
@@ -60,12 +63,59 @@ def lines(draw: st.DrawFn, pages: int) -> str:
                 f"reclaim {draw(st.integers(1, 8))} pages",
                 f"exit {draw(process)}",
                 f"spawn {draw(process)}",
+                f"exec {draw(process)}",
+                f"brk {draw(process)} b {many}",
             )
         )
     )
 
 
+@st.composite
+def file_lines(draw: st.DrawFn, pages: int) -> str:
+    """A line about files, shared memory, or the end of swap."""
+    process = draw(st.sampled_from(_PROCESSES))
+    file = draw(st.sampled_from(_FILES))
+    many = f"{draw(st.integers(1, 2 * pages))} pages"
+    perms = draw(st.sampled_from(("rw", "rw", "r", "rx")))
+    offset = draw(st.sampled_from(("", f" + {draw(st.integers(0, pages))} pages")))
+    kind = draw(st.integers(0, 11))
+    if kind <= 2:
+        return f"mmap {process} m {many} rw shared"
+    if kind <= 5:
+        return f"mmap {process} t {many} {perms} shared {file}{offset}"
+    if kind <= 8:
+        return f"mmap {process} t {many} {perms} private {file}{offset}"
+    if kind == 9:
+        return f"file {file} {many}"
+    if kind == 10:
+        return f"truncate {file} {many}"
+    return draw(st.sampled_from((f"truncate {file} 1 pages", "swapoff")))
+
+
+def beginning(pages: int) -> list[str]:
+    """The lines that every program begins with."""
+    return [
+        "spawn a",
+        f"mmap a h {pages} pages rw private",
+        "write a.h",
+        f"file f {pages} pages",
+        f"mmap a t {pages} pages rw private f",
+        f"mmap a m {pages} pages rw shared",
+        "read a.t",
+    ]
+
+
 def programs(pages: int = 8, size: int = 40) -> st.SearchStrategy[list[str]]:
-    """Programs that begin with a process and a mapping of it."""
-    begin = ["spawn a", f"mmap a h {pages} pages rw private", "write a.h"]
-    return st.lists(lines(pages), min_size=size // 2, max_size=size).map(lambda rest: begin + rest)
+    """Programs that begin with a process, and mappings of memory, of a file and of shared memory."""
+    rest = st.lists(lines(pages), min_size=size // 2, max_size=size)
+    return rest.map(lambda found: beginning(pages) + found)
+
+
+@st.composite
+def long_programs(draw: st.DrawFn, pages: int = 6, size: int = 50) -> list[str]:
+    """Programs of `size` lines; one that shrinks to nothing is left out.  Every other one never reclaims."""
+    reclaims = draw(st.booleans())
+    line = st.integers(0, 63).flatmap(lambda number: lines(pages) if number else st.just(""))
+    found = draw(st.lists(line, min_size=size, max_size=size))
+    kept = [line for line in found if line and (reclaims or not line.startswith("reclaim"))]
+    return [*beginning(pages), *kept]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from vmtui.mm.rmap import SCHEMES
 from vmtui.tui.lab import Lab, lab
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -74,3 +75,38 @@ async def test_picker(shot):
     async with lab(RETURN) as bench:
         await bench.press("ctrl+o")
         shot("scenarios", bench.shot("Scenarios"))
+
+
+STORY = """\
+machine rmap=anon_vma_rfc cacheline=32
+spawn sh
+mmap sh heap 4 pages rw private
+write sh.heap
+file libc 8 pages
+mmap sh text 4 pages rx private libc
+read sh.text
+fork sh child
+fork child grand
+write child.heap[1]
+walk sh.heap[1]
+say One page, three processes, one of which copied it.
+"""
+
+
+async def test_each_scheme(shot):
+    """The same commands under every reverse map: its picture, its struct page, its lists."""
+    async with lab(STORY) as bench:
+        await bench.type("show sh.heap[1]")
+        await bench.press("escape")
+        for number, scheme in enumerate(SCHEMES):
+            await bench.press("s", "home", *(["down"] * number), "enter")
+            shot(f"picture_{scheme}", bench.shot(bench.desk.session.machine.scheme.title))
+
+
+async def test_compare(shot):
+    """The same commands under every scheme, side by side; and curves against a scenario's param."""
+    async with lab(SCENARIOS / "05-fork-the-second-figure.scenario") as bench:
+        await bench.press("n", "n", "c")
+        shot("compare", bench.shot("Compare"))
+        await bench.press("home", "enter")
+        shot("plot", bench.shot("Bytes and candidates against the children"))

@@ -24,18 +24,18 @@ def text(pane: Pane) -> tuple[str, ...]:
         (
             "virtual_scan",
             "mmlist · i_mmap",
-            "1 list · 1 file · 0 B",
+            "1 list · 0 B",
             ("mmlist       4 ●─●─●─●", "libc         3 ●─● ┆ ●"),
         ),
         (
             "pte_chain",
             "pte_chains · i_mmap",
-            "8 pages · 1 file · 256 B",
-            ("twin.heap…   1 ···●●●●", "twin.heap…   1 ····●●●"),
+            "8 pages · 256 B",
+            ("heap[0]  1 ···●●●●", "heap[1]  1 ····●●●"),
         ),
-        ("anon_vma_rfc", "anon_vma lists · i_mmap", "1 list · 1 file · 12 B", ("anon_vma 1   4 ●─●─●─●",)),
-        ("anonmm", "anonmm bundles · i_mmap", "1 bundle · 1 file · 128 B", ("anonmm 1     4 ●─●─●─●",)),
-        ("anon_vma", "anon_vma lists · i_mmap", "1 list · 1 file · 12 B", ("anon_vma 1   4 ●─●─●─●",)),
+        ("anon_vma_rfc", "anon_vma lists", "1 list · 12 B", ("anon_vma 1   4 ●─●─●─●",)),
+        ("anonmm", "anonmm bundles", "1 bundle · 128 B", ("anonmm 1     4 ●─●─●─●",)),
+        ("anon_vma", "anon_vma lists", "1 list · 12 B", ("anon_vma 1   4 ●─●─●─●",)),
     ],
 )
 def test_lists_of_a_scheme(scheme: str, title: str, note: str, rows: tuple[str, ...]) -> None:
@@ -44,6 +44,14 @@ def test_lists_of_a_scheme(scheme: str, title: str, note: str, rows: tuple[str, 
 
     assert (title, note) == (pane.title, pane.note)
     assert rows == text(pane)[: len(rows)]
+
+
+def test_a_wide_pane_says_all() -> None:
+    """With room, the whole place of a page, and what kinds there are."""
+    pane = panes.lists(story("pte_chain"), ANON, 60)
+
+    assert ("pte_chains · i_mmap", "8 pages · 1 file · 256 B") == (pane.title, pane.note)
+    assert "twin.heap[0]         1 ···●●●●" == text(pane)[0]
 
 
 def test_two_lists_of_a_file() -> None:

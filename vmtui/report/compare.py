@@ -8,14 +8,15 @@ nothing but their reverse map.  Only numbers are kept of a machine that was play
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from operator import add
-from typing import Final
+from typing import Final, TypeVar
 
 import attrs
 
 from vmtui.errors import KernelError
 from vmtui.mm.content import content
+from vmtui.mm.kernel import Options
 from vmtui.mm.machine import WORK, Machine
 from vmtui.mm.rmap import SCHEMES
 from vmtui.mm.rmap.scheme import scheme_class
@@ -25,7 +26,18 @@ from vmtui.scenario.items import Item
 from vmtui.scenario.script import Script
 from vmtui.session import Done, Session
 
-__all__ = ["Comparison", "Difference", "Stop", "Trial", "WalkRow", "compare", "try_scheme"]
+__all__ = [
+    "Comparison",
+    "Difference",
+    "Stop",
+    "Trial",
+    "WalkRow",
+    "compare",
+    "comparing",
+    "done_at_once",
+    "try_scheme",
+    "trying",
+]
 
 CLOSELY: Final = 4096
 """Pages in memory up to which the content is compared after every command; beyond, at the end."""
@@ -33,6 +45,7 @@ CLOSELY: Final = 4096
 PAGE_OUT: Final = ("swapout", "evict", "reclaim", "swapoff")
 
 Prints = dict[str, bytes]
+Result = TypeVar("Result")
 
 
 @attrs.frozen
@@ -172,9 +185,10 @@ class Comparison:
 
     @property
     def ok(self) -> bool:
-        """Whether no expect failed, and every difference is one that a scheme declares."""
-        return not any(trial.failed for trial in self.trials) and all(
-            difference.reason is not None for difference in self.differences
+        """Whether every difference is one that a scheme declares, and no expect failed but after one."""
+        parted = {difference.scheme for difference in self.differences}
+        return all(difference.reason is not None for difference in self.differences) and not any(
+            trial.failed for trial in self.trials if trial.scheme not in parted
         )
 
 
@@ -190,9 +204,23 @@ def compare(script: Script, schemes: Sequence[str] = SCHEMES) -> Comparison:
     Raises:
         OptionError: a scheme cannot have the machine that the script names.
     """
+    return done_at_once(comparing(script, schemes))
+
+
+def comparing(
+    script: Script, schemes: Sequence[str] = SCHEMES
+) -> Generator[tuple[str, int], None, Comparison]:
+    """
+    `compare` in slices.
+
+    Yields:
+        The scheme that is being played, and how many commands it has done.
+    """
     own = script.machine.rmap
     reference = own if own in schemes else schemes[0]
     plays = {scheme: _Play(script, scheme) for scheme in dict.fromkeys([reference, *schemes])}
+    for play in plays.values():
+        yield from play.playing()
     found = [_difference(plays[reference], plays[name]) for name in schemes if name != reference]
     return Comparison(
         title=script.title,
@@ -207,7 +235,24 @@ def compare(script: Script, schemes: Sequence[str] = SCHEMES) -> Comparison:
 
 def try_scheme(script: Script, scheme: str) -> Trial:
     """One scheme's play alone."""
-    return _Play(script, scheme, prints=False).trial
+    return done_at_once(trying(script, scheme))
+
+
+def trying(script: Script, scheme: str) -> Generator[tuple[str, int], None, Trial]:
+    """`try_scheme` in slices, as those of `comparing`."""
+    play = _Play(script, scheme)
+    yield from play.playing(prints=False)
+    return play.trial
+
+
+def done_at_once(work: Generator[object, None, Result]) -> Result:
+    """Sliced work to its end, and what it came to."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
 
 
 def _machine_text(script: Script) -> str:
@@ -218,20 +263,25 @@ def _machine_text(script: Script) -> str:
 
 class _Play:
     """
-    A play, with a print of what the machine held after each command.
+    A play, with a print of what the machine held after each command; `playing` does it.
 
     Attributes:
-        trial: Its figures.
+        trial: Its figures, once it is over.
         prints: After each command, errno and what the machine holds, hashed by part.
         known: Anomalies that the scheme is known for under these options.
         items: The item of each command.
         texts: Each command.
     """
 
-    def __init__(self, script: Script, scheme: str, *, prints: bool = True) -> None:
-        options = {**script.options, "rmap": scheme}
-        self.script = attrs.evolve(script, options=options)
-        self.session = Session(**options)
+    trial: Trial
+    known: frozenset[str]
+
+    def __init__(self, script: Script, scheme: str) -> None:
+        self.scheme = scheme
+        self.options = {**script.options, "rmap": scheme}
+        # A machine that cannot be had is refused before any is played.
+        Options.parse(self.options)
+        self.script = attrs.evolve(script, options=self.options)
         self.tally = Tally()
         self.prints: list[tuple[str | None, Prints]] = []
         self.items: list[Item] = []
@@ -243,12 +293,17 @@ class _Play:
         self._stop: Stop | None = None
         self._failures: list[str] = []
         self._rows = script.lines
+
+    def playing(self, *, prints: bool = True) -> Generator[tuple[str, int], None, None]:
+        """Play, on a machine that is there as long as the play goes on."""
+        self.session = Session(**self.options)
         for event in events(Player(self.session, self.script)):
             self._take(event, prints)
+            yield self.scheme, len(self.session.commands)
         if self.prints:
             self.prints[-1] = (self.prints[-1][0], _prints(self.session.machine))
         self.known = self.session.machine.scheme.expected
-        self.trial = self._trial(scheme)
+        self.trial = self._trial(self.scheme)
         del self.session
 
     def _take(self, event: Event, prints: bool) -> None:
@@ -342,17 +397,19 @@ def _difference(reference: _Play, other: _Play) -> Difference | None:
             parts = dict.fromkeys([*ours[1], *theirs[1]])
             what = tuple(part for part in parts if ours[1].get(part) != theirs[1].get(part))
         item, text = other.items[at], other.texts[at]
-        reason = _reason(other, text) or _reason(reference, text)
+        reason = _reason(other, at) or _reason(reference, at)
         return Difference(name, item.line, dict(item.loop), text, what, reason)
     return None
 
 
-def _reason(play: _Play, text: str) -> str | None:
-    """What a scheme says of itself that explains a difference after a command."""
+def _reason(play: _Play, at: int) -> str | None:
+    """What a scheme says of itself that explains a difference after its command number `at`."""
     scheme = play.trial.scheme
-    keyword = text.split(" ")[0]
+    keywords = [text.split(" ")[0] for text in play.texts[: at + 1]]
     departs = scheme_class(scheme).departs
-    said = departs.get(keyword) or (departs.get("mlock") if keyword in PAGE_OUT else None)
+    said = departs.get(keywords[at])
+    if said is None and keywords[at] in PAGE_OUT and "mlock" in keywords:
+        said = departs.get("mlock")
     if said is None and play.known:
         said = f"known for pages that are {', '.join(sorted(play.known))}"
     return f"{scheme}: {said}" if said is not None else None

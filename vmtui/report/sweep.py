@@ -7,7 +7,7 @@ has is looked for by halving.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
 from itertools import combinations
 from typing import Final
@@ -16,10 +16,10 @@ import attrs
 
 from vmtui.errors import OptionError
 from vmtui.mm.rmap import SCHEMES
-from vmtui.report.compare import Stop, try_scheme
+from vmtui.report.compare import Stop, done_at_once, trying
 from vmtui.scenario.script import Script
 
-__all__ = ["QUANTITIES", "Crossing", "End", "Point", "Sweep", "sweep", "values_of"]
+__all__ = ["QUANTITIES", "Crossing", "End", "Point", "Sweep", "sweep", "sweeping", "values_of"]
 
 STEPS: Final = 10
 """Values that are played if nothing else is said."""
@@ -159,17 +159,39 @@ def sweep(
     Raises:
         ScenarioErrors: the scenario cannot be read, or has no such param.
     """
+    return done_at_once(sweeping(load, param, values, schemes))
+
+
+Slices = Generator[tuple[str, int], None, None]
+"""Plays in slices: the scheme that is being played, and with which value."""
+
+
+def sweeping(
+    load: Callable[[Mapping[str, int]], Script],
+    param: str,
+    values: Sequence[int],
+    schemes: Sequence[str] = SCHEMES,
+) -> Generator[tuple[str, int], None, Sweep]:
+    """
+    `sweep` in slices.
+
+    Yields:
+        The scheme that is being played, and the param's value.
+    """
     plays = _Plays(load, param)
+    for scheme in schemes:
+        for value in values:
+            yield from plays.playing(scheme, value)
     points = tuple(plays.at(scheme, value) for scheme in schemes for value in values)
     plays.left = HALVINGS
     script = plays.script(values[0])
-    ends = [_end(plays, scheme, values) for scheme in schemes]
-    crossings = (
-        crossing
-        for quantity in QUANTITIES
-        for one, other in combinations(schemes, 2)
-        for crossing in _crossings(plays, quantity, one, other, values)
-    )
+    ends: list[End] = []
+    for scheme in schemes:
+        yield from _end(plays, scheme, values, ends)
+    crossings: list[Crossing] = []
+    for quantity in QUANTITIES:
+        for one, other in combinations(schemes, 2):
+            yield from _crossings(plays, quantity, one, other, values, crossings)
     order = list(QUANTITIES)
     return Sweep(
         title=script.title,
@@ -179,7 +201,7 @@ def sweep(
         schemes=tuple(schemes),
         points=points,
         crossings=tuple(sorted(crossings, key=lambda found: (order.index(found.quantity), found.at))),
-        ends=tuple(end for end in ends if end is not None),
+        ends=tuple(ends),
     )
 
 
@@ -199,12 +221,23 @@ class _Plays:
             self._scripts[value] = self._load({self._param: value})
         return self._scripts[value]
 
+    def playing(self, scheme: str, value: int) -> Slices:
+        """Play a scheme with a value, if that was not done."""
+        if (scheme, value) in self._points:
+            return
+        self.left -= 1
+        playing = trying(self.script(value), scheme)
+        while True:
+            try:
+                next(playing)
+            except StopIteration as end:
+                trial = end.value
+                break
+            yield scheme, value
+        self._points[scheme, value] = Point(scheme, value, trial.most, trial.examined, trial.stop)
+
     def at(self, scheme: str, value: int) -> Point:
-        """The play of a scheme with a value."""
-        if (scheme, value) not in self._points:
-            self.left -= 1
-            trial = try_scheme(self.script(value), scheme)
-            self._points[scheme, value] = Point(scheme, value, trial.most, trial.examined, trial.stop)
+        """The play of a scheme with a value, which was done."""
         return self._points[scheme, value]
 
     def amount(self, quantity: str, scheme: str, value: int) -> int:
@@ -213,10 +246,14 @@ class _Plays:
         return {"bytes": point.bytes, "examined": point.examined}[quantity]
 
 
-def _narrow(plays: _Plays, before: int, at: int, holds: Callable[[int], bool]) -> tuple[int, int]:
-    """The neighbours between which `holds` becomes true, or as near as the plays that are left allow."""
+def _narrow(
+    plays: _Plays, schemes: Sequence[str], before: int, at: int, holds: Callable[[int], bool]
+) -> Generator[tuple[str, int], None, tuple[int, int]]:
+    """The neighbours between which `holds` becomes true, or as near as the plays left allow."""
     while at - before > 1 and plays.left > 0:
         middle = (before + at) // 2
+        for scheme in schemes:
+            yield from plays.playing(scheme, middle)
         if holds(middle):
             at = middle
         else:
@@ -224,8 +261,8 @@ def _narrow(plays: _Plays, before: int, at: int, holds: Callable[[int], bool]) -
     return before, at
 
 
-def _end(plays: _Plays, scheme: str, values: Sequence[int]) -> End | None:
-    """Where a scheme begins to end early."""
+def _end(plays: _Plays, scheme: str, values: Sequence[int], found: list[End]) -> Slices:
+    """Where a scheme begins to end early; added to those found."""
     before: int | None = None
     for value in values:
         if plays.at(scheme, value).stop is None:
@@ -233,17 +270,23 @@ def _end(plays: _Plays, scheme: str, values: Sequence[int]) -> End | None:
             continue
         at = value
         if before is not None:
-            before, at = _narrow(plays, before, at, lambda some: plays.at(scheme, some).stop is not None)
+            stopped = partial(_stopped, plays, scheme)
+            before, at = yield from _narrow(plays, [scheme], before, at, stopped)
         stop = plays.at(scheme, at).stop
         assert stop is not None
-        return End(scheme, before, at, stop)
-    return None
+        found.append(End(scheme, before, at, stop))
+        return
+
+
+def _stopped(plays: _Plays, scheme: str, value: int) -> bool:
+    """Whether a play ended early."""
+    return plays.at(scheme, value).stop is not None
 
 
 def _crossings(
-    plays: _Plays, quantity: str, one: str, other: str, values: Sequence[int]
-) -> Iterator[Crossing]:
-    """Where one of two schemes overtakes the other."""
+    plays: _Plays, quantity: str, one: str, other: str, values: Sequence[int], found: list[Crossing]
+) -> Slices:
+    """Where one of two schemes overtakes the other; added to those found."""
     leader, before = "", values[0]
     for value in values:
         for more, less in ((one, other), (other, one)):
@@ -251,9 +294,9 @@ def _crossings(
                 continue
             if leader == less:
                 holds = partial(_has_more, plays, quantity, more, less)
-                last, at = _narrow(plays, before, value, holds)
+                last, at = yield from _narrow(plays, [more, less], before, value, holds)
                 more_at, less_at = plays.amount(quantity, more, at), plays.amount(quantity, less, at)
-                yield Crossing(quantity, more, less, last, at, more_at, less_at)
+                found.append(Crossing(quantity, more, less, last, at, more_at, less_at))
             leader = more
         before = value
 

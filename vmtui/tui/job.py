@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from time import perf_counter
 
 Work = Generator[object, None, object]
-"""Work that yields now and then, and returns its result."""
+"""Work that yields now and then, and returns its result; a string it yields says what goes on."""
 SLICE = 0.02
 """Seconds of work between two paints."""
 AT_ONCE = 0.06
@@ -39,8 +39,10 @@ class Job:
         until = self._clock() + seconds
         while not self.finished:
             try:
-                next(self._work)
+                said = next(self._work)
                 self.slices += 1
+                if isinstance(said, str):
+                    self.label = said
             except StopIteration as stop:
                 self.result = stop.value
                 self.finished = True

@@ -57,7 +57,8 @@ def scheme_choices(session: Session) -> tuple[list[Choice], int]:
         here = scheme.name == session.options.rmap
         mark = (f"{char('pointer')} " if here else "  ", "accent")
         title = (pad(scheme.title, 18), "accent" if here else "text")
-        spans = line(mark, title, (pad(scheme.kernel, 27), "dim"), (scheme.period, "text"))
+        kernel = (pad(scheme.kernel.partition(" of ")[0], 24), "dim")
+        spans = line(mark, title, kernel, (scheme.period, "text"))
         choices.append(Choice(Row(spans), scheme.name))
     return choices, SCHEMES.index(session.options.rmap)
 

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
     from vmtui.session import Session
 
-#: Cells of an object's name in a narrow pane and in a wide one, and those of the number behind it.
-_NAMES: Final = (10, 18)
-_NUMBER: Final = 5
+#: Cells from which a pane is wide; those of a name and of the number behind it, in a wide pane and a narrow
+#: one, and of pages, whose names are short and whose chains want room.
+_WIDE: Final = 54
+_SHARES: Final = (18, 5), (10, 5), (8, 3)
 #: Beads drawn at most.
 BEADS: Final = 64
 
@@ -38,18 +39,19 @@ def lists(session: Session, subject: Subject | None, width: int = 22) -> Pane:
     touched = step.refs if step is not None else ()
     lit = {ref for ref in (*touched, chosen) if ref is not None and ref[0] != "page"}
 
-    name = _NAMES[width >= 3 * _NAMES[1]]
+    wide = width >= _WIDE
 
     def make(index: int) -> Row:
         at = bisect_right(ends, index)
         kind = kinds[at]
         number = int(kind.ids[index - (ends[at - 1] if at else 0)])
         drawn = kind.make(number)
+        name, digits = _SHARES[0 if wide else 2 if kind.kind == "page" else 1]
         role = "accent" if drawn.ref is not None and drawn.ref in (pointed, chosen) else "anon_vma"
         return Row(
             (
-                *line((pad(_name(machine, drawn), name), role), f"{drawn.length:>{_NUMBER - 1}} "),
-                *beads(drawn.groups, drawn.length, lit, width - name - _NUMBER),
+                *line((pad(_name(machine, drawn, wide=wide), name), role), f"{drawn.length:>{digits - 1}} "),
+                *beads(drawn.groups, drawn.length, lit, width - name - digits),
             ),
             drawn.ref,
             subject=drawn.ref is not None and drawn.ref == chosen,
@@ -60,21 +62,30 @@ def lists(session: Session, subject: Subject | None, width: int = 22) -> Pane:
     full = [kind for kind in kinds if len(kind)]
     none = tuple(Row(line((said, "dim"))) for said in wrap(kinds[0].empty, width))
     rows = Rows(ends[-1], make) if full else none
+    titles = [kind.title for kind in full or kinds[:1]]
     said = [count(len(kind), kind.noun) for kind in full or kinds[:1]]
-    title = " · ".join(kind.title for kind in full) or kinds[0].title
+    said.append(size(sum(kind.nbytes for kind in kinds)))
     focus = None
     for at, kind in enumerate(kinds):
         found = max(kind.find(chosen), kind.find(pointed))
         if found >= 0 and focus is None:
             focus = found + (ends[at - 1] if at else 0)
-    return Pane(title, rows, " · ".join((*said, size(sum(kind.nbytes for kind in kinds)))), focus)
+    return Pane(_fitting(titles, width, 0), rows, _fitting(said, width, 1), focus)
 
 
-def _name(machine: Machine, drawn: ObjectList) -> str:
-    """A page by the place it is mapped at, anything else by its own name."""
+def _fitting(parts: list[str], columns: int, least: int) -> str:
+    """All parts where the edge of the pane has room for them; else the first, and the last with `least` 1."""
+    whole = " · ".join(parts)
+    few = (parts[0], *parts[len(parts) - least :]) if least else parts[:1]
+    return whole if len(whole) <= columns - 2 else " · ".join(few)
+
+
+def _name(machine: Machine, drawn: ObjectList, *, wide: bool) -> str:
+    """A page by a place it is mapped at, in a narrow pane without the process; else the object's own name."""
     if drawn.ref is None or drawn.ref[0] != "page":
         return drawn.title
-    return page_place(machine, drawn.ref[1]) or drawn.title
+    place = page_place(machine, drawn.ref[1])
+    return (place if wide else place.partition(".")[2] or place) or drawn.title
 
 
 def beads(groups: Iterable[Group], length: int, lit: set[Ref], room: int) -> tuple[Span, ...]:

@@ -54,7 +54,12 @@ class AnonVmaRfc:
     title: ClassVar[str] = "anon_vma (RFC)"
     kernel: ClassVar[str] = "2.6.4 + the RFC of 11 March 2004"
     period: ClassVar[str] = "draft of 11 March 2004; holes closed by us (intended)"
-    departs: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    departs: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "mremap": "VMAs on two lists stay two here, and mremap wants one",
+            "mlock": "of a page that only some have locked, the walk unmaps what it meets before the lock",
+        }
+    )
     union_members: ClassVar[tuple[str, ...]] = ("mapping", "vma", "anon_vma")
     explanations: ClassVar[explained.Entries] = explained.ANON_VMA_RFC
     ours: ClassVar[frozenset[str]] = frozenset()

@@ -79,7 +79,11 @@ class VirtualScan:
     kernel: ClassVar[str] = "2.4"
     period: ClassVar[str] = "2.4: no reverse map; swap_out walks every process's page tables"
     departs: ClassVar[Mapping[str, str]] = MappingProxyType(
-        {"reclaim": "2.4 unmaps what its scan comes by, and frees what it has unmapped everywhere"}
+        {
+            "reclaim": "2.4 unmaps what its scan comes by, and frees what it has unmapped everywhere",
+            "mremap": "VMAs always merge here, so a range may be one VMA that is two under another scheme",
+            "mlock": "of a page that only some have locked, the scan unmaps what it meets before the lock",
+        }
     )
     union_members: ClassVar[tuple[str, ...]] = ("mapping",)
     explanations: ClassVar[explained.Entries] = explained.VIRTUAL_SCAN

@@ -18,7 +18,10 @@ class Lists(ListPane):
 
     def build(self, desk: Desk) -> Pane:
         """The rows for what the desk holds now."""
-        return lists(desk.session, desk.subject, self.content_size.width or 22)
+        width, height = self.content_size
+        pane = lists(desk.session, desk.subject, width or 22)
+        # Where a bar is needed to scroll, it takes a cell of every row.
+        return pane if len(pane.rows) <= height else lists(desk.session, desk.subject, (width or 22) - 1)
 
 
 if __name__ == "__main__":

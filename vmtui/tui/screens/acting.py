@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vmtui.tui import keymap
@@ -107,16 +108,21 @@ class Acting(Base):
             key = focused.current_row.explain
         elif isinstance(focused, Canvas) and focused.current_box is not None:
             key = focused.current_box.explain
-        found = explain(key, self.desk.session.machine.scheme.explanations) if key else None
-        if found is None:
+        if not key or not self.show_explanation(key):
             self.desk.say("nothing is said of this row: i explains fields, objects and steps")
             self.draw_soon()
-            return
+
+    def show_explanation(self, key: str, then: Callable[[object], None] | None = None) -> bool:
+        """The overlay of an entry, and what comes after it; False where there is no such entry."""
+        found = explain(key, self.desk.session.machine.scheme.explanations)
+        if found is None:
+            return False
         lines: list[tuple[str, str]] = []
         for text, role in ((found.kernel, "dim"), (found.text, "text"), (found.where, "dim")):
             lines += [("", "text")] if lines else []
             lines += [(line, role) for line in wrapped(text, overlay_width(self.size.width))]
-        self.app.push_screen(Explain(found.title, lines))
+        self.app.push_screen(Explain(found.title, lines), then)
+        return True
 
     # ---------------------------------------------------------------- commands
 

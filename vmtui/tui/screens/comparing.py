@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
+from vmtui.report.compare import Comparison
+from vmtui.report.sweep import Sweep
+from vmtui.tui.comparison import Over, comparison, swept
 from vmtui.tui.job import Work
-from vmtui.tui.screens.chooser import Chooser, filtered
+from vmtui.tui.screens.chooser import filtered
+from vmtui.tui.screens.compare import Compared, Plotted, Schemes
 from vmtui.tui.switching import Switched, scheme_choices, switching, take_over
 
 if TYPE_CHECKING:
@@ -38,11 +42,15 @@ class Comparing(Base):
     def draw_soon(self) -> None:
         """Draw once."""
 
+    def show_explanation(self, key: str, then: Callable[[object], None] | None = None) -> bool:
+        """Acting's."""
+        return False
+
     def action_schemes(self) -> None:
         """The scheme menu."""
         self.stop()
         choices, here = scheme_choices(self.desk.session)
-        chooser = Chooser(
+        chooser = Schemes(
             "Reverse map",
             filtered(choices),
             note="Enter replays this branch on a new machine · Esc closes",
@@ -65,3 +73,39 @@ class Comparing(Base):
         self.sit_down(switched.desk)
         self.desk.say(switched.said, "warn" if switched.refused is not None else "good")
         self.draw_soon()
+
+    def action_compare(self) -> None:
+        """This branch's commands under every scheme, side by side."""
+        self.stop()
+        if not self.desk.session.commands:
+            self.desk.say("nothing to compare yet: no command has run")
+            self.draw_soon()
+            return
+        made: list[Comparison] = []
+
+        def work() -> Generator[object, None, None]:
+            made.append((yield from comparison(self.desk.session)))
+
+        self.begin(work(), "compare", lambda: self._show_comparison(made[0]))
+
+    def _show_comparison(self, found: Comparison) -> None:
+        def chosen(value: object) -> None:
+            if isinstance(value, Over):
+                self._sweep(value)
+            elif isinstance(value, str):
+                self.show_explanation(value, lambda _: self._show_comparison(found))
+
+        self.app.push_screen(Compared(found, self.desk.script), chosen)
+
+    def _sweep(self, over: Over) -> None:
+        script = self.desk.script
+        assert script is not None
+        made: list[Sweep] = []
+
+        def work() -> Generator[object, None, None]:
+            made.append((yield from swept(script, over)))
+
+        self.begin(work(), f"plot against {over.param}", lambda: self._show_plot(made[0]))
+
+    def _show_plot(self, found: Sweep) -> None:
+        self.app.push_screen(Plotted(found))
