@@ -185,7 +185,7 @@ class Session:
         try:
             self.machine.housekeeping()
             for step, place in self._driver.run(command.apply(self.machine)):
-                records.append(StepRecord(step, place, history.position))
+                records.append(StepRecord(step, place, history.mark))
                 if len(records) % SLICE == 0:
                     yield
         except KernelError as error:

@@ -144,7 +144,7 @@ def _take(machine: Machine, n: int) -> Indices:
 
 def _pteps(mm: Mm, chunks: list[tuple[int, int]]) -> Indices:
     """The PTE addresses of chunks, page tables made where there are none."""
-    return _indices([(pte_alloc(mm, low), (high - low) >> PAGE_SHIFT) for low, high in chunks])
+    return indices_of([(pte_alloc(mm, low), (high - low) >> PAGE_SHIFT) for low, high in chunks])
 
 
 def _empty_chunks(vma: Vma, start: int, end: int, mapping: AddressSpace | None) -> list[tuple[int, int]]:
@@ -190,12 +190,12 @@ def copy_range(vma: Vma, child: Vma) -> int | None:
         How many entries were copied; None if it must be done one by one.
     """
     machine = vma.machine
-    chunks = [chunk for chunk in _chunks(vma) if pte_offset(vma.vm_mm, chunk[0])]
+    chunks = [chunk for chunk in chunks_of(vma.vm_start, vma.vm_end) if pte_offset(vma.vm_mm, chunk[0])]
     missing = sum(not pte_offset(child.vm_mm, low) for low, _ in chunks)
     zone = zone_with_room(machine, highmem=machine.options.highpte)
     if zone is None or not zone.room(0, missing):
         return None
-    src = _indices([(pte_offset(vma.vm_mm, low), (high - low) >> PAGE_SHIFT) for low, high in chunks])
+    src = indices_of([(pte_offset(vma.vm_mm, low), (high - low) >> PAGE_SHIFT) for low, high in chunks])
     entries = machine.memory.all[src].astype(np.int64)
     taken = entries != 0
     present = entries & (PAGE_PRESENT | PAGE_PROTNONE) != 0
@@ -228,13 +228,13 @@ def copy_range(vma: Vma, child: Vma) -> int | None:
     return len(dst)
 
 
-def _chunks(vma: Vma) -> list[tuple[int, int]]:
-    """A VMA's range cut at page tables."""
-    bases = range(vma.vm_start & ~(PMD_SIZE - 1), vma.vm_end, PMD_SIZE)
-    return [(max(base, vma.vm_start), min(base + PMD_SIZE, vma.vm_end)) for base in bases]
+def chunks_of(start: int, end: int) -> list[tuple[int, int]]:
+    """[start, end) cut at page tables."""
+    bases = range(start & ~(PMD_SIZE - 1), end, PMD_SIZE)
+    return [(max(base, start), min(base + PMD_SIZE, end)) for base in bases]
 
 
-def _indices(runs: list[tuple[int, int]]) -> Indices:
+def indices_of(runs: list[tuple[int, int]]) -> Indices:
     """The integers of runs (first, length), one after another."""
     if not runs:
         return np.empty(0, np.int64)

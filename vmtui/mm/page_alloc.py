@@ -110,6 +110,14 @@ class Zone:
             register[_USER_NEXT] += fresh
         return np.concatenate([freed, np.arange(first, first + fresh, dtype=np.int64)])
 
+    def give_user_bulk(self, pfns: NDArray[np.int64]) -> None:
+        """Take the frames of user pages back, in their order."""
+        register, n = self.register, len(pfns)
+        top = register.cell[_USER_TOP]
+        register[_FREE] += n
+        self.user_stack.put(slice(top, top + n), pfns)
+        register[_USER_TOP] = top + n
+
     def _pop(self, stack: Column, top: int) -> int:
         self.register[top] -= 1
         return stack.cell[self.register.cell[top]]
@@ -281,6 +289,17 @@ def free_page(page: Page) -> None:
         if getattr(page, name):
             setattr(page, name, 0)
     page_zone(page.machine, page.pfn).give(page.pfn, table=False)
+
+
+def free_pages_bulk(machine: Machine, pfns: NDArray[np.int64]) -> None:
+    """`free_page` of many pages, in their order."""
+    mem_map = machine.mem_map
+    for column in (mem_map.flags, mem_map.mapping, mem_map.index, mem_map.private):
+        column.put(pfns, 0)
+    for zone in machine.zones:
+        here = pfns[(pfns >= zone.start) & (pfns < zone.end)]
+        if len(here):
+            zone.give_user_bulk(here)
 
 
 def free_table(page: Page) -> None:

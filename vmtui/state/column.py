@@ -34,13 +34,13 @@ class Column:
         used: The parts in use, as slices or index arrays in canonical order; what digests read.
     """
 
-    __slots__ = ("_buffer", "_note", "all", "cell", "history", "used")
+    __slots__ = ("_buffer", "_record", "all", "cell", "history", "used")
 
     def __init__(
         self, history: History, length: int, dtype: DTypeLike, used: Callable[[], Iterable[Where]]
     ) -> None:
         self.history = history
-        self._note = history.note
+        self._record = history.tape.extend
         #: The NumPy array.  Reading is free; writing goes through `put`.
         self.all: NDArray[Any]
         self.all, self._buffer = reserve(length, dtype)
@@ -56,7 +56,9 @@ class Column:
 
     def __setitem__(self, index: int, value: int) -> None:
         cell = self.cell
-        self._note(swap_cell, cell, index, cell[index])
+        if self.history.ahead:
+            self.history.cut()
+        self._record((swap_cell, cell, index, cell[index]))
         cell[index] = value
 
     def put(self, where: Where, values: NDArray[Any] | int) -> None:
