@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Generator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
@@ -79,6 +80,8 @@ class Player:
         self._quiet_from = 0
         self._grounds: dict[str, Grounds] = {}  # what the lets rest on
         self._own = Options.parse(script.own_options)
+        runs = accumulate(isinstance(item, Run) for item in reversed(self.items))
+        self._runs_from = (*reversed((0, *runs)),)
 
     # Where it stands.
 
@@ -231,7 +234,17 @@ class Player:
         self._upcoming = (len(self._after), tuple(texts[:UPCOMING]))
         return self._upcoming[1]
 
+    @property
+    def remaining(self) -> int:
+        """How many commands of the script have not been run."""
+        return self._runs_from[self.played]
+
     # Detours.
+
+    @property
+    def branch(self) -> str:
+        """The branch that the script is on."""
+        return self._branch
 
     @property
     def detour(self) -> bool:

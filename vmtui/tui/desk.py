@@ -23,6 +23,7 @@ from vmtui.tui.journey import Journey
 from vmtui.tui.naming import subject_named
 from vmtui.tui.speaking import speak
 from vmtui.view import subject as subjects
+from vmtui.view.model import Row
 from vmtui.view.subject import Subject
 
 OF_A_PROCESS = ("fork", "exit")
@@ -176,6 +177,14 @@ class Desk(Journey):
     def subject_text(self) -> str:
         """The subject as it is named, empty where there is none."""
         return subjects.name_of(self.session, self.subject) if self.subject is not None else ""
+
+    def words_of(self, pane: str, row: Row) -> tuple[str, ...]:
+        """What a row itself says, where `i` tells that too: a step in full and where it was made, a field."""
+        if pane == "walk" and row.step is not None:
+            record = self.session.steps[row.step - 1]
+            where = [f"{frame.function}(), {frame.file}:{frame.line}" for frame in record.place.frames[-1:]]
+            return (record.step.sentence, *where)
+        return (" ".join(row.text.split()),) if pane == "struct-page" else ()
 
     def choose(self, subject: Subject) -> None:
         """Make something the subject; it stays until something else is chosen or `follow` is turned on."""

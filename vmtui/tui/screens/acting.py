@@ -114,23 +114,31 @@ class Acting(Base):
     def action_explain(self) -> None:
         """Explain what the cursor is on."""
         focused = self.focused
-        key = ""
+        key, said = "", ()
         if isinstance(focused, LineList) and focused.current_row is not None:
             key = focused.current_row.explain
+            said = self.desk.words_of(focused.id or "", focused.current_row)
         elif isinstance(focused, Canvas) and focused.current_box is not None:
             key = focused.current_box.explain
-        if not key or not self.show_explanation(key):
+        if not key or not self.show_explanation(key, said=said):
             self.desk.say("nothing is said of this row: i explains fields, objects and steps")
             self.draw_soon()
 
-    def show_explanation(self, key: str, then: Callable[[object], None] | None = None) -> bool:
-        """The overlay of an entry, and what comes after it; False where there is no such entry."""
+    def show_explanation(
+        self, key: str, then: Callable[[object], None] | None = None, said: tuple[str, ...] = ()
+    ) -> bool:
+        """The overlay of an entry, and what comes after it; False where there is no such entry.
+
+        Args:
+            said: What the row itself says, before what is true of all of its kind.
+        """
         found = explain(key, self.desk.session.machine.scheme.explanations)
         if found is None:
             return False
         lines: list[tuple[str, str]] = []
-        for text, role in ((found.kernel, "dim"), (found.text, "text"), (found.where, "dim")):
-            lines += [("", "text")] if lines else []
+        own = [(text, "dim" if number else "accent") for number, text in enumerate(said)]
+        for text, role in (*own, (found.kernel, "dim"), (found.text, "text"), (found.where, "dim")):
+            lines += [("", "text")] if lines and (text, role) not in own[1:] else []
             lines += [(line, role) for line in wrapped(text, overlay_width(self.size.width))]
         self.app.push_screen(Explain(found.title, lines), then)
         return True
