@@ -164,7 +164,7 @@ def test_follow_is_all_an_app_needs(log, seed):
 
 
 def test_a_branch_that_leaves_at_the_end_is_logged(log):
-    """Begun where its parent ends, a branch is one again after a replay, and the parent goes on without it."""
+    """Begun where its parent ends, a branch is one again after a replay; the parent goes on without it."""
     session = Session(ram="32M")
     for command in COMMANDS[:3]:
         session.do(command)

@@ -9,6 +9,7 @@ Everything heavy is imported inside the commands: ``--help`` pays for click alon
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -134,9 +135,14 @@ def resume(number: int, ascii: bool) -> int:
 
 
 def _run_app(**opening: Any) -> int:
-    from vmtui.tui.app import run
+    # What is made until the first paint stays: the app turns the collector on again then.
+    gc.disable()
+    try:
+        from vmtui.tui.app import run
 
-    return run(**opening) or OK
+        return run(**opening) or OK
+    finally:
+        gc.enable()
 
 
 def _what_is(word: str) -> str:

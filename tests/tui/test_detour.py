@@ -36,7 +36,7 @@ async def test_a_command_at_the_frontier_is_a_detour():
         await bench.press("n", "n")
 
         assert branches(bench) == [
-            ("main", None, 0, ("spawn sh", "mmap sh heap 4 pages rw private", "write sh.heap", "fork sh child")),
+            ("main", None, 0, (*STORY.split("\n")[1:3], "write sh.heap", "fork sh child")),
             ("w1", "main", 2, ("write sh.heap[2]",)),
         ]
         assert "Two processes." in bench.text("narration")
@@ -64,7 +64,7 @@ async def test_a_command_after_the_end_goes_on_with_main():
 
 
 async def test_a_detour_under_another_scheme():
-    """Replayed on another kernel a detour is one again: R returns to the script, n goes on with it on main."""
+    """Replayed on another kernel a detour is one again: R returns to the script, n goes on with it."""
     async with lab(STORY) as bench:
         await bench.type("write sh.heap[2]")
         await bench.press("escape", "s", "home", "down", "enter")
@@ -85,7 +85,9 @@ async def test_a_refused_command_of_the_script_stops_n(monkeypatch):
         assert said in bench.text("narration")
         tried = []
         running = bench.desk.session.running
-        monkeypatch.setattr(bench.desk.session, "running", lambda *a, **k: tried.append(a) or running(*a, **k))
+        monkeypatch.setattr(
+            bench.desk.session, "running", lambda *a, **k: tried.append(a) or running(*a, **k)
+        )
         await bench.press("full_stop", "n", "n")
         assert not tried
         assert said in bench.text("narration")

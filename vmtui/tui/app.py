@@ -108,6 +108,7 @@ class VmtuiApp(App[int]):
             gc.collect()
             gc.freeze()
             gc.set_threshold(50_000, 20, 100)
+            gc.enable()
 
     def on_app_focus(self) -> None:
         """Back from another window, an editor maybe."""

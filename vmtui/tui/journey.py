@@ -75,9 +75,7 @@ class Journey:
     @property
     def _script_goes_on(self) -> bool:
         player = self.player
-        return (
-            player is not None and not player.detour and not player.finished and player.stuck is None
-        )
+        return player is not None and not player.detour and not player.finished and player.stuck is None
 
     def say_end(self) -> None:
         """Why nothing comes next, and what can be done."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from vmtui.errors import KernelError, VmtuiError
 from vmtui.player import Player
-from vmtui.scenario.items import Run
 from vmtui.scenario.items import Fold as FoldItem
+from vmtui.scenario.items import Run
 from vmtui.scenario.script import Script, load
 from vmtui.session import Session
 from vmtui.sessionlog import (

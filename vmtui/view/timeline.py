@@ -244,9 +244,7 @@ def _labels(session: Session, stretches: list[Stretch], width: int) -> tuple[Spa
     return line(*((cell, role or "text") for cell, role in zip(cells, owner, strict=True)))
 
 
-def _branches(
-    session: Session, stretches: list[Stretch], width: int, player: Player | None
-) -> list[Row]:
+def _branches(session: Session, stretches: list[Stretch], width: int, player: Player | None) -> list[Row]:
     """The newest other branches, each from where it leaves this one."""
     rows = []
     here = session.branch

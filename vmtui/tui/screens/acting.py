@@ -114,7 +114,8 @@ class Acting(Base):
     def action_explain(self) -> None:
         """Explain what the cursor is on."""
         focused = self.focused
-        key, said = "", ()
+        key = ""
+        said: tuple[str, ...] = ()
         if isinstance(focused, LineList) and focused.current_row is not None:
             key = focused.current_row.explain
             said = self.desk.words_of(focused.id or "", focused.current_row)
