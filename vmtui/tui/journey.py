@@ -15,6 +15,8 @@ from vmtui.session import Done, Session
 from vmtui.tui.destinations import ToBranch, ToItem, ToMoment
 from vmtui.tui.job import Work
 from vmtui.tui.playback import LONG_WALK, Hurry, card_seconds
+from vmtui.view.glyphs import char
+from vmtui.view.now import step_at
 
 
 @frozen
@@ -50,6 +52,13 @@ class Journey:
         """Put a sentence into the narration, until the next move."""
         self.note = Note(text, role)
 
+    def say_undo(self) -> None:
+        """What the command just done did, and that it can be taken back."""
+        session = self.session
+        step = step_at(session)
+        said = session.notice or (step.sentence if step is not None else "")
+        self.say(f"{said} · u undoes it", "warn" if session.notice else "text")
+
     def moved(self) -> None:
         """Called after every move."""
 
@@ -66,7 +75,25 @@ class Journey:
     @property
     def _script_goes_on(self) -> bool:
         player = self.player
-        return player is not None and not player.detour and not player.finished
+        return player is not None and not player.detour and not player.finished and player.stuck is None
+
+    def say_end(self) -> None:
+        """Why nothing comes next, and what can be done."""
+        player, session = self.player, self.session
+        stuck = player.stuck if player is not None else None
+        if player is not None and stuck is not None:
+            where = player.place_of(stuck.line_number)
+            self.say(
+                f"{char('miss')} {where}{stuck.text}: {stuck.error}\n"
+                "the script ends here: b goes back a beat, : takes another command",
+                "error",
+            )
+        elif player is not None and player.detour:
+            self.say(f"the end of {session.branch_name}: R goes back to the script, : takes a command")
+        elif player is not None:
+            self.say("the end: b goes back a beat, : takes a command")
+        else:
+            self.say("the end: u undoes a command, : takes another")
 
     def next_step(self) -> Work | None:
         """One step forward: along the tape, or by running the next item of the script."""
@@ -182,6 +209,7 @@ class Journey:
     def _moving(self, move: Callable[[], object]) -> Work:
         """A move, and what follows from any move."""
         self.note = None
+        self.session.notice = ""
         try:
             result = move()
             if isinstance(result, Generator):
