@@ -38,7 +38,7 @@ def scatter(session: Session, pages: int) -> None:
 
 
 def ranges() -> list[Figure]:
-    """Faults, fork, exit and munmap of 2 GB at once."""
+    """Faults, fork (the best of three), exit and munmap of 2 GB at once."""
     figures = []
     for kind, fault_target, fork_target in (("fresh", 10, 20), ("scattered", 3, 7)):
         session = article()
@@ -48,7 +48,7 @@ def ranges() -> list[Figure]:
         figures.append(
             Figure(f"bulk faults, {kind} frames", TWO_GB / seconds / 1e6, "M/s", fault_target, least=True)
         )
-        seconds = cpu_time(lambda session=session: session.do("fork p c"))
+        seconds = min(cpu_time(lambda session=session, n=n: session.do(f"fork p c{n}")) for n in range(3))
         figures.append(
             Figure(f"fork, PTEs, {kind} frames", TWO_GB / seconds / 1e6, "M/s", fork_target, least=True)
         )
@@ -57,7 +57,7 @@ def ranges() -> list[Figure]:
             seconds = cpu_time(lambda session=session, start=start: session.seek(start))
             figures.append(Figure("undo of a 2 GB fork", seconds * 1e3, "ms", 20))
             session.seek(session.end)
-        seconds = cpu_time(lambda session=session: session.do("exit c"))
+        seconds = cpu_time(lambda session=session: session.do("exit c0"))
         figures.append(Figure(f"exit of the child, PTEs, {kind} frames", TWO_GB / seconds / 1e6, "M/s"))
         seconds = cpu_time(lambda session=session: session.do("munmap p.h"))
         figures.append(Figure(f"munmap, {kind} frames", TWO_GB / seconds / 1e6, "M/s"))

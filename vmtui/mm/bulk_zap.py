@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from vmtui.mm.bulk import Indices, chunks_of, indices_of
+from vmtui.mm.bulk import Indices, blocks, chosen, chunks_of
 from vmtui.mm.mm_types import Vma
 from vmtui.mm.page import PAGE_SHIFT, ZERO_PFN, PG_active, PG_dirty, PG_swapcache
 from vmtui.mm.page_alloc import free_pages_bulk
 from vmtui.mm.pgtable import PAGE_DIRTY, PAGE_PRESENT, PAGE_PROTNONE, pte_offset
+from vmtui.mm.pte_runs import PteRuns
 
 if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
@@ -28,33 +29,46 @@ def zap_range(vma: Vma, start: int, end: int) -> tuple[int, int]:
         The address it got to, `start` if the first page table must be done page by page; and how many pages
         were unmapped on the way.
     """
+    dropped = 0
+    for low, high in blocks(start, end):
+        reached, n = zap_block(vma, low, high)
+        dropped += n
+        if reached < high:
+            return reached, dropped
+    return end, dropped
+
+
+def zap_block(vma: Vma, start: int, end: int) -> tuple[int, int]:
+    """`zap_range` of a block."""
     machine, mm = vma.machine, vma.vm_mm
     memory, flags = machine.memory, machine.mem_map.flags
     chunks = [(low, high, pte_offset(mm, low)) for low, high in chunks_of(start, end)]
     tables = [(low, high, ptep) for low, high, ptep in chunks if ptep]
-    runs = [(ptep, (high - low) >> PAGE_SHIFT) for low, high, ptep in tables]
-    pteps = indices_of(runs)
-    entries = memory.all[pteps].astype(np.int64)
+    if not tables:
+        return end, 0
+    low, high, first = np.array(tables, dtype=np.int64).T
+    ptes = PteRuns(first, (high - low) >> PAGE_SHIFT)
+    entries = ptes.read(memory)
     present = entries & (PAGE_PRESENT | PAGE_PROTNONE) != 0
     cached = present & (flags.all[np.where(present, entries >> PAGE_SHIFT, 0)] & PG_swapcache != 0)
     odd = cached | (entries != 0) & ~present
     if odd.any():
         # The page table of the first entry that is not simple.
-        lengths = np.cumsum([length for _, length in runs])
-        stop = int(np.searchsorted(lengths, int(np.argmax(odd)), side="right"))
+        stop = int(np.searchsorted(np.cumsum(ptes.length), int(np.argmax(odd)), side="right"))
         end = tables[stop][0]
-        n = int(lengths[stop - 1]) if stop else 0
-        runs, pteps, entries, present = runs[:stop], pteps[:n], entries[:n], present[:n]
+        ptes = PteRuns(ptes.first[:stop], ptes.length[:stop])
+        entries, present = entries[: ptes.total], present[: ptes.total]
     if not present.any():
         return end, 0
 
-    memory.put(indices_of(sorted(runs)), 0)
+    ptes.clear(memory)
     mapped = present & (entries >> PAGE_SHIFT != ZERO_PFN)
-    pfns = entries[mapped] >> PAGE_SHIFT
+    entries = chosen(entries, mapped)
+    pfns = entries >> PAGE_SHIFT
     if len(pfns):
         mm.rss -= len(pfns)
-        machine.scheme.remove_rmap_bulk(pfns, vma, pteps[mapped])
-        release_pages_bulk(machine, pfns, entries[mapped] & PAGE_DIRTY != 0)
+        machine.scheme.remove_rmap_bulk(pfns, vma, chosen(ptes.pteps(), mapped))
+        release_pages_bulk(machine, pfns, entries & PAGE_DIRTY != 0)
     return end, int(np.count_nonzero(present))
 
 

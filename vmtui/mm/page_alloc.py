@@ -95,6 +95,19 @@ class Zone:
         stack[register.cell[top]] = pfn
         register[top] += 1
 
+    def take_table_bulk(self, n: int) -> NDArray[np.int64]:
+        """The frames that `n` calls of `take_table` would give, in their order; `room` for them."""
+        register = self.register
+        top, last = register.cell[_TABLE_TOP], register.cell[_TABLE_NEXT]
+        depth = min(n, top)
+        freed = self.table_stack.all[top - depth : top][::-1].astype(np.int64)
+        register[_FREE] -= n
+        if depth:
+            register[_TABLE_TOP] -= depth
+        if n > depth:
+            register[_TABLE_NEXT] -= n - depth
+        return np.concatenate([freed, np.arange(last, last - (n - depth), -1, dtype=np.int64)])
+
     def take_user_bulk(self, n: int) -> NDArray[np.int64]:
         """The frames that `n` calls of `take_user` would give, in their order; `room` for them."""
         register = self.register
@@ -280,6 +293,17 @@ def alloc_table(machine: Machine, *, highmem: bool) -> Page:
     page.count = 1
     machine.ledger.table(1, low=zone is machine.zones[0])
     return page
+
+
+def alloc_tables_bulk(machine: Machine, n: int, *, highmem: bool) -> NDArray[np.int64]:
+    """The frames that `n` calls of `alloc_table` would give, in their order; one zone has room for all."""
+    zone = zone_with_room(machine, highmem=highmem)
+    assert zone is not None
+    pfns = zone.take_table_bulk(n)
+    machine.mem_map.flags.put(pfns, PG_table)
+    machine.mem_map.count.put(pfns, 1)
+    machine.ledger.table(n, low=zone is machine.zones[0])
+    return pfns
 
 
 def free_page(page: Page) -> None:
