@@ -131,7 +131,8 @@ class Output:
                 raise FaultError(fault, log) from fault
             self.tally.count(event)
             if event.refused is not None and event.done is not None:
-                self.complaint = f"{printable(self.path)}:{event.item.line}: {printable(event.done.text)}: {event.refused}"
+                where = f"{printable(self.path)}:{event.item.line}"
+                self.complaint = f"{where}: {printable(event.done.text)}: {event.refused}"
             yield event
 
     def _state(self) -> Mapping[str, Any]:

@@ -110,7 +110,7 @@ def _prompt_word(desk: Desk, word: str, rest: str) -> None:
             raise ScenarioError("seek needs the number of a step", source=f"seek {rest}")
         steps = len(desk.session.steps)
         if int(rest) > steps:
-            raise ScenarioError(f"there are {steps} steps", source=f"seek {rest}")
+            raise ScenarioError(f"there are {steps} steps in all", source=f"seek {rest}")
         desk.session.seek(int(rest))
     elif word == "back":
         desk.session.back()

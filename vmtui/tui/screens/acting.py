@@ -210,10 +210,10 @@ class Acting(Base):
         def source(typed: str) -> list[Choice]:
             found = list(names(typed))
             if typed.strip().isdigit() and int(typed) <= len(self.desk.session.steps):
-                found.insert(0, Choice(plain(f"step {int(typed)}", "title"), int(typed)))
+                found.insert(0, Choice(plain(f"step {int(typed)} of {len(self.desk.session.steps)} in all", "title"), int(typed)))
             return found
 
-        self.app.push_screen(Chooser("Go to", source, hint="a number is a step", start=start), self._go)
+        self.app.push_screen(Chooser("Go to", source, hint="a number: that step of all", start=start), self._go)
 
     def _go(self, value: object) -> None:
         if value is not None:
