@@ -173,7 +173,7 @@ expect-error ESRCH exit nobody
 
 
 async def test_a_refusal_that_the_script_expects_is_no_error():
-    """What is said after an expect-error is seen; alone, the refusal is told as expected; the end is the end."""
+    """What is said after an expect-error is seen; alone, the refusal is told as expected."""
     async with lab(EXPECTED) as bench:
         assert "after the refusal" in bench.text("narration")
         await bench.press("n")

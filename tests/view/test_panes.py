@@ -286,6 +286,7 @@ def test_a_narrow_row_keeps_the_pages_of_a_vma():
     for text in ("spawn sh", "mmap sh heap 4 pages rw private", "mprotect sh.heap[2:4] r"):
         session.do(text)
 
-    assert [row.text for row in panes.processes(session, None, 20).rows[1:]] == ["heap[0:2] 2p", "heap[2:4] 2p"]
+    narrow = panes.processes(session, None, 20).rows
+    assert [row.text for row in narrow[1:]] == ["heap[0:2] 2p", "heap[2:4] 2p"]
     assert panes.processes(session, None, 30).rows[1].text == "heap[0:2] 40000000 2p"
     assert panes.processes(session, None).rows[1].text == "heap[0:2] 40000000 2p"
