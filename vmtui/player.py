@@ -79,6 +79,7 @@ class Player:
         self._commands = len(session.commands)
         self._quiet_from = 0
         self._grounds: dict[str, Grounds] = {}  # what the lets rest on
+        self._expected: list[Done] = []  # refused, as the script says they are
         self._own = Options.parse(script.own_options)
         runs = accumulate(isinstance(item, Run) for item in reversed(self.items))
         self._runs_from = (*reversed((0, *runs)),)
@@ -132,6 +133,10 @@ class Player:
         """Whether the next item is a command that was refused: it would be again."""
         error = self.refused.error if self.refused is not None else None
         return error is not None and not error.partial
+
+    def expects(self, done: Done) -> bool:
+        """Whether the script says that this command is refused."""
+        return any(known is done for known in self._expected)
 
     def place_of(self, line: int | None) -> str:
         """A line of the script as messages name it: ``FILE:LINE: ``; "" for what was typed."""
@@ -380,7 +385,10 @@ class Player:
                 self.done = done = yield from self._attempt(command, item)
                 # Where low memory ends is a fact of the scheme, and of the machine.
                 applies = errno != "ENOMEM" or self._is_own(_MACHINE)
-                self._judge(check_error(errno, done.text, done.error, applies=applies), item, index)
+                result = check_error(errno, done.text, done.error, applies=applies)
+                self._judge(result, item, index)
+                if result.holds is not False:
+                    self._expected.append(done)
             case Check(expect=expect):
                 facts = facts_of(self.session, {**self._all_lets(), **item.loop})
                 self._judge(check(expect, facts, applies=self._applies(expect)), item, index)

@@ -88,7 +88,7 @@ async def test_a_refused_command_of_the_script_stops_n(monkeypatch):
         monkeypatch.setattr(
             bench.desk.session, "running", lambda *a, **k: tried.append(a) or running(*a, **k)
         )
-        await bench.press("full_stop", "n", "n")
+        await bench.press("n", "n", "full_stop", "n")
         assert not tried
         assert said in bench.text("narration")
         assert "b goes back a beat" in bench.text("narration")
@@ -161,3 +161,37 @@ async def test_a_theme_under_no_color(monkeypatch):
 
         assert bench.app.theme == NO_COLOUR
         assert "NO_COLOR is in force" in bench.text("narration")
+
+
+EXPECTED = """\
+title t
+spawn sh
+expect-error ESRCH fork nobody child
+say after the refusal
+expect-error ESRCH exit nobody
+"""
+
+
+async def test_a_refusal_that_the_script_expects_is_no_error():
+    """What is said after an expect-error is seen; alone, the refusal is told as expected."""
+    async with lab(EXPECTED) as bench:
+        assert "after the refusal" in bench.text("narration")
+        await bench.press("n")
+        narration = bench.text("narration")
+        assert "✓ exit nobody: ESRCH: there is no process nobody" in narration
+        assert "refused, as the script expects" in narration
+        assert bench.desk.at_end
+        for key in ("n", "full_stop", "space"):
+            await bench.press(key)
+            assert "the end: b goes back a beat" in bench.text("narration")
+        await bench.press("b")
+        assert "after the refusal" in bench.text("narration")
+
+
+async def test_playing_goes_on_over_an_expected_refusal():
+    """Only a refusal that is none of the script's stops playing."""
+    async with lab(EXPECTED) as bench:
+        assert bench.desk.seconds_here(1.0, 1.0) is not None
+    async with lab(REFUSED) as bench:
+        await bench.press("n")
+        assert bench.desk.seconds_here(1.0, 1.0) is None

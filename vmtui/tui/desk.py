@@ -303,7 +303,7 @@ class Desk(Journey):
         self.marks.append(mark)
         if self.log is not None:
             self.log.mark(mark.name, mark.cursor)
-        self.say(f"{mark.name} marks step {mark.cursor} of {mark.branch}: ' lists the marks")
+        self.say(f"{mark.name} marks step {mark.cursor} in all, on {mark.branch}: ' lists the marks")
 
     @property
     def subject_frame(self) -> int:

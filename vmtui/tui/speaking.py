@@ -106,11 +106,11 @@ def _refused(desk: Desk, statement: ExpectError) -> Speech:
 
 def _prompt_word(desk: Desk, word: str, rest: str) -> None:
     if word == "seek":
-        if not rest.isdigit():
+        if not rest.isdecimal() or len(rest) > 12:
             raise ScenarioError("seek needs the number of a step", source=f"seek {rest}")
         steps = len(desk.session.steps)
         if int(rest) > steps:
-            raise ScenarioError(f"there are {steps} steps", source=f"seek {rest}")
+            raise ScenarioError(f"there are {steps} steps in all", source=f"seek {rest}")
         desk.session.seek(int(rest))
     elif word == "back":
         desk.session.back()

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 #: Walks of one command that are summed one by one.
 _WALKS: Final = 3
 
+STUCK: Final = "the script ends here: b goes back a beat, : takes another command"
+
 __all__ = ["message", "narration", "status_line", "wrap"]
 
 
@@ -52,9 +54,12 @@ def narration(
 def message(session: Session, player: Player | None, said: tuple[str, str] | None) -> tuple[str, str]:
     """What is said, by rank, and its role."""
     refused = _refused_here(session, player)
-    if refused is not None:
+    expected = refused is not None and player is not None and player.expects(refused)
+    if refused is not None and not expected:
         where = player.place_of(refused.line_number) if player is not None else ""
-        return f"{char('miss')} {where}{refused.text}: {refused.error}", "error"
+        text = f"{char('miss')} {where}{refused.text}: {refused.error}"
+        stuck = player is not None and player.stuck is refused
+        return f"{text}\n{STUCK}" if stuck else text, "error"
     failure = player.failure if player is not None else None
     if failure is not None:
         where = player.place_of(failure.line) if player is not None else ""
@@ -64,6 +69,8 @@ def message(session: Session, player: Player | None, said: tuple[str, str] | Non
     card = player.card if player is not None else None
     if card:
         return card, "card"
+    if refused is not None:
+        return f"{char('hit')} {refused.text}: {refused.error}\nrefused, as the script expects", "good"
     step = step_at(session)
     if step is None:
         return session.machine.scheme.period, "text"

@@ -209,11 +209,14 @@ class Acting(Base):
 
         def source(typed: str) -> list[Choice]:
             found = list(names(typed))
-            if typed.strip().isdigit() and int(typed) <= len(self.desk.session.steps):
-                found.insert(0, Choice(plain(f"step {int(typed)}", "title"), int(typed)))
+            steps = len(self.desk.session.steps)
+            number = int(typed) if typed.strip().isdecimal() and len(typed) < 12 else -1
+            if 0 <= number <= steps:
+                found.insert(0, Choice(plain(f"step {number} of {steps} in all", "title"), number))
             return found
 
-        self.app.push_screen(Chooser("Go to", source, hint="a number is a step", start=start), self._go)
+        chooser = Chooser("Go to", source, hint="a number: that step of all", start=start)
+        self.app.push_screen(chooser, self._go)
 
     def _go(self, value: object) -> None:
         if value is not None:
