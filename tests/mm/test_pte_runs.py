@@ -60,8 +60,7 @@ def test_write_touches_the_runs_and_nothing_else(edges: list[int], data: st.Data
 
 
 def test_descending_tables_are_one_record() -> None:
-    """Tables handed out from the top down are written as one slice: the tape holds no index for each entry."""
-    column = memory()
+    """Tables handed out from the top down are written as one slice: no index for each entry is kept."""
     first = np.arange(CELLS - 16, -1, -16)
     runs = PteRuns(first, np.full(len(first), 16))
 
@@ -73,4 +72,5 @@ def test_indices_of(first: list[int], length: list[int]) -> None:
     """The integers of runs, one after another."""
     found = indices_of(np.array(first, dtype=np.int64), np.array(length, dtype=np.int64))
 
-    assert found.tolist() == [n for low, many in zip(first, length, strict=True) for n in range(low, low + many)]
+    runs = zip(first, length, strict=True)
+    assert found.tolist() == [number for low, many in runs for number in range(low, low + many)]
