@@ -136,8 +136,8 @@ def test_timeline_unfolded(cow, shown):
 
 
 def test_timeline_unfolded_without_room(run):
-    """A thousand steps in forty cells: a cell stands for several, the others keep a third of the line."""
-    session = run("spawn p", "mmap p h 500 pages rw private", "write p.h", "fork p c", "exit c")
+    """Hundreds of steps in forty cells: a cell stands for several, the others keep a third of the line."""
+    session = run("spawn p", "mmap p h 200 pages rw private", "write p.h", "fork p c", "exit c")
     done = max(session.commands, key=lambda done: done.last - done.first)
     track = panes.timeline(session, None, 40, unfolded=done.number)
     moments = [moment for moment in track.moments[1] if moment >= 0]
