@@ -195,6 +195,8 @@ def run(
         VmtuiError: what was asked for cannot be opened. The terminal has not been touched.
     """
     keys, trouble = keyfile.load()
+    if resume:
+        gc.enable()  # whoever started us may have turned it off, and a replay can be long
     first = opening(source, text=text, new=new, resume=resume, ascii=ascii)
     code = VmtuiApp(first, keys=keys, trouble=trouble, ascii=ascii, watches=True).run()
     return 3 if code is None else code
