@@ -193,7 +193,7 @@ def pte_alloc(mm: Mm, address: int) -> int:
 
 def ptep_to_mm_address(machine: Machine, ptep: int) -> tuple[Mm | None, int]:
     """Whose PTE this is, for which address: the page table's struct page knows (asm-generic/rmap.h)."""
-    table = machine.page(ptep // PTRS_PER_TABLE)
+    table = Page(machine, ptep // PTRS_PER_TABLE)
     return machine.mms.get(table.mapping), table.index + ((ptep % PTRS_PER_TABLE) << PAGE_SHIFT)
 
 

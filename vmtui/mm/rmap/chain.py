@@ -8,6 +8,10 @@ Only the head has free slots, at its low indices: it is filled from slot NRPTE-1
 is full is pushed back by a new head.  Removal moves the head's first entry into the hole.  So a chain of n
 entries always has ceil(n / NRPTE) nodes, the last one included that a page falling back to one entry keeps.
 
+With page clustering (*ours*) ``chain=pte`` has an entry for each PTE, as William Irwin's patches had;
+``chain=cluster`` one for all PTEs of a page that lie side by side in one page table, as Ingo Molnar hoped:
+it names the first place where one could be, and the page table tells which of them are there.
+
 page->pte and the nodes are columns.  A node is a number from 1; the slots are laid out slot by slot, not
 node by node, because what fork does to many pages at once it does to the same slot of many nodes.
 """
@@ -20,9 +24,16 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from vmtui.mm.mm_types import Mm
-from vmtui.mm.page import Page, PG_direct
-from vmtui.mm.pgtable import PTRS_PER_TABLE, pte_pfn, pte_present, ptep_to_mm_address
+from vmtui.mm.cluster import Mappings, distinct, maps_page
+from vmtui.mm.mm_types import Mm, linear_page_index
+from vmtui.mm.page import PAGE_SHIFT, Page, PG_direct
+from vmtui.mm.pgtable import (
+    PAGE_PRESENT,
+    PAGE_PROTNONE,
+    PTRS_PER_TABLE,
+    pte_pfn,
+    ptep_to_mm_address,
+)
 from vmtui.mm.step import Step, Steps
 from vmtui.state.column import Column, Where
 
@@ -57,6 +68,22 @@ def pte_owner(machine: Machine, ptep: int) -> tuple[Mm, int]:
     return mm, address
 
 
+def first_ptep(ptep: int, subpage: int) -> int:
+    """Where in its page table the first PTE of its cluster would be."""
+    return max(ptep - subpage, ptep & ~(PTRS_PER_TABLE - 1))
+
+
+def _turns(pages: Numbers) -> Numbers:
+    """Of each element, how many equal ones stand before it."""
+    order = np.argsort(pages, kind="stable")
+    ranked = pages[order]
+    begins = np.flatnonzero(np.diff(ranked, prepend=-1))
+    sizes = np.diff(np.append(begins, len(pages)))
+    turns = np.empty(len(pages), np.int64)
+    turns[order] = np.arange(len(pages), dtype=np.int64) - np.repeat(begins, sizes)
+    return turns
+
+
 class PteChains:
     """page->pte of every frame, and the nodes (pte_chain_cache), of one machine.
 
@@ -73,6 +100,7 @@ class PteChains:
         options, history, frames = machine.options, machine.history, machine.frames_total
         self.nrpte = nrpte(options)
         self.line = options.cacheline
+        self.per_cluster = options.chain == "cluster" and machine.cluster > 1
         entry = np.uint32 if frames * PTRS_PER_TABLE <= 1 << 32 else np.uint64
 
         # A chain is full but for its head, and an entry is a PTE: there are never more nodes than this.
@@ -159,6 +187,30 @@ class PteChains:
             for index in range(self.pte_chain_idx(node), self.nrpte):
                 yield self.ptes.cell[self.slot(node, index)], node, index
 
+    def length(self, page: Page) -> int:
+        """How many entries a page has."""
+        return sum(1 for _ in self.entries(page)) if self.per_cluster else page.mapcount
+
+    def pteps(self, page: Page, entry: int) -> list[int]:
+        """The PTEs that an entry stands for: itself, or those of its cluster that map the page."""
+        if not self.per_cluster:
+            return [entry]
+        memory = self.machine.memory
+        end = min(entry + self.machine.cluster, (entry | (PTRS_PER_TABLE - 1)) + 1)
+        mine = [(ptep, memory[ptep]) for ptep in range(entry, end) if maps_page(page, memory[ptep])]
+        return [ptep for ptep, pte in mine if first_ptep(ptep, pte_pfn(pte) - page.pfn) == entry]
+
+    def entry_of(self, ptep: int) -> int:
+        """The entry that stands for a PTE: itself, or the first place of its cluster in its page table."""
+        if not self.per_cluster:
+            return ptep
+        mm, address = pte_owner(self.machine, ptep)
+        return first_ptep(ptep, linear_page_index(mm.vmas.holding(address), address) % self.machine.cluster)
+
+    def shared_entry(self, page: Page, ptep: int) -> bool:
+        """Whether the entry that stands for a PTE stands for another one too."""
+        return self.per_cluster and any(other != ptep for other in self.pteps(page, self.entry_of(ptep)))
+
     def chain_add(self, page: Page, ptep: int) -> Steps:
         """One PTE more maps the page (page_add_rmap).
 
@@ -167,6 +219,11 @@ class PteChains:
         """
         self.machine.work["rmap_add"] += 1
         page.mapcount += 1
+        if self.shared_entry(page, ptep):
+            text = "struct page {page:#x}: the entry of its cluster stands for this PTE too"
+            yield Step(text, page=page.pfn, ptep=ptep)
+            return
+        ptep = self.entry_of(ptep)
         head = self.pte.cell[page.pfn]
         top = self.nrpte - 1
         if not head:
@@ -191,13 +248,18 @@ class PteChains:
             self.next_and_idx[head] -= 1
             self.ptes[self.slot(head, self.pte_chain_idx(head))] = ptep
             text = "struct page {page:#x}: the head had room; entries now: {n}"
-        yield Step(text, page=page.pfn, ptep=ptep, size=self.line, n=page.mapcount)
+        yield Step(text, page=page.pfn, ptep=ptep, size=self.line, n=self.length(page))
 
     def chain_remove(self, page: Page, ptep: int) -> Steps:
         """One PTE less: search for its entry, and put the head's first in the hole (page_remove_rmap)."""
         work = self.machine.work
         work["rmap_remove"] += 1
         page.mapcount -= 1
+        if self.shared_entry(page, ptep):
+            text = "struct page {page:#x}: the entry stays for the other PTEs of its cluster"
+            yield Step(text, page=page.pfn, ptep=ptep)
+            return
+        ptep = self.entry_of(ptep)
         if page.test(PG_direct):
             assert self.pte.cell[page.pfn] == ptep
             self.clear_direct(page)
@@ -210,7 +272,7 @@ class PteChains:
         text = "struct page {page:#x}: slots searched: {n}; entries left: {left}"
         if freed:
             text = "struct page {page:#x}: slots searched: {n}; the empty head is freed"
-        yield Step(text, page=page.pfn, ptep=ptep, n=searched, left=page.mapcount)
+        yield Step(text, page=page.pfn, ptep=ptep, n=searched, left=self.length(page))
 
     def chain_search(self, page: Page, ptep: int) -> tuple[int, int, int]:
         """How many slots were looked at, from the head on, to find an entry; its node and slot."""
@@ -254,15 +316,22 @@ class PteChains:
         """How many entries of a page the walk under way has released: a picture leaves their rows empty."""
         return self.register.cell[_RELEASED] if self.register.cell[_PAGE] == page.pfn else 0
 
-    def release(self, page: Page, node: int, index: int) -> bool:
-        """Drop the entry that the walk stands on: no search.  Whether a node was freed with it."""
-        self.machine.work["rmap_remove"] += 1
-        page.mapcount -= 1
+    def release(self, page: Page, node: int, index: int, pteps: int) -> bool:
+        """Drop the entry that the walk stands on, and its PTEs: no search.  Whether a node was freed with it."""
+        self.machine.work["rmap_remove"] += pteps
+        page.mapcount -= pteps
         self.register[_RELEASED] += 1
         if node:
             return self.drop_entry(page, node, index)
         self.clear_direct(page)
         return False
+
+    def alone(self, page: Page) -> bool:
+        """Whether a chain has fallen to one entry."""
+        head = self.pte.cell[page.pfn]
+        if not head or page.test(PG_direct):
+            return False
+        return self.pte_chain_idx(head) == self.nrpte - 1 and not self.pte_chain_next(head)
 
     def collapse(self, page: Page) -> None:
         """A chain of one entry becomes a direct pointer, its node freed (the end of page_referenced)."""
@@ -275,17 +344,54 @@ class PteChains:
 
     # Many pages at once.
 
-    def add_bulk(self, pfns: Numbers, pteps: Numbers) -> None:
-        """`chain_add` for many different pages, in their order; low memory for the nodes is there."""
+    def add_bulk(self, mapped: Mappings) -> None:
+        """`chain_add` for many PTEs, in their order; low memory for the nodes is there."""
+        self.machine.work["rmap_add"] += len(mapped)
+        self.machine.mem_map.mapcount.add(mapped.pages, mapped.counts)
+        pfns, pteps = self._new_entries(mapped)
+        turn = _turns(pfns) if self.machine.cluster > 1 else 0
+        needs = self._needs_node(pfns, turn)
+        node = np.zeros(len(pfns), np.int64)
+        node[needs] = self._take(int(np.count_nonzero(needs)))
+        if isinstance(turn, int):
+            self._add_each(pfns, pteps, node)
+            return
+        for number in range(int(turn.max(initial=0)) + 1):
+            now = turn == number
+            self._add_each(pfns[now], pteps[now], node[now])
+
+    def _new_entries(self, mapped: Mappings) -> tuple[Numbers, Numbers]:
+        """The page and the entry of each PTE; of a cluster once, and not if there is such an entry."""
+        if not self.per_cluster:
+            return mapped.page, mapped.pteps
+        cluster = self.machine.cluster
+        entries = mapped.pteps & -cluster
+        _, first, counts = distinct(mapped.page * len(self.machine.memory) + entries)
+        places = entries[first][:, None] + np.arange(cluster)
+        ptes = self.machine.memory.all[places]
+        present = ptes & np.uint64(PAGE_PRESENT | PAGE_PROTNONE) != 0
+        frames = mapped.page[first][:, None] + np.arange(cluster)
+        here = present & ((ptes >> np.uint64(PAGE_SHIFT)).astype(np.int64) == frames)
+        new = np.sort(first[np.count_nonzero(here, axis=1) == counts])
+        return mapped.page[new], entries[new]
+
+    def _needs_node(self, pfns: Numbers, turn: Numbers | int) -> NDArray[np.bool_]:
+        """Which of these entries take a node, where each is the `turn`-th new one of its page."""
+        pte = self.pte.all[pfns].astype(np.int64)
+        direct, full, room = self._states(pfns, pte)
+        if self.machine.cluster == 1:
+            return direct | full
+        idx = (self.next_and_idx.all[np.where(full | room, pte, 0)] & np.uint64(self.nrpte)).astype(np.int64)
+        # Entries before this one, in nodes: a direct page has one, a chain as many as its head, and a full node.
+        before = np.where(full | room, 2 * self.nrpte - idx, direct) + turn
+        return (before == 1) | ((before > 1) & (before % self.nrpte == 0))
+
+    def _add_each(self, pfns: Numbers, pteps: Numbers, node: Numbers) -> None:
+        """An entry for each of different pages, with the node that it takes if it takes one."""
         mem_map, top = self.machine.mem_map, self.nrpte - 1
         pte = self.pte.all[pfns].astype(np.int64)
         direct, full, room = self._states(pfns, pte)
         none = pte == 0
-        node = np.zeros(len(pfns), np.int64)
-        node[direct | full] = self._take(int(np.count_nonzero(direct | full)))
-
-        self.machine.work["rmap_add"] += len(pfns)
-        mem_map.mapcount.add(pfns, 1)
         if none.any():
             self.pte.put(pfns[none], pteps[none])
             mem_map.flags.put(pfns[none], mem_map.flags.all[pfns[none]] | PG_direct)
@@ -306,9 +412,18 @@ class PteChains:
             self.ptes.put((link & self.nrpte) * self.room + head, pteps[room])
 
     def bulk_bytes(self, pfns: Numbers) -> int:
-        """Low memory that one entry more of each of these pages takes."""
-        direct, full, _ = self._states(pfns, self.pte.all[pfns].astype(np.int64))
-        return self.machine.ledger.cost("pte_chain", int(np.count_nonzero(direct | full)))
+        """Low memory that one PTE more of each of these frames takes, at most; 0 is one of a fresh page."""
+        cluster = self.machine.cluster
+        if cluster == 1:
+            return self.machine.ledger.cost("pte_chain", int(np.count_nonzero(self._needs_node(pfns, 0))))
+        pages = pfns[pfns > 0] & -cluster
+        if self.per_cluster:
+            pages = pages[np.flatnonzero(np.diff(pages, prepend=-1))]
+        nodes = int(np.count_nonzero(self._needs_node(pages, _turns(pages))))
+        fresh = int(np.count_nonzero(pfns == 0))
+        if fresh and not self.per_cluster:
+            nodes += (-(-fresh // cluster) + 1) * -(-cluster // self.nrpte)
+        return self.machine.ledger.cost("pte_chain", nodes)
 
     def _states(self, pfns: Numbers, pte: Numbers) -> tuple[NDArray[np.bool_], ...]:
         """Which pages are direct; which have a head that is full; which have one with room."""
@@ -360,16 +475,17 @@ class PteChains:
         nodes = 0
         for page in self.in_use():
             held = [ptep for ptep, _, _ in self.entries(page)]
+            pteps = [ptep for entry in held for ptep in self.pteps(page, entry)]
             mine = sum(1 for _ in self.nodes(page))
             nodes += mine
-            if len(held) != page.mapcount or len(set(held)) != len(held):
+            if len(pteps) != page.mapcount or len(set(held)) != len(held):
                 yield "chain_count", f"{page!r}: {len(held)} entries, mapcount {page.mapcount}"
             if not page.test(PG_direct) and mine != -(-len(held) // self.nrpte):
                 yield "chain_nodes", f"{page!r}: {mine} nodes for {len(held)} entries"
-            for ptep in held:
-                pte = self.machine.memory[ptep]
-                if not pte_present(pte) or pte_pfn(pte) != page.pfn:
-                    yield "chain_entry", f"{page!r}: the PTE {ptep:#x} does not map it"
+            for entry in held:
+                mapping = self.pteps(page, entry)
+                if not mapping or not all(maps_page(page, self.machine.memory[ptep]) for ptep in mapping):
+                    yield "chain_entry", f"{page!r}: the PTE {entry:#x} does not map it"
             for node in self.nodes(page):
                 slots = [self.ptes.cell[self.slot(node, index)] for index in range(self.nrpte)]
                 used = self.pte_chain_idx(node)
