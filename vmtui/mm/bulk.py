@@ -114,12 +114,15 @@ def frames_of_clusters(machine: Machine, pages: Indices, first: int, n: int) -> 
 
 def cached_pfns(mapping: AddressSpace, first: int, n: int) -> Indices:
     """The frames of `n` hardware pages of a file, 0 for what is not cached."""
+    machine = mapping.machine
+    pfns = frames_of_clusters(machine, page_cells(mapping, first, n).astype(np.int64), first, n)
+    return pfns if machine.cluster == 1 else np.where(pfns < machine.cluster, 0, pfns)
+
+
+def page_cells(mapping: AddressSpace, first: int, n: int) -> NDArray[np.uint32]:
+    """Of a file's cache, the cell of each page that `n` hardware pages from an index on lie in."""
     cluster = mapping.machine.cluster
-    if cluster == 1:
-        return mapping.pages.all[first : first + n].astype(np.int64)
-    pages = mapping.pages.all[first & -cluster : first + n : cluster].astype(np.int64)
-    pfns = frames_of_clusters(mapping.machine, pages, first, n)
-    return np.where(pfns < cluster, 0, pfns)
+    return mapping.pages.all[first & -cluster : first + n : cluster]
 
 
 def populate_file(vma: Vma, mapping: AddressSpace, start: int, end: int, write: bool) -> int:
@@ -155,8 +158,7 @@ def populate_file(vma: Vma, mapping: AddressSpace, start: int, end: int, write: 
 def missing_pages(mapping: AddressSpace, first: int, n: int) -> Indices:
     """The index of each page that is not cached, of those that `n` hardware pages lie in."""
     cluster = mapping.machine.cluster
-    start = first & -cluster
-    return start + cluster * np.flatnonzero(mapping.pages.all[start : first + n : cluster] == 0)
+    return (first & -cluster) + cluster * np.flatnonzero(page_cells(mapping, first, n) == 0)
 
 
 def _file_bytes(vma: Vma, mapping: AddressSpace, start: int, chunks: list[tuple[int, int]]) -> int:
@@ -226,7 +228,8 @@ def _empty_chunks(vma: Vma, start: int, end: int, mapping: AddressSpace | None) 
             break
         first = linear_page_index(vma, low)
         if mapping is not None:
-            users += len(missing_pages(mapping, first, n))
+            cached = page_cells(mapping, first, n)
+            users += len(cached) - int(np.count_nonzero(cached))
         else:
             users += _clusters(machine, first, n)
         tables += not ptep

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
 
 Numbers = NDArray[np.int64]
+States = tuple[Numbers, NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]
 
 # Registers: the first node never used; how many freed ones are on the stack; the page that is being taken
 # out of its page tables, and how many of its entries that walk has released.
@@ -349,16 +350,15 @@ class PteChains:
         self.machine.work["rmap_add"] += len(mapped)
         self.machine.mem_map.mapcount.add(mapped.pages, mapped.counts)
         pfns, pteps = self._new_entries(mapped)
-        turn = _turns(pfns) if self.machine.cluster > 1 else 0
-        needs = self._needs_node(pfns, turn)
-        node = np.zeros(len(pfns), np.int64)
-        node[needs] = self._take(int(np.count_nonzero(needs)))
-        if isinstance(turn, int):
-            self._add_each(pfns, pteps, node)
+        states = self._states(pfns)
+        if self.machine.cluster == 1:
+            self._add_each(pfns, pteps, self._nodes_for(self._needs_node(states, 0)), states)
             return
-        for number in range(int(turn.max(initial=0)) + 1):
+        turn = _turns(pfns)
+        node = self._nodes_for(self._needs_node(states, turn))
+        for number in range(int(turn.max(initial=-1)) + 1):
             now = turn == number
-            self._add_each(pfns[now], pteps[now], node[now])
+            self._add_each(pfns[now], pteps[now], node[now], self._states(pfns[now]))
 
     def _new_entries(self, mapped: Mappings) -> tuple[Numbers, Numbers]:
         """The page and the entry of each PTE; of a cluster once, and not if there is such an entry."""
@@ -375,22 +375,26 @@ class PteChains:
         new = np.sort(first[np.count_nonzero(here, axis=1) == counts])
         return mapped.page[new], entries[new]
 
-    def _needs_node(self, pfns: Numbers, turn: Numbers | int) -> NDArray[np.bool_]:
+    def _needs_node(self, states: States, turn: Numbers | int) -> NDArray[np.bool_]:
         """Which of these entries take a node, where each is the `turn`-th new one of its page."""
-        pte = self.pte.all[pfns].astype(np.int64)
-        direct, full, room = self._states(pfns, pte)
-        if self.machine.cluster == 1:
+        pte, direct, full, room = states
+        if isinstance(turn, int):
             return direct | full
-        idx = (self.next_and_idx.all[np.where(full | room, pte, 0)] & np.uint64(self.nrpte)).astype(np.int64)
+        idx = self.next_and_idx.all[np.where(full | room, pte, 0)] & np.uint64(self.nrpte)
         # Entries before this one, in nodes: a direct page has one, a chain as many as its head, and a full node.
-        before = np.where(full | room, 2 * self.nrpte - idx, direct) + turn
+        before = np.where(full | room, 2 * self.nrpte - idx.astype(np.int64), direct) + turn
         return (before == 1) | ((before > 1) & (before % self.nrpte == 0))
 
-    def _add_each(self, pfns: Numbers, pteps: Numbers, node: Numbers) -> None:
+    def _nodes_for(self, needs: NDArray[np.bool_]) -> Numbers:
+        """A node for each entry that takes one, 0 for the others."""
+        node = np.zeros(len(needs), np.int64)
+        node[needs] = self._take(int(np.count_nonzero(needs)))
+        return node
+
+    def _add_each(self, pfns: Numbers, pteps: Numbers, node: Numbers, states: States) -> None:
         """An entry for each of different pages, with the node that it takes if it takes one."""
         mem_map, top = self.machine.mem_map, self.nrpte - 1
-        pte = self.pte.all[pfns].astype(np.int64)
-        direct, full, room = self._states(pfns, pte)
+        pte, direct, full, room = states
         none = pte == 0
         if none.any():
             self.pte.put(pfns[none], pteps[none])
@@ -415,22 +419,24 @@ class PteChains:
         """Low memory that one PTE more of each of these frames takes, at most; 0 is one of a fresh page."""
         cluster = self.machine.cluster
         if cluster == 1:
-            return self.machine.ledger.cost("pte_chain", int(np.count_nonzero(self._needs_node(pfns, 0))))
+            nodes = int(np.count_nonzero(self._needs_node(self._states(pfns), 0)))
+            return self.machine.ledger.cost("pte_chain", nodes)
         pages = pfns[pfns > 0] & -cluster
         if self.per_cluster:
             pages = pages[np.flatnonzero(np.diff(pages, prepend=-1))]
-        nodes = int(np.count_nonzero(self._needs_node(pages, _turns(pages))))
+        nodes = int(np.count_nonzero(self._needs_node(self._states(pages), _turns(pages))))
         fresh = int(np.count_nonzero(pfns == 0))
         if fresh and not self.per_cluster:
             nodes += (-(-fresh // cluster) + 1) * -(-cluster // self.nrpte)
         return self.machine.ledger.cost("pte_chain", nodes)
 
-    def _states(self, pfns: Numbers, pte: Numbers) -> tuple[NDArray[np.bool_], ...]:
-        """Which pages are direct; which have a head that is full; which have one with room."""
+    def _states(self, pfns: Numbers) -> States:
+        """page->pte; which pages are direct; which have a head that is full; which have one with room."""
+        pte = self.pte.all[pfns].astype(np.int64)
         direct = self.machine.mem_map.flags.all[pfns] & PG_direct != 0
         chained = (pte != 0) & ~direct
         idx = self.next_and_idx.all[np.where(chained, pte, 0)] & np.uint64(self.nrpte)
-        return direct, chained & (idx == 0), chained & (idx != 0)
+        return pte, direct, chained & (idx == 0), chained & (idx != 0)
 
     def _take(self, n: int) -> Numbers:
         """The nodes that `n` calls of `pte_chain_alloc` would give, in their order."""
