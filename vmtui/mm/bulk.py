@@ -219,7 +219,7 @@ def _empty_chunks(vma: Vma, start: int, end: int, mapping: AddressSpace | None) 
     low_zone = machine.zones[0]
     objects = fresh_bytes(machine, mapping)
     users = tables = 0
-    chunks = []
+    chunks: list[tuple[int, int]] = []
     for base in range(start & ~(PMD_SIZE - 1), end, PMD_SIZE):
         low, high = max(base, start), min(base + PMD_SIZE, end)
         n = (high - low) >> PAGE_SHIFT
@@ -233,7 +233,8 @@ def _empty_chunks(vma: Vma, start: int, end: int, mapping: AddressSpace | None) 
         else:
             users += _clusters(machine, first, n)
         tables += not ptep
-        in_low = (users * machine.cluster if zone is low_zone else 0) + (tables if table_zone is low_zone else 0)
+        in_low = users * machine.cluster if zone is low_zone else 0
+        in_low += tables if table_zone is low_zone else 0
         if not zone.room(users, tables if table_zone is zone else 0) or not table_zone.room(0, tables):
             break
         reverse = objects * (1 if machine.cluster == 1 else len(chunks) + 1)
@@ -244,7 +245,7 @@ def _empty_chunks(vma: Vma, start: int, end: int, mapping: AddressSpace | None) 
 
 
 def fresh_bytes(machine: Machine, mapping: AddressSpace | None) -> int:
-    """Low memory for the reverse map of fresh anonymous pages: of any number; of clusters, in a page table."""
+    """Low memory for the reverse map of fresh anonymous pages: of any number; of clusters, a table's."""
     n = 0 if machine.cluster == 1 or mapping is not None else PTRS_PER_TABLE
     return machine.scheme.bulk_bytes(np.zeros(n, np.int64))
 

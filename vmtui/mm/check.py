@@ -104,7 +104,9 @@ class _Scan:
 
 def _processes(machine: Machine, scan: _Scan) -> Iterator[Problem]:
     for mm, address in scan.misplaced:
-        yield Problem("subpage", f"{mm.name} maps at {address:#x} a frame that belongs elsewhere in its cluster")
+        yield Problem(
+            "subpage", f"{mm.name} maps at {address:#x} a frame that belongs elsewhere in its cluster"
+        )
     for mm, address in scan.outside:
         yield Problem("pte_outside_vma", f"{mm.name} has an entry at {address:#x}, where no VMA is")
     for mm in machine.mms:
@@ -160,7 +162,9 @@ def _clusters(machine: Machine, pages: list[Page]) -> Iterator[Problem]:
     tables = set(machine.tables().tolist())
     for page in pages:
         if page.pfn % machine.cluster or page.index % machine.cluster:
-            yield Problem("cluster", f"frame {page.pfn:#x}, index {page.index:#x}: not the first of a cluster")
+            yield Problem(
+                "cluster", f"frame {page.pfn:#x}, index {page.index:#x}: not the first of a cluster"
+            )
         if not tables.isdisjoint(range(page.pfn, page.pfn + machine.cluster)):
             yield Problem("cluster", f"frame {page.pfn:#x}: a page table lies in its cluster")
 

@@ -9,12 +9,16 @@ first page; both are multiples of the cluster.  A PTE holds a frame: which one o
 the page's place in its object, ``index % cluster`` (*ours*: also of anonymous memory, whose index is the page
 number of its address).  With a cluster of one page, number, index and frame are what they always were.
 
-Where the patches differ, or are silent, it is decided so (*ours*): a fault fills what is empty of its cluster,
-within the VMA and the page table; what it maps beside the page that faulted is not accessed and not dirty.
-A write copies the whole cluster, and the process's other PTEs of it in that VMA and page table come along.
-Reuse without a copy asks that nobody else, and no other part of the process, maps the cluster or its slot.
-The zero page is one frame and serves every place; page tables, a frame each, keep a struct page of their own
-that nobody is charged for.
+Where the patches differ, or are silent, it is decided so (*ours*):
+
+- A fault fills what is empty of its cluster, within the VMA and the page table, and not behind the end of a
+  file; what it maps beside the page that faulted is not accessed and not dirty.
+- A write copies the whole cluster; the process's other PTEs of it in that VMA and page table come along.  It
+  is reused without a copy if nobody else, and no other VMA of the process, has it or its slot.
+- A slot of swap holds a cluster.  Each PTE that leaves for it is one of its holders; a fault brings back all
+  that the VMA and the page table had there.
+- The zero page is one frame, and serves every place.  Page tables, a frame each, have a struct page of their
+  own, to say whose they are, that nobody is charged for.
 """
 
 from __future__ import annotations
@@ -117,7 +121,8 @@ def mapped_frames(machine: Machine) -> NDArray[np.int64]:
     mapped = np.zeros(machine.frames_total, np.bool_)
     for mm in machine.mms:
         entries = memory[[table for _, table in tables_of(mm)]]
-        mapped[(entries[entries & np.uint64(PAGE_PRESENT | PAGE_PROTNONE) != 0] >> PAGE_SHIFT).astype(np.int64)] = True
+        present = entries[entries & np.uint64(PAGE_PRESENT | PAGE_PROTNONE) != 0]
+        mapped[(present >> np.uint64(PAGE_SHIFT)).astype(np.int64)] = True
     mapped[ZERO_PFN] = False
     return np.flatnonzero(mapped)
 

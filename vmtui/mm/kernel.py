@@ -124,7 +124,9 @@ class Options:
         if options.swap > MAX_RAM:
             raise OptionError(f"swap={format_size(options.swap)}: 64G at most")
         if options.ram % (options.cluster * 4096):
-            raise OptionError(f"ram={format_size(options.ram)}: must be whole clusters of {options.cluster} pages")
+            raise OptionError(
+                f"ram={format_size(options.ram)}: must be whole clusters of {options.cluster} pages"
+            )
         return options
 
     @property

@@ -7,6 +7,7 @@ from typing import Any, Final
 from vmtui.errors import KernelError
 from vmtui.mm import bulk
 from vmtui.mm.cluster import cluster_around, maps_page, page_index, page_number, subpage_pfn
+from vmtui.mm.fault_around import map_around, move_around, swap_in_around
 from vmtui.mm.filemap import filemap_nopage, set_file_size, truncate_inode_pages
 from vmtui.mm.mm_types import (
     VM_ACCESS,
@@ -20,9 +21,8 @@ from vmtui.mm.mm_types import (
     linear_page_index,
     place_name,
     vma_address,
-    vma_name,
 )
-from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, Page, PG_anon, PG_dirty, PG_referenced
+from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, PG_dirty, PG_referenced
 from vmtui.mm.page_alloc import alloc_page
 from vmtui.mm.pgtable import (
     PMD_SIZE,
@@ -45,7 +45,6 @@ from vmtui.mm.pgtable import (
     pte_to_slot,
     pte_write,
     pte_wrprotect,
-    swp_entry_to_pte,
     vm_page_prot,
 )
 from vmtui.mm.shmem import shmem_nopage
@@ -248,32 +247,6 @@ def do_no_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Steps:
     yield from map_around(page, vma, address)
 
 
-def map_around(page: Page, vma: Vma, address: int) -> Steps:
-    """A fault has mapped a page new to this place: map the rest of its cluster too, where that is empty.
-
-    What maps the zero page counts as empty, if the page is the process's own.
-    """
-    machine, mm = vma.machine, vma.vm_mm
-    mapped = 0
-    for other, ptep in cluster_around(vma, address):
-        pte = machine.memory[ptep]
-        if not pte_none(pte) and not is_zero_page(pte_pfn(pte)):
-            continue
-        mapped += 1
-        mm.rss += 1
-        page.count += 1
-        pte = pte_mkold(mk_pte(subpage_pfn(page, vma, other), vm_page_prot(vma)))
-        if page.test(PG_anon):
-            machine.memory[ptep] = pte_mkwrite(pte)
-            yield from machine.scheme.page_add_rmap(page, vma, other, ptep, fresh=True)
-        else:
-            machine.memory[ptep] = pte
-            yield from machine.scheme.page_add_file_rmap(page, vma, ptep)
-    if mapped:
-        text = "{where}: {n} PTEs around it map the cluster of frame {page:#x} too"
-        yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, where=place_name(mm, address), n=mapped)
-
-
 def do_wp_page(mm: Mm, vma: Vma, address: int, ptep: int) -> Steps:
     """A write through a read-only PTE of a writable VMA: reuse the page, or copy it (do_wp_page)."""
     memory = mm.machine.memory
@@ -309,21 +282,6 @@ def do_wp_page(mm: Mm, vma: Vma, address: int, ptep: int) -> Steps:
         yield from move_around(old, page, vma, others)
 
 
-def move_around(old: Page, page: Page, vma: Vma, others: list[tuple[int, int]]) -> Steps:
-    """A write has copied a cluster: the process's other PTEs of it here come along, to the copy."""
-    machine, mm = vma.machine, vma.vm_mm
-    for address, ptep in others:
-        yield from machine.scheme.page_remove_rmap(old, ptep)
-        page.count += 1
-        pte = pte_mkold(mk_pte(subpage_pfn(page, vma, address), vm_page_prot(vma)))
-        machine.memory[ptep] = maybe_mkwrite(pte, vma)
-        yield from machine.scheme.page_add_rmap(page, vma, address, ptep, fresh=True)
-        free_page_and_swap_cache(old)
-    if others:
-        text = "{who}: {n} PTEs more went over from frame {old:#x} to the copy"
-        yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, who=vma_name(vma), n=len(others), old=old.pfn)
-
-
 def do_swap_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Steps:
     """A fault on a swap entry: find the page in the swap cache, or read it in (do_swap_page).
 
@@ -356,24 +314,6 @@ def do_swap_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Step
     yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where, how=how)
     yield from machine.scheme.page_add_rmap(page, vma, address, ptep, fresh=False)
     yield from swap_in_around(page, vma, address, slot)
-
-
-def swap_in_around(page: Page, vma: Vma, address: int, slot: int) -> Steps:
-    """A slot is back in memory, all of its cluster: the other swap entries of it here are mapped too."""
-    machine, mm = vma.machine, vma.vm_mm
-    mapped = 0
-    for other, ptep in cluster_around(vma, address):
-        if machine.memory[ptep] != swp_entry_to_pte(slot):
-            continue
-        mapped += 1
-        swap_free(machine, slot)
-        mm.rss += 1
-        page.count += 1
-        machine.memory[ptep] = pte_mkold(mk_pte(subpage_pfn(page, vma, other), vm_page_prot(vma)))
-        yield from machine.scheme.page_add_rmap(page, vma, other, ptep, fresh=False)
-    if mapped:
-        text = "{where}: {n} swap entries around it map the cluster of frame {page:#x} too"
-        yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, where=place_name(mm, address), n=mapped)
 
 
 def copy_page_range(vma: Vma, child: Vma) -> Steps:
@@ -462,8 +402,6 @@ def zap_pte(vma: Vma, address: int) -> Steps:
     freed = free_page_and_swap_cache(page)
     fate = "and is free" if freed else "others still have it" if page.mapcount else "stays cached"
     yield Step("{where}: frame {page:#x} unmapped, {fate}", page=page.pfn, fate=fate, **about)
-
-
 
 
 def vmtruncate(mapping: AddressSpace, size: int) -> Steps:

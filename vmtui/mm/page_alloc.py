@@ -347,5 +347,3 @@ def zone_for_user(machine: Machine) -> Zone | None:
         if zone.has_user() and (zone.name == "high" or machine.ledger.fits(PAGE_SIZE * machine.cluster)):
             return zone
     return None
-
-

@@ -318,7 +318,7 @@ class PteChains:
         return self.register.cell[_RELEASED] if self.register.cell[_PAGE] == page.pfn else 0
 
     def release(self, page: Page, node: int, index: int, pteps: int) -> bool:
-        """Drop the entry that the walk stands on, and its PTEs: no search.  Whether a node was freed with it."""
+        """Drop the entry that the walk stands on, and its PTEs: no search.  Whether a node went with it."""
         self.machine.work["rmap_remove"] += pteps
         page.mapcount -= pteps
         self.register[_RELEASED] += 1
@@ -381,9 +381,10 @@ class PteChains:
         if isinstance(turn, int):
             return direct | full
         idx = self.next_and_idx.all[np.where(full | room, pte, 0)] & np.uint64(self.nrpte)
-        # Entries before this one, in nodes: a direct page has one, a chain as many as its head, and a full node.
+        # Entries before this one: a direct page has one, a chain as many as its head, and a full node.
         before = np.where(full | room, 2 * self.nrpte - idx.astype(np.int64), direct) + turn
-        return (before == 1) | ((before > 1) & (before % self.nrpte == 0))
+        needs: NDArray[np.bool_] = (before == 1) | ((before > 1) & (before % self.nrpte == 0))
+        return needs
 
     def _nodes_for(self, needs: NDArray[np.bool_]) -> Numbers:
         """A node for each entry that takes one, 0 for the others."""

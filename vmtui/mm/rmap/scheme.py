@@ -122,6 +122,7 @@ class Scheme(Protocol):
     period: ClassVar[str]
     #: Where it may differ from the other schemes: command, and why.
     departs: ClassVar[Mapping[str, str]]
+
     def __init__(self, machine: Machine) -> None:
         """The scheme of a machine that is being built; its other parts are there."""
 
@@ -317,15 +318,16 @@ def page_check_address(page: Page, vma: Vma, nodes: int = 1) -> Steps:
         yield Step("{who}: no page table there: miss", MISS_NOTABLE, **about)
         return []
 
-    present = [ptep for ptep in pteps if pte_present(memory[ptep])]
-    if not present:
+    ptep = next((ptep for ptep in pteps if pte_present(memory[ptep])), 0)
+    if not ptep:
         yield Step("{who}: its PTE is empty or swapped: miss", MISS_NOPTE, ptep=pteps[0], **about)
         return []
 
-    found = [ptep for ptep in present if maps_page(page, memory[ptep])]
+    found = [ptep for ptep in pteps if maps_page(page, memory[ptep])]
     if not found:
         text = "{who}: its PTE holds frame {other:#x}, not {page:#x}: miss"
-        yield Step(text, MISS_PFN, ptep=present[0], other=pte_pfn(memory[present[0]]), **about)
+        pte = memory[ptep]
+        yield Step(text, MISS_PFN, ptep=ptep, other=pte_pfn(pte), **about)
         return []
 
     yield Step("{who}: its PTE maps frame {page:#x}: hit", HIT, ptep=found[0], **about)
