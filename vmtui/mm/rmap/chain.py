@@ -356,9 +356,13 @@ class PteChains:
             return
         turn = _turns(pfns)
         node = self._nodes_for(self._needs_node(states, turn))
-        for number in range(int(turn.max(initial=-1)) + 1):
-            now = turn == number
+        # In turn, so that the pages of each round differ.
+        order = np.argsort(turn.astype(np.uint16), kind="stable")
+        begin = 0
+        for size in np.bincount(turn).tolist():
+            now = order[begin : begin + size]
             self._add_each(pfns[now], pteps[now], node[now], self._states(pfns[now]))
+            begin += size
 
     def _new_entries(self, mapped: Mappings) -> tuple[Numbers, Numbers]:
         """The page and the entry of each PTE; of a cluster once, and not if there is such an entry."""
