@@ -47,6 +47,8 @@ MACHINE_OPTIONS: Final = (
     "draft",
     "lowmem",
     "bulk",
+    "cluster",
+    "chain",
 )
 """Options of a machine; each is an option of `play` too."""
 

@@ -49,9 +49,19 @@ if TYPE_CHECKING:
 def page_number(machine: Machine, pfn: int) -> int:
     """The page that a frame is part of; the zero page and page tables are pages by themselves."""
     first = pfn & -machine.cluster
-    if first == pfn or pfn == ZERO_PFN or machine.mem_map.flags.cell[pfn] & PG_table:
+    if first == pfn or not first:
         return pfn
-    return first
+    flags = machine.mem_map.flags.cell
+    return pfn if (flags[pfn] | flags[first]) & PG_table else first
+
+
+def page_numbers(machine: Machine, first: int, end: int) -> NDArray[np.int64]:
+    """`page_number` of each frame of a range."""
+    pfns = np.arange(first, end, dtype=np.int64)
+    heads = pfns & -machine.cluster
+    flags = machine.mem_map.flags.all
+    alone = (heads == 0) | ((flags[pfns] | flags[heads]) & PG_table != 0)
+    return np.where(alone, pfns, heads)
 
 
 def page_index(vma: Vma, address: int) -> int:
