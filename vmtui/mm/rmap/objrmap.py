@@ -18,6 +18,8 @@ from itertools import chain, islice
 from types import MappingProxyType
 from typing import ClassVar
 
+import numpy as np
+
 from vmtui.mm.cluster import Mappings, mapped_pteps
 from vmtui.mm.filemap import page_mapping
 from vmtui.mm.mm_types import VM_LOCKED, AddressSpace, Vma, vma_name
@@ -26,7 +28,7 @@ from vmtui.mm.pgtable import pte_mkold, pte_young
 from vmtui.mm.rmap import explained
 from vmtui.mm.rmap.picture import CandidateRow, draw_file
 from vmtui.mm.rmap.pte_chain import PteChain
-from vmtui.mm.rmap.scheme import Picture, page_check_address, walk_begins, walk_ends
+from vmtui.mm.rmap.scheme import Pfns, Picture, page_check_address, walk_begins, walk_ends
 from vmtui.mm.rmap.unmap import unmap_pte
 from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Step, Steps
 
@@ -195,6 +197,15 @@ class Objrmap(PteChain):
         """`page_add_file_rmap` for many PTEs."""
         self.machine.mem_map.mapcount.add(mapped.pages, mapped.counts)
         self.machine.work["rmap_add"] += len(mapped)
+
+    def remove_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
+        """`page_remove_rmap` for many pages; anonymous ones have an entry in a chain."""
+        anon = self.machine.mem_map.flags.all[pfns] & PG_anon != 0
+        if anon.any():
+            self.chains.remove_bulk(pfns[anon], pteps[anon])
+        if not anon.all():
+            self.machine.mem_map.mapcount.add(pfns[~anon], -1)
+            self.machine.work["rmap_remove"] += int(np.count_nonzero(~anon))
 
     def dup_rmap_bulk(self, mapped: Mappings, vma: Vma, child: Vma, swapped: bool) -> None:
         """`page_dup_rmap` for the pages of a VMA."""

@@ -228,6 +228,12 @@ class Scheme(Protocol):
     def dup_rmap_bulk(self, mapped: Mappings, vma: Vma, child: Vma, swapped: bool) -> None:
         """`page_dup_rmap` for many PTEs; and `swap_dup_rmap` if fork copied swap entries."""
 
+    def remove_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
+        """`page_remove_rmap` for many different pages that are not in the swap cache.
+
+        Those that nothing holds any more are freed next, flags, mapping and index with them.
+        """
+
     def bulk_bytes(self, pfns: Pfns) -> int:
         """Low memory that one PTE more of each of these frames may take in one VMA, at most, 0 being a fresh
         one, and any number of fresh ones where there are no clusters; for preconditions."""
