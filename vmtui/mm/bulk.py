@@ -107,7 +107,9 @@ def populate_anon(vma: Vma, start: int, end: int) -> int:
     ticket = machine.active_list.append_bulk(pages)
     mem_map.lru.put(pages, np.arange(ticket, ticket + len(pages), dtype=np.int64))
     vma.vm_mm.rss += n
-    indices = np.arange(first, first + n, dtype=np.int64)[mapped.first] & -machine.cluster
+    indices = np.arange(first, first + n, dtype=np.int64)
+    if machine.cluster > 1:
+        indices = indices[mapped.first] & -machine.cluster
     machine.scheme.add_rmap_bulk(mapped, vma, indices)
     return n
 

@@ -27,7 +27,8 @@ from vmtui.mm.page import Page, PG_anon, PG_direct, PG_referenced, PG_swapcache
 from vmtui.mm.pgtable import pte_mkold, pte_young
 from vmtui.mm.rmap import explained
 from vmtui.mm.rmap.base import Indifferent
-from vmtui.mm.rmap.chain import PteChains, pte_addr_size, pte_owner
+from vmtui.mm.rmap.chain import pte_addr_size, pte_owner
+from vmtui.mm.rmap.chain_bulk import BulkChains
 from vmtui.mm.rmap.chain_picture import chain_lists, chain_target, draw_chain
 from vmtui.mm.rmap.lists import Lists, file_lists
 from vmtui.mm.rmap.scheme import Pfns, Picture, walk_begins, walk_ends
@@ -60,7 +61,7 @@ class PteChain(Indifferent):
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self.chains = PteChains(machine)
+        self.chains = BulkChains(machine)
 
     @classmethod
     def object_sizes(cls, options: Options) -> dict[str, int]:
