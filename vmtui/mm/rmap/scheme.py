@@ -18,6 +18,7 @@ from vmtui.mm.cluster import Mappings, cluster_addresses, maps_page
 from vmtui.mm.mm_types import Mm, Vma, vma_name
 from vmtui.mm.page import Page
 from vmtui.mm.pgtable import pte_offset, pte_pfn, pte_present
+from vmtui.mm.rmap import SCHEMES
 from vmtui.mm.rmap.explained import Entries
 from vmtui.mm.rmap.lists import Lists
 from vmtui.mm.step import (
@@ -275,6 +276,11 @@ def scheme_class(name: str) -> type[Scheme]:
     """The class of the scheme of this name."""
     module = import_module(f"vmtui.mm.rmap.{name}")
     return cast(type[Scheme], module.SCHEME)
+
+
+def schemes_for(options: Options) -> tuple[str, ...]:
+    """The schemes that can have a machine of these options, in the order of their kernels."""
+    return tuple(name for name in SCHEMES if options.cluster == 1 or not scheme_class(name).no_clusters)
 
 
 def walk_begins(page: Page, kind: str) -> Step:
