@@ -96,7 +96,7 @@ def populate_anon(vma: Vma, start: int, end: int) -> int:
     ptes = _ptes(vma.vm_mm, chunks)
     n = ptes.total
     first = linear_page_index(vma, start)
-    pages = _take(machine, _clusters(machine, first, n))
+    pages = take_users(machine, _clusters(machine, first, n))
     pfns = frames_of_clusters(machine, pages, first, n)
     mapped = Mappings(machine, pfns, ptes.pteps())
     prot = vm_page_prot(vma) | PAGE_RW | PAGE_DIRTY
@@ -197,7 +197,7 @@ def page_cache_read_bulk(mapping: AddressSpace, indices: Indices) -> None:
     """`page_cache_read` of many pages, without the caller's reference."""
     machine = mapping.machine
     n = len(indices)
-    pfns = _take(machine, n)
+    pfns = take_users(machine, n)
     radix_tree_add_bulk(mapping, indices)
     mapping.pages.put(indices, pfns)
     mapping.nrpages += n
@@ -210,7 +210,7 @@ def page_cache_read_bulk(mapping: AddressSpace, indices: Indices) -> None:
     mem_map.lru.put(pfns, np.arange(ticket, ticket + n, dtype=np.int64))
 
 
-def _take(machine: Machine, n: int) -> Indices:
+def take_users(machine: Machine, n: int) -> Indices:
     """`n` user pages, from the zone that single calls would take them from."""
     zone = zone_for_user(machine)
     assert zone is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from vmtui.errors import KernelError
-from vmtui.mm import bulk, bulk_zap
+from vmtui.mm import bulk, bulk_touch, bulk_zap
 from vmtui.mm.cluster import cluster_around, maps_page, page_index, page_number, subpage_pfn
 from vmtui.mm.fault_around import map_around, move_around, swap_in_around
 from vmtui.mm.filemap import filemap_nopage, set_file_size, truncate_inode_pages
@@ -78,7 +78,7 @@ def follow_page(mm: Mm, address: int) -> int:
 def access(mm: Mm, start: int, end: int, write: bool) -> Steps:
     """A program reads or writes each page of [start, end), as the CPU would.
 
-    A long range is filled at once where nothing is mapped yet; the machine is the same either way.
+    A long range is gone over at once as far as its pages are alike; the machine is the same either way.
 
     Raises:
         KernelError: EFAULT, partial where a page was touched before; ENOMEM.
@@ -86,9 +86,8 @@ def access(mm: Mm, start: int, end: int, write: bool) -> Steps:
     at_once = (end - start) >> PAGE_SHIFT >= mm.machine.options.bulk
     address = start
     while address < end:
-        done = bulk.populate(mm, address, end, write) if at_once else 0
+        done, text = bulk_touch.access_range(mm, address, end, write) if at_once else (0, "")
         if done:
-            text = "{who}: {n:,} pages {did} at once, a PTE each"
             did = "written" if write else "read"
             yield Step(text, mm=mm.id, who=place_name(mm, address), n=done, did=did)
             address += done * PAGE_SIZE
