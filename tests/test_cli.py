@@ -67,7 +67,7 @@ def test_help_fits_a_screen(run):
 
 def test_every_command_has_help(run):
     """`vmtui COMMAND --help` tells its options."""
-    for word in ("play", "check", "fmt", "list", "observables", "schema", "resume"):
+    for word in ("play", "check", "fmt", "compare", "sweep", "list", "observables", "schema", "resume"):
         code, out, _ = run(word, "--help")
         assert code == 0
         assert word in out

@@ -465,7 +465,7 @@ def list_scenarios() -> int:
 
 @cli.command()
 def schema() -> int:
-    """Print the JSON Schema of `play --json`."""
+    """Print the JSON Schema of `play`, `compare` and `sweep` with --json."""
     from vmtui.report import contract
 
     sys.stdout.write(contract.schema())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from textwrap import wrap
 
 from vmtui.errors import printable
 from vmtui.report.compare import Comparison, Difference, Stop, Trial, WalkRow
 from vmtui.report.sweep import QUANTITIES, Crossing, End, Sweep
-from vmtui.report.tables import Table
+from vmtui.report.tables import WIDTH, Table
 
 __all__ = ["compare_lines", "sweep_lines"]
 
@@ -70,11 +71,16 @@ def _alike(trials: Sequence[Trial]) -> Iterator[str]:
         yield from _wrapped("alike under all:", alike)
 
 
+def _folded(text: str) -> list[str]:
+    """A sentence as lines no wider than the tables."""
+    return wrap(text, WIDTH, subsequent_indent="    ")
+
+
 def _wrapped(head: str, parts: Sequence[str]) -> Iterator[str]:
     line = head
     for number, part in enumerate(parts):
         word = part + ("," if number < len(parts) - 1 else "")
-        if len(line) + 1 + len(word) > 100:
+        if len(line) + 1 + len(word) > WIDTH:
             yield line
             line = "   "
         line += f" {word}"
@@ -120,7 +126,7 @@ def _expects(trials: Sequence[Trial]) -> Rows:
 def _stops(trials: Sequence[Trial]) -> Iterator[str]:
     for trial in trials:
         if trial.stop is not None:
-            yield f"{trial.scheme} stops after {trial.commands:,} commands: {_stop(trial.stop)}"
+            yield from _folded(f"{trial.scheme} stops after {trial.commands:,} commands: {_stop(trial.stop)}")
 
 
 def _stop(stop: Stop) -> str:
@@ -130,7 +136,7 @@ def _stop(stop: Stop) -> str:
 def _failures(trials: Sequence[Trial]) -> Iterator[str]:
     for trial in trials:
         for failure in trial.failures:
-            yield f"{trial.scheme} FAILED {printable(failure)}"
+            yield from _folded(f"{trial.scheme} FAILED {printable(failure)}")
 
 
 def _differences(found: Comparison) -> Iterator[str]:
@@ -138,14 +144,15 @@ def _differences(found: Comparison) -> Iterator[str]:
         yield from _difference(difference, found.reference)
     if not found.differences:
         done = min(trial.commands for trial in found.trials)
-        yield f"all hold the same pages, frames, slots and mapcounts after each of {done:,} commands"
+        when = f"after each of {done:,} commands" if found.closely else f"after {done:,} commands"
+        yield f"all hold the same pages, frames, slots and mapcounts {when}"
 
 
 def _difference(difference: Difference, reference: str) -> Iterator[str]:
     where = f"line {difference.line}, {printable(difference.text)}"
-    yield f"{difference.scheme} parts from {reference} at {where}"
+    yield from _folded(f"{difference.scheme} parts from {reference} at {where}")
     yield from _wrapped("    in", [printable(part) for part in difference.what])
-    yield f"    {difference.reason or 'UNEXPLAINED: neither scheme says that it departs here'}"
+    yield from _folded(f"    {difference.reason or 'UNEXPLAINED: neither scheme says that it departs here'}")
 
 
 def sweep_lines(found: Sweep) -> Iterator[str]:
@@ -167,13 +174,13 @@ def sweep_lines(found: Sweep) -> Iterator[str]:
         yield from Table(title, found.schemes, rows).lines()
         crossings = [crossing for crossing in found.crossings if crossing.quantity == quantity]
         for crossing in crossings:
-            yield _crossing(crossing, found.param)
+            yield from _folded(_crossing(crossing, found.param))
         if not crossings:
             yield "no scheme overtakes another"
     if found.ends:
         yield ""
     for end in found.ends:
-        yield _end(end, found.param)
+        yield from _folded(_end(end, found.param))
 
 
 def _crossing(crossing: Crossing, param: str) -> str:
