@@ -103,6 +103,8 @@ def _check_lines(event: Event) -> Iterator[str]:
     assert result is not None
     if result.holds:
         yield f"  ok: {printable(result.text)}"
+        if event.done is not None and event.done.error is not None:
+            yield f"      {printable(str(event.done.error))}"
         return
     verdict = "FAILED" if result.holds is False else "not for this scheme"
     yield f"  {verdict}: {printable(result.text)}"
