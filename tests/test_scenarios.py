@@ -55,7 +55,8 @@ def played(path, rmap=None):
     while player.beat():
         if player.refused is not None:
             # Another scheme may run out of low memory before the file's own.
-            assert rmap and player.refused.error.errno == "ENOMEM", str(player.refused.error)
+            assert rmap, str(player.refused.error)
+            assert player.refused.error.errno == "ENOMEM"
             break
         cards.append(player.card)
     return player.results, cards
