@@ -8,11 +8,11 @@ from pathlib import Path
 SMALL = {
     "20-fork-and-exec": {"size": 300},
     "21-three-shapes": {"tasks": 6, "windows": 5},
-    "22-test-mmap3": {"windows": 20},
+    "22-test-mmap3": {"windows": 4},
     "23-riks-children": {"children": 20},
     "24-children-exit": {"children": 20},
     "26-the-trial-chains": {"sga": 4},
-    "27-the-trial-lists": {"sga": 4},
+    "27-the-trial-lists": {"sga": 4, "windows": 5},
     "28-the-trial-highpte": {"sga": 4},
     "29-the-trial-4-4": {"sga": 4},
 }
