@@ -154,6 +154,8 @@ def _end(
         given += f", cluster={options['cluster']}, chain={options['chain']}"
     name = "_".join([rmap, size.replace(" GB", "G"), *given.replace(":", "_").split(", ")])
     what = f"{rmap}, {size} a process, {given}: ends at process"
+    if "cluster" in options:
+        what = f"cluster=16 chain={options['chain']}, {size}, 3:1, highpte=on: ends at process"
     source = ANDREA_4_4 if said else "computed"
     run = Row(
         name=f"ends_{name}",
