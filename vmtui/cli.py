@@ -49,6 +49,8 @@ MACHINE_OPTIONS: Final = (
     "draft",
     "lowmem",
     "bulk",
+    "cluster",
+    "chain",
 )
 """Options of a machine; each is an option of `play` too."""
 
@@ -307,7 +309,7 @@ def _loader(
 @cli.command(context_settings={"max_content_width": 100})
 @click.argument("file", required=False)
 @click.option("-c", "text", metavar="TEXT", help="compare with these commands, separated by ;")
-@click.option("--rmap", metavar="S,T,...", help="the schemes; all of them without it")
+@click.option("--rmap", metavar="S,T,...", help="the schemes; all that can have the machine without it")
 @click.option("--set", "params", metavar="NAME=N", multiple=True, help="give a param a value")
 @click.option("--json", "as_json", is_flag=True, help="one JSON object, and nothing else, on standard output")
 @_other_options
@@ -342,7 +344,7 @@ def compare(
 @click.option("-c", "text", metavar="TEXT", help="sweep over these commands, separated by ;")
 @click.option("--over", metavar="NAME=A..B", required=True, help="the param, and its first and last value")
 @click.option("--steps", type=click.IntRange(min=2, max=1000), default=10, help="values to play; 10")
-@click.option("--rmap", metavar="S,T,...", help="the schemes; all of them without it")
+@click.option("--rmap", metavar="S,T,...", help="the schemes; all that can have the machine without it")
 @click.option("--set", "params", metavar="NAME=N", multiple=True, help="give another param a value")
 @click.option("--json", "as_json", is_flag=True, help="one JSON object, and nothing else, on standard output")
 @_other_options
@@ -389,12 +391,12 @@ def _given(options: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def _schemes(given: str | None) -> tuple[str, ...]:
-    """The schemes of a list; all, if there is none."""
+    """The schemes of a list; none, if there is no list: all that can have the machine."""
     from vmtui.mm.rmap import SCHEMES
     from vmtui.scenario.suggest import closest
 
     if given is None:
-        return SCHEMES
+        return ()
     names = tuple(dict.fromkeys(name.strip() for name in given.split(",")))
     for name in names:
         if name not in SCHEMES:

@@ -51,9 +51,10 @@ class Run:
     errno: str | None = None
 
     @classmethod
-    def of(cls, scheme: str) -> Run:
+    def of(cls, scheme: str, **options: str) -> Run:
         """A machine just built: small, with little swap."""
-        return cls(scheme, Machine(Options.parse({"rmap": scheme, "ram": "8M", "swap": "64K"})))
+        given = {"rmap": scheme, "ram": "8M", "swap": "64K", **options}
+        return cls(scheme, Machine(Options.parse(given)))
 
     def attempt(self, command: Command) -> None:
         """Run a command to its end or its refusal, as a session would."""
@@ -156,8 +157,11 @@ def leaves(run: Run, command: Command) -> bool:
 
 def agree(program: list[str]) -> None:
     """Run a program under all schemes."""
-    reference = Run.of(REFERENCE)
-    others = [Run.of(scheme) for scheme in SCHEMES if scheme != REFERENCE]
+    compare(program, Run.of(REFERENCE), [Run.of(scheme) for scheme in SCHEMES if scheme != REFERENCE])
+
+
+def compare(program: list[str], reference: Run, others: list[Run]) -> None:
+    """Run a program on several machines: all must do what the first does, but where they may part."""
     for line in program:
         command = parse_command(line)
         others = [run for run in others if not leaves(run, command)]

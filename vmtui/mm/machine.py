@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from vmtui.errors import PlaceError
+from vmtui.errors import OptionError, PlaceError
+from vmtui.mm.cluster import page_number, waste
 from vmtui.mm.kernel import TASK_SIZE, Options, format_size
 from vmtui.mm.mm_types import AddressSpace, AnonVma, Mm, Task, Vma
 from vmtui.mm.page import PAGE_SIZE, ZERO_PFN, MemMap, Page, PG_anon, PG_swapcache, PG_table
@@ -61,6 +62,7 @@ class Machine:
 
     Attributes:
         options: What was asked for.
+        cluster: Frames of a page.
         history: The tape all its state lies on.
         memory: Physical memory, 512 entries of 64 bits a frame; only page tables have content.
         mem_map: struct page, by field.
@@ -76,6 +78,7 @@ class Machine:
         self.options = options = options or Options()
         self.history = history = History()
         self.frames_total = options.ram // PAGE_SIZE
+        self.cluster = options.cluster
         self.task_size = TASK_SIZE[options.split]
 
         try:
@@ -92,13 +95,15 @@ class Machine:
         frames = self.frames_total
         self.zones = build_zones(history, options)
         scheme = scheme_class(options.rmap)
+        if scheme.no_clusters and self.cluster > 1:
+            raise OptionError(f"cluster={self.cluster}: {options.rmap} {scheme.no_clusters}")
         self.ledger = Ledger(history, options, self.zones[0], scheme.object_sizes(options))
         self.mem_map = MemMap(history, frames, self.frames_used)
         self.memory = Column(history, frames * _PTRS, np.uint64, self.table_entries)
         self.pgd = Column(history, self.max_mms * 4, np.uint64, lambda: [slice(4, self.mms.next_id * 4)])
         self.active_list = LruList(history, frames)
         self.inactive_list = LruList(history, frames)
-        self.swap = SwapArea(history, options.swap)
+        self.swap = SwapArea(history, options.swap // self.cluster)
         self.work = Work(history)
 
         self.tasks: ObjectTable[Task] = ObjectTable(history)
@@ -112,12 +117,12 @@ class Machine:
         self.scheme: Scheme = scheme(self)
 
     def page(self, pfn: int) -> Page:
-        """The struct page of a frame.
+        """The struct page of a frame: its own, or that of the cluster it is in (pfn_to_page).
 
         Raises:
             IndexError: there is no such frame; 0 is none.
         """
-        return Page(self, pfn)
+        return Page(self, page_number(self, pfn))
 
     def task_named(self, name: str) -> Task | None:
         """The process of this name, living or dead."""
@@ -163,7 +168,10 @@ class Machine:
             yield slice(pfn * _PTRS, (pfn + 1) * _PTRS)
 
     def frames(self) -> dict[str, int]:
-        """Frames by use: total, free, page_tables, anon (mapped), file, swap_cache (in it, mapped or not)."""
+        """Frames by use: total, free, page_tables, anon (mapped), file, swap_cache (in it, mapped or not).
+
+        A cluster counts as the frames it has; `unused` are those of them that nobody can use.
+        """
         used = self.frames_used()
         flags = np.concatenate([self.mem_map.flags.all[where] for where in used])
         mapped = np.concatenate([self.mem_map.mapcount.all[where] for where in used]) > 0
@@ -171,9 +179,10 @@ class Machine:
             "total": self.frames_total,
             "free": sum(zone.free for zone in self.zones),
             "page_tables": self.ledger.page_tables,
-            "anon": int(np.count_nonzero(mapped & (flags & PG_anon != 0))),
-            "file": sum(mapping.nrpages for mapping in self.files),
-            "swap_cache": int(np.count_nonzero(flags & PG_swapcache)),
+            "anon": int(np.count_nonzero(mapped & (flags & PG_anon != 0))) * self.cluster,
+            "file": sum(mapping.nrpages for mapping in self.files) * self.cluster,
+            "swap_cache": int(np.count_nonzero(flags & PG_swapcache)) * self.cluster,
+            "unused": waste(self),
         }
 
     def columns(self) -> Mapping[str, Column]:

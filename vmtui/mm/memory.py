@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from vmtui.errors import KernelError
 from vmtui.mm import bulk, bulk_zap
+from vmtui.mm.cluster import cluster_around, maps_page, page_index, page_number, subpage_pfn
+from vmtui.mm.fault_around import map_around, move_around, swap_in_around
 from vmtui.mm.filemap import filemap_nopage, set_file_size, truncate_inode_pages
 from vmtui.mm.mm_types import (
     VM_ACCESS,
@@ -65,11 +67,11 @@ RLIMIT_STACK: Final = 8 << 20
 
 
 def follow_page(mm: Mm, address: int) -> int:
-    """The frame behind an address: its PTE's, or the swap cache's behind a swap entry; 0 for none."""
+    """The page behind an address: its PTE's, or the swap cache's behind a swap entry; 0 for none."""
     ptep = pte_offset(mm, address)
     pte = mm.machine.memory[ptep] if ptep else 0
     if pte_present(pte):
-        return pte_pfn(pte)
+        return page_number(mm.machine, pte_pfn(pte))
     return lookup_swap_cache(mm.machine, pte_to_slot(pte)) if is_swap_pte(pte) else 0
 
 
@@ -119,7 +121,8 @@ def touch(mm: Mm, address: int, write: bool) -> Steps:
     if not faulted:
         text = "{where} was mapped, no fault: the CPU set {bits}"
         bits = "accessed and dirty" if write else "accessed"
-        yield Step(text, page=pte_pfn(pte), mm=mm.id, ptep=ptep, where=place_name(mm, address), bits=bits)
+        page = page_number(mm.machine, pte_pfn(pte))
+        yield Step(text, page=page, mm=mm.id, ptep=ptep, where=place_name(mm, address), bits=bits)
 
 
 def do_page_fault(mm: Mm, address: int, write: bool) -> Steps:
@@ -198,12 +201,13 @@ def do_anonymous_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) ->
     yield from mm.machine.scheme.vma_prepare(vma)
     page = alloc_page(mm.machine)
     mm.rss += 1
-    memory[ptep] = pte_mkwrite(pte_mkdirty(mk_pte(page.pfn, vm_page_prot(vma))))
+    memory[ptep] = pte_mkwrite(pte_mkdirty(mk_pte(subpage_pfn(page, vma, address), vm_page_prot(vma))))
     lru_cache_add_active(page)
     page.set(PG_referenced)
     text = "{where} got frame {page:#x}, zeroed and mapped writable"
     yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where)
     yield from mm.machine.scheme.page_add_rmap(page, vma, address, ptep, fresh=True)
+    yield from map_around(page, vma, address)
 
 
 def do_no_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Steps:
@@ -217,60 +221,65 @@ def do_no_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Steps:
     memory = mm.machine.memory
     where = place_name(mm, address)
     mapping = vma.vm_file
-    index = linear_page_index(vma, address)
-    if mapping is None or index >= mapping.end:
+    if mapping is None or linear_page_index(vma, address) >= mapping.end:
         raise KernelError("EFAULT", f"{where} is behind the end of its file: the process would get SIGBUS")
     nopage = shmem_nopage if mapping.shmem else filemap_nopage
-    page = yield from nopage(mapping, index)
+    page = yield from nopage(mapping, page_index(vma, address))
 
     about: dict[str, Any] = {"vma": vma.id, "mm": mm.id, "ptep": ptep, "where": where}
     mm.rss += 1
     if write and not vma.vm_flags & VM_SHARED:
         yield from mm.machine.scheme.vma_prepare(vma)
         copy = alloc_page(mm.machine)
-        memory[ptep] = pte_mkwrite(pte_mkdirty(mk_pte(copy.pfn, vm_page_prot(vma))))
+        memory[ptep] = pte_mkwrite(pte_mkdirty(mk_pte(subpage_pfn(copy, vma, address), vm_page_prot(vma))))
         lru_cache_add_active(copy)
         release_page(page)
         text = "{where}: a private copy of frame {old:#x} in frame {page:#x}"
         yield Step(text, page=copy.pfn, old=page.pfn, **about)
         yield from mm.machine.scheme.page_add_rmap(copy, vma, address, ptep, fresh=True)
+        yield from map_around(copy, vma, address)
         return
 
-    pte = mk_pte(page.pfn, vm_page_prot(vma))
+    pte = mk_pte(subpage_pfn(page, vma, address), vm_page_prot(vma))
     memory[ptep] = pte_mkdirty(pte) if write else pte
     yield Step("{where} maps frame {page:#x} of {who}", page=page.pfn, who=mapping.name, **about)
     yield from mm.machine.scheme.page_add_file_rmap(page, vma, ptep)
+    yield from map_around(page, vma, address)
 
 
 def do_wp_page(mm: Mm, vma: Vma, address: int, ptep: int) -> Steps:
     """A write through a read-only PTE of a writable VMA: reuse the page, or copy it (do_wp_page)."""
     memory = mm.machine.memory
     where = place_name(mm, address)
-    old_pfn = pte_pfn(memory[ptep])
-    old = mm.machine.page(old_pfn)
+    old = mm.machine.page(pte_pfn(memory[ptep]))
+    others = [other for other in cluster_around(vma, address) if maps_page(old, memory[other[1]])]
 
-    if not is_zero_page(old_pfn) and can_share_swap_page(old):
+    if not is_zero_page(old.pfn) and can_share_swap_page(old, 1 + len(others)):
         memory[ptep] = pte_mkwrite(pte_mkdirty(pte_mkyoung(memory[ptep])))
         text = "{where}: nobody else has frame {page:#x}: written in place, not copied"
-        yield Step(text, page=old_pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where)
+        yield Step(text, page=old.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where)
         yield from mm.machine.scheme.page_move_rmap(old, vma, address)
         return
 
     yield from mm.machine.scheme.vma_prepare(vma)
     page = alloc_page(mm.machine)
-    if is_zero_page(old_pfn):
+    if is_zero_page(old.pfn):
         mm.rss += 1
     else:
         yield from mm.machine.scheme.page_remove_rmap(old, ptep)
-    memory[ptep] = maybe_mkwrite(pte_mkdirty(mk_pte(page.pfn, vm_page_prot(vma))), vma)
+    pte = mk_pte(subpage_pfn(page, vma, address), vm_page_prot(vma))
+    memory[ptep] = maybe_mkwrite(pte_mkdirty(pte), vma)
     lru_cache_add_active(page)
     text = "{where}: frame {old:#x} is {why}: copied to frame {page:#x}"
-    why = "the zero page" if is_zero_page(old_pfn) else "shared"
-    yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where, old=old_pfn, why=why)
+    why = "the zero page" if is_zero_page(old.pfn) else "shared"
+    yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where, old=old.pfn, why=why)
 
     yield from mm.machine.scheme.page_add_rmap(page, vma, address, ptep, fresh=True)
-    if not is_zero_page(old_pfn):
+    if is_zero_page(old.pfn):
+        yield from map_around(page, vma, address)
+    else:
         free_page_and_swap_cache(old)
+        yield from move_around(old, page, vma, others)
 
 
 def do_swap_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Steps:
@@ -296,7 +305,7 @@ def do_swap_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Step
     if vm_swap_full(machine):
         remove_exclusive_swap_page(page)
     mm.rss += 1
-    pte = pte_mkyoung(mk_pte(page.pfn, vm_page_prot(vma)))
+    pte = pte_mkyoung(mk_pte(subpage_pfn(page, vma, address), vm_page_prot(vma)))
     if write and can_share_swap_page(page):
         pte = maybe_mkwrite(pte_mkdirty(pte), vma)
     machine.memory[ptep] = pte
@@ -304,6 +313,7 @@ def do_swap_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Step
     how = "writable" if pte_write(pte) else "read-only"
     yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where, how=how)
     yield from machine.scheme.page_add_rmap(page, vma, address, ptep, fresh=False)
+    yield from swap_in_around(page, vma, address, slot)
 
 
 def copy_page_range(vma: Vma, child: Vma) -> Steps:
@@ -404,8 +414,6 @@ def zap_pte(vma: Vma, address: int) -> Steps:
     freed = free_page_and_swap_cache(page)
     fate = "and is free" if freed else "others still have it" if page.mapcount else "stays cached"
     yield Step("{where}: frame {page:#x} unmapped, {fate}", page=page.pfn, fate=fate, **about)
-
-
 
 
 def vmtruncate(mapping: AddressSpace, size: int) -> Steps:

@@ -111,22 +111,30 @@ def do_mmap(
     return addr
 
 
-def get_unmapped_area(mm: Mm, length: int) -> int:
+def get_unmapped_area(mm: Mm, length: int, moved_from: int | None = None) -> int:
     """The lowest room for `length` bytes with a page free on both sides (arch_get_unmapped_area).
+
+    Args:
+        moved_from: The room is for what is mapped here now, whole clusters away (*ours*).
 
     Raises:
         KernelError: ENOMEM.
     """
-    addr = TASK_UNMAPPED_BASE
+    addr = like(mm, TASK_UNMAPPED_BASE, moved_from)
     for vma in mm.vmas:
         if vma.vm_end + PAGE_SIZE <= addr:
             continue
         if addr + length + PAGE_SIZE <= vma.vm_start:
             break
-        addr = max(addr, vma.vm_end + PAGE_SIZE)
+        addr = like(mm, max(addr, vma.vm_end + PAGE_SIZE), moved_from)
     if addr + length > mm.machine.task_size:
         raise KernelError("ENOMEM", f"{mm.name} has no room for {length:,} bytes of addresses")
     return addr
+
+
+def like(mm: Mm, addr: int, other: int | None) -> int:
+    """The lowest address from `addr` up that lies in its cluster where `other` lies in its own."""
+    return addr if other is None else addr + (other - addr) % (PAGE_SIZE * mm.machine.cluster)
 
 
 def vma_alloc(mm: Mm, start: int, end: int, flags: int, pgoff: int, file: AddressSpace | None) -> Vma:

@@ -212,7 +212,7 @@ def pte_alloc_bulk(mm: Mm, addresses: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def ptep_to_mm_address(machine: Machine, ptep: int) -> tuple[Mm | None, int]:
     """Whose PTE this is, for which address: the page table's struct page knows (asm-generic/rmap.h)."""
-    table = machine.page(ptep // PTRS_PER_TABLE)
+    table = Page(machine, ptep // PTRS_PER_TABLE)
     return machine.mms.get(table.mapping), table.index + ((ptep % PTRS_PER_TABLE) << PAGE_SHIFT)
 
 

@@ -18,8 +18,7 @@ from vmtui.errors import KernelError
 from vmtui.mm.content import content
 from vmtui.mm.kernel import Options
 from vmtui.mm.machine import WORK, Machine
-from vmtui.mm.rmap import SCHEMES
-from vmtui.mm.rmap.scheme import scheme_class
+from vmtui.mm.rmap.scheme import scheme_class, schemes_for
 from vmtui.player import Player
 from vmtui.report.playing import Event, Tally, events
 from vmtui.scenario.items import Item
@@ -194,14 +193,14 @@ class Comparison:
         )
 
 
-def compare(script: Script, schemes: Sequence[str] = SCHEMES) -> Comparison:
+def compare(script: Script, schemes: Sequence[str] = ()) -> Comparison:
     """
     Play a scenario under each of some schemes.
 
     Args:
         script: As it was loaded; its own scheme is no matter.
 
-        schemes: Names, in the order in which they are shown.
+        schemes: Names, in the order in which they are shown; none: all that can have the machine.
 
     Raises:
         OptionError: a scheme cannot have the machine that the script names.
@@ -209,15 +208,14 @@ def compare(script: Script, schemes: Sequence[str] = SCHEMES) -> Comparison:
     return done_at_once(comparing(script, schemes))
 
 
-def comparing(
-    script: Script, schemes: Sequence[str] = SCHEMES
-) -> Generator[tuple[str, int], None, Comparison]:
+def comparing(script: Script, schemes: Sequence[str] = ()) -> Generator[tuple[str, int], None, Comparison]:
     """
     `compare` in slices.
 
     Yields:
         The scheme that is being played, and how many commands it has done.
     """
+    schemes = schemes or schemes_for(script.machine)
     own = script.machine.rmap
     reference = own if own in schemes else schemes[0]
     plays = {scheme: _Play(script, scheme) for scheme in dict.fromkeys([reference, *schemes])}

@@ -52,7 +52,7 @@ WALK_FIELDS: Final = (
 """What a walk counts."""
 
 WALK_KINDS: Final = ("referenced", "unmap", "look")
-FRAME_KINDS: Final = ("total", "free", "page_tables", "anon", "file", "swap_cache")
+FRAME_KINDS: Final = ("total", "free", "page_tables", "anon", "file", "swap_cache", "unused")
 
 
 @attrs.frozen
@@ -126,7 +126,7 @@ _KNOWN: Final = (
     _page("slot", "the swap slot it lies in", lambda view: view.slot),
     _page("swapcache", "its frame is in the swap cache", lambda view: view.swapcache),
     _page("mapcount", "entries that map the frame; 0 if none is mapped", _mapcount),
-    _frame("pfn", "the frame's number", lambda page: page.pfn),
+    _page("pfn", "the frame's number", lambda view: view.pfn),
     _frame("count", "references to the frame", lambda page: page.count),
     _frame("anon", "PG_anon: anonymous memory", lambda page: page.test("anon")),
     _frame("direct", "PG_direct: struct page points at a VMA", lambda page: page.test("direct"), True),
@@ -269,10 +269,17 @@ def table() -> list[tuple[str, str, str]]:
         ("ledger.lowmem_total", "machine", "bytes of low memory in all"),
         ("anon_vmas", "machine", GLOBALS["anon_vmas"]),
     ]
-    rows += [(f"frames.{name}", "machine", f"frames: {name}") for name in FRAME_KINDS]
+    rows += [(f"frames.{name}", "machine", f"frames: {_FRAME_MEANINGS[name]}") for name in FRAME_KINDS]
     rows += [("swap.slots", "machine", "swap slots in all"), ("swap.used", "machine", "swap slots in use")]
     return rows
 
+
+_FRAME_MEANINGS: Mapping[str, str] = MappingProxyType(
+    {
+        **{name: name for name in FRAME_KINDS},
+        "unused": "held by clusters and of use to nobody",
+    }
+)
 
 _WALK_MEANINGS: Mapping[str, str] = MappingProxyType(
     {

@@ -6,8 +6,19 @@ from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
+from numpy.typing import NDArray
 
-from vmtui.mm.mm_types import VM_EXEC, VM_READ, VM_SHARED, VM_WRITE, Mm, Vma, linear_page_index
+from vmtui.mm.cluster import page_index
+from vmtui.mm.mm_types import (
+    VM_EXEC,
+    VM_READ,
+    VM_SHARED,
+    VM_WRITE,
+    AddressSpace,
+    Mm,
+    Vma,
+    linear_page_index,
+)
 from vmtui.mm.page import PAGE_SIZE, Page
 from vmtui.mm.pgtable import (
     PAGE_PRESENT,
@@ -39,7 +50,7 @@ class PageView:
         mm: Whose address it is; None where a frame was named.
         address: In bytes; 0 where a frame was named.
         pte: What the page table holds; 0 for nothing.
-        page: The frame it maps, if it maps one that has a reverse map; the zero page is none.
+        page: The page it maps, if it maps one that has a reverse map; the zero page is none.
     """
 
     machine: Machine
@@ -56,13 +67,20 @@ class PageView:
         pte = machine.memory.cell[ptep] if ptep else 0
         page = None
         if pte_present(pte) and not is_zero_page(pte_pfn(pte)):
-            page = Page(machine, pte_pfn(pte))
+            page = machine.page(pte_pfn(pte))
         return cls(machine, mm, address, pte, page)
 
     @classmethod
     def of_frame(cls, machine: Machine, pfn: int) -> PageView:
         """A frame."""
         return cls(machine, None, 0, 0, machine.page(pfn))
+
+    @property
+    def pfn(self) -> int | None:
+        """The frame that it maps, or that was named; None where there is no page."""
+        if self.page is None:
+            return None
+        return pte_pfn(self.pte) if self.mm is not None else self.page.pfn
 
     @property
     def zero(self) -> bool:
@@ -131,8 +149,9 @@ def shared_slot(mm: Mm, address: int) -> int:
     vma = mm.vmas.at(address)
     if vma is None or vma.vm_file is None or not vma.vm_file.shmem:
         return 0
-    index = linear_page_index(vma, address)
-    return vma.vm_file.slots.cell[index] if index < vma.vm_file.end else 0
+    if linear_page_index(vma, address) >= vma.vm_file.end:
+        return 0
+    return vma.vm_file.slots.cell[page_index(vma, address)]
 
 
 def shared_slots(mm: Mm, start: int, end: int) -> list[int]:
@@ -143,25 +162,32 @@ def shared_slots(mm: Mm, start: int, end: int) -> list[int]:
         if file is None or not file.shmem:
             continue
         low, high = max(start, vma.vm_start), min(end, vma.vm_end)
-        first, last = linear_page_index(vma, low), linear_page_index(vma, high)
-        swapped = np.flatnonzero(file.slots.all[first : min(last, file.end)])
+        indices = pages_in(vma, file, low, high)
+        swapped = np.flatnonzero(file.slots.all[indices & -mm.machine.cluster])
         found += (low + swapped * PAGE_SIZE).tolist()
     return found
 
 
+def pages_in(vma: Vma, file: AddressSpace, low: int, high: int) -> NDArray[np.int64]:
+    """The indices in its file of what a range of a VMA maps, up to the file's end."""
+    first, last = linear_page_index(vma, low), linear_page_index(vma, high)
+    return np.arange(first, max(first, min(last, file.end)), dtype=np.int64)
+
+
 def cached_frames(mm: Mm, start: int, end: int) -> dict[int, int]:
-    """By address in [start, end), the frame in a cache behind a page that has no entry there."""
+    """By address in [start, end), the page in a cache behind what has no entry there."""
     found: dict[int, int] = {}
     for vma in mm.vmas.overlapping(start, end):
         file = vma.vm_file
         if file is None:
             continue
         low, high = max(start, vma.vm_start), min(end, vma.vm_end)
-        first, last = linear_page_index(vma, low), min(linear_page_index(vma, high), file.end)
-        for page in np.flatnonzero(file.pages.all[first:last]).tolist():
-            found[low + page * PAGE_SIZE] = file.pages.cell[first + page]
-        for page in np.flatnonzero(file.slots.all[first:last]).tolist():
-            found[low + page * PAGE_SIZE] = lookup_swap_cache(mm.machine, file.slots.cell[first + page])
+        indices = pages_in(vma, file, low, high) & -mm.machine.cluster
+        pages, slots = file.pages.all[indices], file.slots.all[indices]
+        for page in np.flatnonzero(pages).tolist():
+            found[low + page * PAGE_SIZE] = int(pages[page])
+        for page in np.flatnonzero(slots).tolist():
+            found[low + page * PAGE_SIZE] = lookup_swap_cache(mm.machine, int(slots[page]))
     for address in present_ptes(mm, start, end).tolist() if found else ():
         found.pop(address, None)
     return {address: pfn for address, pfn in found.items() if pfn}

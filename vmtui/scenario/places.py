@@ -198,7 +198,7 @@ def _user_frame(machine: Machine, place: PfnPlace, purpose: str) -> int:
     if not page.mapcount and not page.test("swapcache") and page_mapping(page) is None:
         use = "a page table" if page.test("table") else "free" if not page.count else "the kernel's"
         raise PlaceError("EINVAL", f"{place} is {use}: nothing to {purpose}")
-    return pfn
+    return page.pfn
 
 
 def _why_no_frame(machine: Machine, place: Place, where: Range, purpose: str) -> str:

@@ -86,6 +86,13 @@ _FIELDS: Final = {
         "taken from its cold end.",
         "Set by lru_cache_add and the passes of vmscan.c; read by shrink_cache and refill_inactive_zone.",
     ),
+    "cluster": _entry(
+        "a cluster of frames",
+        "page clustering, 2.4.7 to 2.6.0-test; never merged",
+        "One struct page stands for several frames side by side, so mem_map is that much smaller; page "
+        "tables are not. Each PTE still maps one frame, and what of a cluster no PTE maps is waste.",
+        "A fault maps all of the cluster that fits its VMA; a copy, and a slot of swap, takes all of it.",
+    ),
 }
 
 _OBJECTS: Final = {
@@ -242,7 +249,7 @@ _SCREEN: Final = {
         "page frames",
         "mem_map[], one struct page for each 4096 bytes · 2.6",
         "Shape says what a frame holds, fill how many PTEs map it: none, one, two or more. Frames of user "
-        "pages come from the bottom, page tables from the top.",
+        "pages come from the bottom, page tables from the top; the frames of a cluster look alike.",
         "Read from flags, count and mapcount of each struct page; z and Z zoom.",
     ),
     "pages": _entry(

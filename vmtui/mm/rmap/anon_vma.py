@@ -20,10 +20,9 @@ from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
+from vmtui.mm.cluster import Mappings, mapped_pteps, page_index
 from vmtui.mm.filemap import page_mapping
-from vmtui.mm.mm_types import VM_ACCESS, VM_LOCKED, VM_SHARED, AnonVma, Vma, linear_page_index, vma_name
+from vmtui.mm.mm_types import VM_ACCESS, VM_LOCKED, VM_SHARED, AnonVma, Vma, vma_name
 from vmtui.mm.mmap import can_vma_merge
 from vmtui.mm.page import Page, PG_anon, PG_referenced
 from vmtui.mm.rmap import explained
@@ -34,7 +33,6 @@ from vmtui.mm.rmap.prio_tree import PrioTrees
 from vmtui.mm.rmap.scheme import (
     Pfns,
     Picture,
-    mapped_ptep,
     page_check_address_rss,
     walk_begins,
     walk_ends,
@@ -108,12 +106,13 @@ class AnonVmaMerged(Indifferent):
             for vma in anon_vma.vmas:
                 yield vma, 1
         elif mapping is not None:
-            for number, nodes in self.trees.covering(mapping.id, page.index):
+            last = page.index + self.machine.cluster - 1
+            for number, nodes in self.trees.covering(mapping.id, page.index, last):
                 yield self.vma(number), nodes
 
     def mappings(self, page: Page) -> Iterator[int]:
         """The PTEs in which the candidates have the page."""
-        return (ptep for vma, _ in self.candidates(page) if (ptep := mapped_ptep(page, vma)))
+        return (ptep for vma, _ in self.candidates(page) for ptep in mapped_pteps(page, vma))
 
     def vma(self, number: int) -> Vma:
         """The VMA of a number that is in a tree."""
@@ -194,7 +193,7 @@ class AnonVmaMerged(Indifferent):
         if page.mapcount == 0:
             page.set(PG_anon)
             page.mapping = anon_vma.id
-            page.index = linear_page_index(vma, address)
+            page.index = page_index(vma, address)
             text = "struct page {page:#x} points at the anon_vma of its VMA; mapcount {n}"
         page.mapcount += 1
         yield Step(text, page=page.pfn, vma=vma.id, anon_vma=anon_vma.id, n=page.mapcount)
@@ -328,11 +327,12 @@ class AnonVmaMerged(Indifferent):
                 referenced += 1
                 stopped = LOCKED
                 break
-            ptep = yield from page_check_address_rss(page, vma, nodes)
-            if not ptep:
+            pteps = yield from page_check_address_rss(page, vma, nodes)
+            if not pteps:
                 continue
-            referenced += yield from ptep_test_and_clear_young(page, vma.vm_mm, ptep, vma_name(vma))
-            mapcount -= 1
+            for ptep in pteps:
+                referenced += yield from ptep_test_and_clear_young(page, vma.vm_mm, ptep, vma_name(vma))
+            mapcount -= len(pteps)
             if mapcount == 0:
                 stopped = MAPCOUNT
                 break
@@ -362,18 +362,19 @@ class AnonVmaMerged(Indifferent):
 
     def try_to_unmap_one(self, page: Page, vma: Vma, nodes: int) -> Steps:
         """Replace one VMA's PTE, by the swap entry if the page is anonymous (try_to_unmap_one)."""
-        ptep = yield from page_check_address_rss(page, vma, nodes)
-        if not ptep:
+        pteps = yield from page_check_address_rss(page, vma, nodes)
+        if not pteps:
             return END
         if vma.vm_flags & VM_LOCKED:
             text = "{who} is locked in memory: the page stays"
             yield Step(text, page=page.pfn, vma=vma.id, who=vma_name(vma))
             return LOCKED
 
-        left = unmap_pte(page, vma.vm_mm, ptep)
-        text = "{who}: its PTE {left}"
-        yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma), left=left)
-        yield from self.page_remove_rmap(page, ptep)
+        for ptep in pteps:
+            left = unmap_pte(page, vma.vm_mm, ptep)
+            text = "{who}: its PTE {left}"
+            yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma), left=left)
+            yield from self.page_remove_rmap(page, ptep)
         return END
 
     def look(self, page: Page, *, full: bool) -> Steps:
@@ -382,9 +383,9 @@ class AnonVmaMerged(Indifferent):
         stopped = END
         found = 0
         for vma, nodes in self.candidates(page):
-            ptep = yield from page_check_address_rss(page, vma, nodes)
-            found += 1 if ptep else 0
-            if not full and ptep and vma.vm_flags & VM_LOCKED:
+            pteps = yield from page_check_address_rss(page, vma, nodes)
+            found += len(pteps)
+            if not full and pteps and vma.vm_flags & VM_LOCKED:
                 stopped = LOCKED
                 break
             if not full and found == page.mapcount:
@@ -395,28 +396,27 @@ class AnonVmaMerged(Indifferent):
 
     # Many pages at once.
 
-    def add_rmap_bulk(self, pfns: Pfns, vma: Vma, first_index: int, pteps: Pfns) -> None:
-        """`vma_prepare`, and `page_add_rmap` for fresh pages at consecutive addresses."""
+    def add_rmap_bulk(self, mapped: Mappings, vma: Vma, indices: Pfns) -> None:
+        """`vma_prepare`, and `page_add_rmap` for fresh pages."""
         for _ in self.vma_prepare(vma):
             pass
         assert vma.anon_vma is not None
-        mem_map = self.machine.mem_map
-        mem_map.mapcount.put(pfns, 1)
-        mem_map.index.put(pfns, np.arange(first_index, first_index + len(pfns), dtype=np.int64))
-        mem_map.mapping.put(pfns, vma.anon_vma.id)
-        mem_map.flags.put(pfns, mem_map.flags.all[pfns] | PG_anon)
-        self.machine.work["rmap_add"] += len(pfns)
+        mem_map, pages = self.machine.mem_map, mapped.pages
+        mem_map.mapcount.put(pages, mapped.counts)
+        mem_map.index.put(pages, indices)
+        mem_map.mapping.put(pages, vma.anon_vma.id)
+        mem_map.flags.put(pages, mem_map.flags.all[pages] | PG_anon)
+        self.machine.work["rmap_add"] += len(mapped)
 
-    def add_file_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
-        """`page_add_file_rmap` for many pages."""
-        self.machine.mem_map.mapcount.add(pfns, 1)
-        self.machine.work["rmap_add"] += len(pfns)
+    def add_file_rmap_bulk(self, mapped: Mappings, vma: Vma) -> None:
+        """`page_add_file_rmap` for many PTEs."""
+        self.machine.mem_map.mapcount.add(mapped.pages, mapped.counts)
+        self.machine.work["rmap_add"] += len(mapped)
 
-    def dup_rmap_bulk(self, pfns: Pfns, vma: Vma, child: Vma, pteps: Pfns, swapped: bool) -> None:
+    def dup_rmap_bulk(self, mapped: Mappings, vma: Vma, child: Vma, swapped: bool) -> None:
         """`page_dup_rmap` for the pages of a VMA."""
-        if len(pfns):
-            self.machine.mem_map.mapcount.add(pfns, 1)
-            self.machine.work["rmap_add"] += len(pfns)
+        if len(mapped):
+            self.add_file_rmap_bulk(mapped, child)
 
     def bulk_bytes(self, pfns: Pfns) -> int:
         """One anon_vma."""

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from vmtui.mm.cluster import Mappings, mapped_pteps
 from vmtui.mm.filemap import page_mapping
 from vmtui.mm.kernel import object_sizes
 from vmtui.mm.memory import handle_mm_fault
@@ -52,7 +53,7 @@ from vmtui.mm.rmap.bundle import (
 )
 from vmtui.mm.rmap.lists import Lists, bundle_lists, file_lists
 from vmtui.mm.rmap.picture import CandidateRow, draw_file
-from vmtui.mm.rmap.scheme import Pfns, Picture, mapped_ptep, walk_begins, walk_ends
+from vmtui.mm.rmap.scheme import Pfns, Picture, walk_begins, walk_ends
 from vmtui.mm.rmap.target import mapping_target
 from vmtui.mm.rmap.unmap import ptep_test_and_clear_young, unmap_pte
 from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Step, Steps
@@ -81,6 +82,7 @@ class AnonmmScheme(Indifferent):
     explanations: ClassVar[explained.Entries] = explained.ANONMM
     ours: ClassVar[frozenset[str]] = frozenset()
     expected: frozenset[str] = frozenset()
+    no_clusters: ClassVar[str] = "knows one address for a page, and part of a cluster may be moved away"
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
@@ -122,11 +124,9 @@ class AnonmmScheme(Indifferent):
     def mappings(self, page: Page) -> Iterator[int]:
         """The PTEs in which the candidates have the page."""
         for candidate in self.candidates(page):
-            if isinstance(candidate, Anonmm):
-                ptep = mapped_at(page, candidate)
-            else:
-                ptep = mapped_ptep(page, candidate)
-            if ptep:
+            if not isinstance(candidate, Anonmm):
+                yield from mapped_pteps(page, candidate)
+            elif ptep := mapped_at(page, candidate):
                 yield ptep
 
     # An mm gets its anonmm when it is made, and leaves it behind.
@@ -390,13 +390,13 @@ class AnonmmScheme(Indifferent):
 
     # Many pages at once.
 
-    def add_rmap_bulk(self, pfns: Pfns, vma: Vma, first_index: int, pteps: Pfns) -> None:
+    def add_rmap_bulk(self, mapped: Mappings, vma: Vma, indices: Pfns) -> None:
         """`page_add_rmap` for fresh pages at consecutive addresses."""
         anonmm = vma.vm_mm.anonmm
         assert anonmm is not None
-        mem_map = self.machine.mem_map
+        mem_map, pfns = self.machine.mem_map, mapped.pages
         mem_map.mapcount.put(pfns, 1)
-        _, address = ptep_to_mm_address(self.machine, int(pteps[0]))
+        _, address = ptep_to_mm_address(self.machine, int(mapped.pteps[0]))
         first = address >> PAGE_SHIFT
         mem_map.index.put(pfns, np.arange(first, first + len(pfns), dtype=np.int64))
         mem_map.mapping.put(pfns, anonmm.id)
@@ -404,16 +404,15 @@ class AnonmmScheme(Indifferent):
         anonmm.count += len(pfns)
         self.machine.work["rmap_add"] += len(pfns)
 
-    def add_file_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
-        """`page_add_file_rmap` for many pages."""
-        self.machine.mem_map.mapcount.add(pfns, 1)
-        self.machine.work["rmap_add"] += len(pfns)
+    def add_file_rmap_bulk(self, mapped: Mappings, vma: Vma) -> None:
+        """`page_add_file_rmap` for many PTEs."""
+        self.machine.mem_map.mapcount.add(mapped.pages, mapped.counts)
+        self.machine.work["rmap_add"] += len(mapped)
 
-    def dup_rmap_bulk(self, pfns: Pfns, vma: Vma, child: Vma, pteps: Pfns, swapped: bool) -> None:
+    def dup_rmap_bulk(self, mapped: Mappings, vma: Vma, child: Vma, swapped: bool) -> None:
         """`page_dup_rmap` for the pages of a VMA."""
-        if len(pfns):
-            self.machine.mem_map.mapcount.add(pfns, 1)
-            self.machine.work["rmap_add"] += len(pfns)
+        if len(mapped):
+            self.add_file_rmap_bulk(mapped, child)
 
     def remove_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
         """`page_remove_rmap` for many pages: each anonmm lets go of all that go at once."""

@@ -20,6 +20,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from vmtui.mm.cluster import Mappings, mapped_pteps
 from vmtui.mm.filemap import page_mapping
 from vmtui.mm.mm_types import VM_LOCKED, AddressSpace, Vma, vma_name
 from vmtui.mm.page import Page, PG_anon, PG_direct, PG_referenced
@@ -27,7 +28,7 @@ from vmtui.mm.pgtable import pte_mkold, pte_young
 from vmtui.mm.rmap import explained
 from vmtui.mm.rmap.picture import CandidateRow, draw_file
 from vmtui.mm.rmap.pte_chain import PteChain
-from vmtui.mm.rmap.scheme import Pfns, Picture, mapped_ptep, page_check_address, walk_begins, walk_ends
+from vmtui.mm.rmap.scheme import Pfns, Picture, page_check_address, walk_begins, walk_ends
 from vmtui.mm.rmap.unmap import unmap_pte
 from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Step, Steps
 
@@ -49,7 +50,7 @@ class Objrmap(PteChain):
         mapping = page_mapping(page)
         if mapping is None:
             return super().mappings(page)
-        return (ptep for vma in file_vmas(mapping) if (ptep := mapped_ptep(page, vma)))
+        return (ptep for vma in file_vmas(mapping) for ptep in mapped_pteps(page, vma))
 
     # A page of a file only counts.
 
@@ -114,14 +115,15 @@ class Objrmap(PteChain):
 
     def page_referenced_obj_one(self, page: Page, vma: Vma) -> Steps:
         """Test and clear the young bit of one VMA's PTE, if it maps the page (page_referenced_obj_one)."""
-        ptep = yield from page_check_address(page, vma)
         memory = self.machine.memory
-        if not ptep or not pte_young(memory[ptep]):
-            return 0
-        memory[ptep] = pte_mkold(memory[ptep])
-        text = "{who}: used since last asked; accessed bit cleared"
-        yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma))
-        return 1
+        referenced = 0
+        for ptep in (yield from page_check_address(page, vma)):
+            if pte_young(memory[ptep]):
+                memory[ptep] = pte_mkold(memory[ptep])
+                referenced += 1
+                text = "{who}: used since last asked; accessed bit cleared"
+                yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma))
+        return referenced
 
     def try_to_unmap(self, page: Page) -> Steps:
         """Take the page out of every page table that maps it (try_to_unmap).
@@ -153,18 +155,19 @@ class Objrmap(PteChain):
 
     def try_to_unmap_obj_one(self, page: Page, vma: Vma) -> Steps:
         """Empty one VMA's PTE, if it maps the page (try_to_unmap_obj_one)."""
-        ptep = yield from page_check_address(page, vma)
-        if not ptep:
+        pteps = yield from page_check_address(page, vma)
+        if not pteps:
             return END
         if vma.vm_flags & VM_LOCKED:
             text = "{who} is locked in memory: the page stays"
             yield Step(text, page=page.pfn, vma=vma.id, who=vma_name(vma))
             return LOCKED
 
-        left = unmap_pte(page, vma.vm_mm, ptep)
-        text = "{who}: its PTE {left}"
-        yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma), left=left)
-        yield from self.count_down(page)
+        for ptep in pteps:
+            left = unmap_pte(page, vma.vm_mm, ptep)
+            text = "{who}: its PTE {left}"
+            yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma), left=left)
+            yield from self.count_down(page)
         return END
 
     def look(self, page: Page, *, full: bool) -> Steps:
@@ -177,9 +180,9 @@ class Objrmap(PteChain):
         stopped = END
         found = 0
         for vma in file_vmas(mapping):
-            ptep = yield from page_check_address(page, vma)
-            found += 1 if ptep else 0
-            if not full and ptep and vma.vm_flags & VM_LOCKED:
+            pteps = yield from page_check_address(page, vma)
+            found += len(pteps)
+            if not full and pteps and vma.vm_flags & VM_LOCKED:
                 stopped = LOCKED
                 break
             if not full and found == page.mapcount:
@@ -190,10 +193,10 @@ class Objrmap(PteChain):
 
     # Many pages at once.
 
-    def add_file_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
-        """`page_add_file_rmap` for many pages."""
-        self.machine.mem_map.mapcount.add(pfns, 1)
-        self.machine.work["rmap_add"] += len(pfns)
+    def add_file_rmap_bulk(self, mapped: Mappings, vma: Vma) -> None:
+        """`page_add_file_rmap` for many PTEs."""
+        self.machine.mem_map.mapcount.add(mapped.pages, mapped.counts)
+        self.machine.work["rmap_add"] += len(mapped)
 
     def remove_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
         """`page_remove_rmap` for many pages; anonymous ones have an entry in a chain."""
@@ -204,13 +207,14 @@ class Objrmap(PteChain):
             self.machine.mem_map.mapcount.add(pfns[~anon], -1)
             self.machine.work["rmap_remove"] += int(np.count_nonzero(~anon))
 
-    def dup_rmap_bulk(self, pfns: Pfns, vma: Vma, child: Vma, pteps: Pfns, swapped: bool) -> None:
+    def dup_rmap_bulk(self, mapped: Mappings, vma: Vma, child: Vma, swapped: bool) -> None:
         """`page_dup_rmap` for the pages of a VMA."""
-        anon = self.machine.mem_map.flags.all[pfns] & PG_anon != 0
+        machine, page, pteps = self.machine, mapped.page, mapped.pteps
+        anon = machine.mem_map.flags.all[page] & PG_anon != 0
         if anon.any():
-            self.chains.add_bulk(pfns[anon], pteps[anon])
+            self.chains.add_bulk(Mappings(machine, page[anon], pteps[anon]))
         if not anon.all():
-            self.add_file_rmap_bulk(pfns[~anon], child, pteps[~anon])
+            self.add_file_rmap_bulk(Mappings(machine, page[~anon], pteps[~anon]), child)
 
     # What it says of itself.
 

@@ -6,9 +6,10 @@ from typing import Final
 
 import attrs
 
+from vmtui.mm.cluster import cluster_addresses, mapped_pteps
 from vmtui.mm.mm_types import AddressSpace, Vma, vma_address
 from vmtui.mm.page import PAGE_SHIFT, Page, flag_names
-from vmtui.mm.pgtable import is_swap_pte, pte_offset, pte_pfn, pte_present, pte_to_slot
+from vmtui.mm.pgtable import is_swap_pte, pte_offset, pte_pfn, pte_present, pte_to_slot, ptep_to_mm_address
 from vmtui.mm.rmap.scheme import Edge, Node, Picture
 from vmtui.mm.step import Ref
 
@@ -39,9 +40,14 @@ class CandidateRow:
 
     @classmethod
     def of(cls, page: Page, vma: Vma) -> CandidateRow:
-        """The row of a VMA, for a page."""
-        address = vma_address(page.index, vma)
-        inside = vma.vm_start <= address < vma.vm_end
+        """The row of a VMA, for a page; of a cluster the first PTE that maps it, or could."""
+        addresses = cluster_addresses(page.index, vma)
+        inside = len(addresses) > 0
+        mapped = mapped_pteps(page, vma)
+        if mapped:
+            _, address = ptep_to_mm_address(page.machine, mapped[0])
+        else:
+            address = addresses[0] if inside else vma_address(page.index, vma)
         ptep = pte_offset(vma.vm_mm, address) if inside else 0
         if not inside:
             content = OUTSIDE

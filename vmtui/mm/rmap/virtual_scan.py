@@ -22,7 +22,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from vmtui.mm.cluster import Mappings, page_number
 from vmtui.mm.filemap import page_mapping
 from vmtui.mm.mm_types import VM_LOCKED, Mm, Vma
 from vmtui.mm.page import (
@@ -173,7 +175,7 @@ class VirtualScan(Indifferent):
             self.swap_address[0] = mm.id
 
     def entries(self, mm: Mm, start: int, end: int) -> Iterator[tuple[Vma, int, int, int]]:
-        """(VMA, address, ptep, pfn) of each entry of a range that maps a frame (swap_out_vma, swap_out_pmd).
+        """(VMA, address, ptep, page) of each entry of a range that maps a frame (swap_out_vma, swap_out_pmd).
 
         The zero page is reserved: it is passed over.
         """
@@ -189,7 +191,8 @@ class VirtualScan(Indifferent):
                 for slot in np.flatnonzero(memory.all[table : table + n]).tolist():
                     pte = memory[table + slot]
                     if pte_present(pte) and not is_zero_page(pte_pfn(pte)):
-                        yield vma, first + slot * PAGE_SIZE, table + slot, pte_pfn(pte)
+                        pfn = page_number(self.machine, pte_pfn(pte))
+                        yield vma, first + slot * PAGE_SIZE, table + slot, pfn
 
     # A page is mapped and unmapped: nothing is kept.
 
@@ -228,20 +231,20 @@ class VirtualScan(Indifferent):
         """Always."""
         return True
 
-    def add_rmap_bulk(self, pfns: Pfns, vma: Vma, first_index: int, pteps: Pfns) -> None:
+    def add_rmap_bulk(self, mapped: Mappings, vma: Vma, indices: Pfns) -> None:
         """`page_add_rmap` for fresh pages."""
-        mem_map = self.machine.mem_map
-        mem_map.mapcount.put(pfns, 1)
-        mem_map.flags.put(pfns, mem_map.flags.all[pfns] | PG_anon)
+        mem_map, pages = self.machine.mem_map, mapped.pages
+        mem_map.mapcount.put(pages, mapped.counts)
+        mem_map.flags.put(pages, mem_map.flags.all[pages] | PG_anon)
 
-    def add_file_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
-        """`page_add_file_rmap` for many pages."""
-        self.machine.mem_map.mapcount.add(pfns, 1)
+    def add_file_rmap_bulk(self, mapped: Mappings, vma: Vma) -> None:
+        """`page_add_file_rmap` for many PTEs."""
+        self.machine.mem_map.mapcount.add(mapped.pages, mapped.counts)
 
-    def dup_rmap_bulk(self, pfns: Pfns, vma: Vma, child: Vma, pteps: Pfns, swapped: bool) -> None:
-        """`page_dup_rmap` for many pages."""
-        if len(pfns):
-            self.machine.mem_map.mapcount.add(pfns, 1)
+    def dup_rmap_bulk(self, mapped: Mappings, vma: Vma, child: Vma, swapped: bool) -> None:
+        """`page_dup_rmap` for many PTEs."""
+        if len(mapped):
+            self.add_file_rmap_bulk(mapped, child)
 
     def remove_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
         """`page_remove_rmap` for many pages."""
@@ -346,7 +349,7 @@ class VirtualScan(Indifferent):
             tables = list(tables_of(mm))
             entries = memory[[table for _, table in tables]]
             present = entries & np.uint64(PAGE_PRESENT | PAGE_PROTNONE) != 0
-            rows, slots = np.nonzero(present & (entries >> np.uint64(PAGE_SHIFT) == page.pfn))
+            rows, slots = np.nonzero(present & self.frames_of(page, entries))
             for row, slot in zip(rows.tolist(), slots.tolist(), strict=True):
                 base, table = tables[row]
                 if start <= base + slot * PAGE_SIZE < end:
@@ -415,13 +418,18 @@ class VirtualScan(Indifferent):
             passed += int(np.count_nonzero(addresses < resume))
         return passed, entries
 
+    def frames_of(self, page: Page, ptes: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Which entries, if they are present, map a frame of the page."""
+        frames = ptes >> np.uint64(PAGE_SHIFT)
+        return (frames >= page.pfn) & (frames < page.pfn + self.machine.cluster)
+
     def mapped_in(self, page: Page, mm: Mm) -> tuple[int, int]:
         """The first PTE of an mm that maps the page, and its address; (0, 0) for none."""
         memory = self.machine.memory.all
         for base, table in tables_of(mm):
             ptes = memory[table * PTRS_PER_TABLE : (table + 1) * PTRS_PER_TABLE]
             mapped = ptes & np.uint64(PAGE_PRESENT | PAGE_PROTNONE) != 0
-            slots = np.flatnonzero(mapped & (ptes >> np.uint64(PAGE_SHIFT) == page.pfn))
+            slots = np.flatnonzero(mapped & self.frames_of(page, ptes))
             if len(slots):
                 slot = int(slots[0])
                 return table * PTRS_PER_TABLE + slot, base + slot * PAGE_SIZE
