@@ -11,10 +11,12 @@ SMALL = {
     "22-test-mmap3": {"windows": 4},
     "23-riks-children": {"children": 20},
     "24-children-exit": {"children": 20},
-    "26-the-trial-chains": {"sga": 4},
-    "27-the-trial-lists": {"sga": 4, "windows": 5},
-    "28-the-trial-highpte": {"sga": 4},
-    "29-the-trial-4-4": {"sga": 4},
+    "27-the-trial-chains": {"sga": 4},
+    "28-the-trial-lists": {"sga": 4, "windows": 5},
+    "29-the-trial-highpte": {"sga": 4},
+    "30-the-trial-4-4": {"sga": 4},
+    "31-the-trial-clusters": {"sga": 40},
+    "32-the-trial-verdict": {"sga": 40},
 }
 
 
