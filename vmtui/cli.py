@@ -12,6 +12,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -334,7 +335,7 @@ def compare(
     if as_json:
         _print(json.dumps(contract.comparison(found)))
     else:
-        _print_lines(compare_text.compare_lines(found))
+        _print_lines(compare_text.compare_lines(found, _columns()))
     return OK if found.ok else FAILED
 
 
@@ -374,8 +375,15 @@ def sweep(
     if as_json:
         _print(json.dumps(contract.sweep(found)))
     else:
-        _print_lines(compare_text.sweep_lines(found))
+        _print_lines(compare_text.sweep_lines(found, _columns()))
     return OK
+
+
+def _columns() -> int:
+    """Columns for tables: the terminal's, if they go to one and it is narrower than they may be."""
+    from vmtui.report.tables import WIDTH
+
+    return max(60, min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns))
 
 
 def _given(options: Mapping[str, str | None]) -> dict[str, str]:
@@ -490,7 +498,7 @@ def list_scenarios() -> int:
 
 @cli.command()
 def schema() -> int:
-    """Print the JSON Schema of `play --json`."""
+    """Print the JSON Schema of `play`, `compare` and `sweep` with --json."""
     from vmtui.report import contract
 
     sys.stdout.write(contract.schema())

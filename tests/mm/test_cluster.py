@@ -389,6 +389,36 @@ class TestWalks:
         assert 2 == lab.look(task, at + 8 * PAGE_SIZE).hits
 
 
+class TestBulk:
+    """Ranges are filled and copied at once here too."""
+
+    @pytest.mark.parametrize("rmap", CLUSTERED)
+    def test_whole_clusters_are_taken_at_once(self, rmap: str) -> None:
+        """A range is filled up to its last whole cluster, or the VMA's end, and fork copies all of it."""
+        lab = Lab(rmap=rmap, cluster=16, bulk=32, ram="16M", chain="cluster")
+        task, at = lab.heap(1000, write=False)
+        lab.write(task, at, 730)
+        (text, *rest) = lab.sentences
+        assert "720 pages written at once" in text
+        assert 10 == sum("faulted" in sentence or "no fault" in sentence for sentence in rest)
+
+        child = lab.fork(task, "c")
+        assert any("736 PTEs copied at once" in sentence for sentence in lab.sentences)
+        assert 736 == mm_of(child).rss
+
+    @pytest.mark.parametrize("rmap", CLUSTERED)
+    def test_clusters_across_tables_are_not(self, rmap: str) -> None:
+        """A file mapped where its clusters lie across page tables is mapped and copied page by page."""
+        lab = FileLab(rmap=rmap, cluster=16, bulk=32, ram="16M")
+        task, file = lab.spawn(), lab.file(600)
+        at = lab.map(task, file, 600, shared=True, addr=0x40000000 + PAGE_SIZE)
+        lab.read(task, at, 600)
+        assert not any("at once" in sentence for sentence in lab.sentences)
+        lab.fork(task, "c")
+
+        assert not any("at once" in sentence for sentence in lab.sentences)
+
+
 class TestFrames:
     """Where clusters and page tables come from."""
 

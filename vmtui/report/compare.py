@@ -172,6 +172,7 @@ class Comparison:
         reference: The scheme that the others are held against: the file's own, if it is among them.
         trials: A play a scheme, in the order asked for.
         differences: The first difference of each scheme that has one.
+        closely: Whether all they hold was compared after every command, and not at the end alone.
     """
 
     title: str
@@ -181,6 +182,7 @@ class Comparison:
     reference: str
     trials: tuple[Trial, ...]
     differences: tuple[Difference, ...]
+    closely: bool = True
 
     @property
     def ok(self) -> bool:
@@ -228,6 +230,7 @@ def comparing(script: Script, schemes: Sequence[str] = ()) -> Generator[tuple[st
         reference=reference,
         trials=tuple(plays[scheme].trial for scheme in schemes),
         differences=tuple(difference for difference in found if difference is not None),
+        closely=all(play.closely for play in plays.values()),
     )
 
 
@@ -267,6 +270,7 @@ class _Play:
         trial: Its figures, once it is over.
         prints: After each command, errno and what the machine holds, hashed by part.
         known: Anomalies that the scheme is known for under these options.
+        closely: Whether it was always small enough to print all it holds.
         items: The item of each command.
         texts: Each command.
     """
@@ -282,6 +286,7 @@ class _Play:
         self.script = attrs.evolve(script, options=self.options)
         self.tally = Tally()
         self.prints: list[tuple[str | None, Prints]] = []
+        self.closely = True
         self.items: list[Item] = []
         self.texts: list[str] = []
         self._walks: dict[tuple[int, str], tuple[int, ...]] = {}
@@ -321,7 +326,9 @@ class _Play:
         self._bytes.append(machine.scheme.reverse_map_bytes())
         if prints:
             errno = done.error.errno if done.error is not None else None
-            self.prints.append((errno, _prints(machine) if _is_small(machine) else _outline(machine)))
+            small = _is_small(machine)
+            self.closely &= small
+            self.prints.append((errno, _prints(machine) if small else _outline(machine)))
 
     def _count(self, done: Done, line: int) -> None:
         for walk in done.walks:

@@ -104,6 +104,8 @@ def _check_lines(event: Event, path: str) -> Iterator[str]:
     assert result is not None
     if result.holds:
         yield f"  ok: {printable(result.text)}"
+        if event.done is not None and event.done.error is not None:
+            yield f"      {printable(str(event.done.error))}"
         return
     if result.holds is False:
         yield f"  FAILED: {printable(path)}:{result.line}: {printable(result.text)}"
