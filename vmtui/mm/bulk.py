@@ -13,7 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vmtui.mm.filemap import nodes_for, radix_tree_add_bulk
-from vmtui.mm.mm_types import VM_ACCESS, VM_SHARED, VM_WRITE, AddressSpace, Mm, Vma, linear_page_index
+from vmtui.mm.mm_types import (
+    VM_ACCESS,
+    VM_NONLINEAR,
+    VM_SHARED,
+    VM_WRITE,
+    AddressSpace,
+    Mm,
+    Vma,
+    linear_page_index,
+)
 from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, PG_active, PG_lru, PG_referenced, PG_uptodate
 from vmtui.mm.page_alloc import zone_with_room
 from vmtui.mm.pgtable import (
@@ -34,6 +43,7 @@ if TYPE_CHECKING:
 
 Indices = NDArray[np.int64]
 
+
 def populate(mm: Mm, start: int, end: int, write: bool) -> int:
     """Map the pages from `start` on as far as nothing is mapped, up to `end`.
 
@@ -43,7 +53,7 @@ def populate(mm: Mm, start: int, end: int, write: bool) -> int:
         How many pages; 0 if it must be done one by one.
     """
     vma = mm.vmas.at(start)
-    if vma is None or not vma.vm_flags & (VM_WRITE if write else VM_ACCESS):
+    if vma is None or not vma.vm_flags & (VM_WRITE if write else VM_ACCESS) or vma.vm_flags & VM_NONLINEAR:
         return 0
     end = min(end, vma.vm_end)
     if vma.vm_file is None:
@@ -190,6 +200,8 @@ def copy_range(vma: Vma, child: Vma) -> int | None:
         How many entries were copied; None if it must be done one by one.
     """
     machine = vma.machine
+    if vma.vm_flags & VM_NONLINEAR:
+        return None
     chunks = [chunk for chunk in _chunks(vma) if pte_offset(vma.vm_mm, chunk[0])]
     missing = sum(not pte_offset(child.vm_mm, low) for low, _ in chunks)
     zone = zone_with_room(machine, highmem=machine.options.highpte)

@@ -13,12 +13,13 @@ import attrs
 
 from vmtui.mm.filemap import page_mapping
 from vmtui.mm.machine import Machine
-from vmtui.mm.mm_types import AddressSpace, Mm
+from vmtui.mm.mm_types import VM_NONLINEAR, AddressSpace, Mm, Vma, linear_page_index
 from vmtui.mm.page import PAGE_SIZE, ZERO_PFN, Page, PG_active, PG_anon, PG_lru, PG_swapcache
 from vmtui.mm.pgtable import (
     PTRS_PER_TABLE,
     is_swap_pte,
     page_tables,
+    pte_file,
     pte_pfn,
     pte_present,
     pte_to_slot,
@@ -65,6 +66,7 @@ class _Scan:
         self.rss: Counter[int] = Counter()
         self.outside: list[tuple[Mm, int]] = []
         self.writable: list[int] = []
+        self.misplaced: list[tuple[Mm, int]] = []
         for mapping in machine.files:
             for index in mapping.pages.all[: mapping.end].nonzero()[0].tolist():
                 self.cached[mapping.pages.cell[index]] = mapping
@@ -78,8 +80,11 @@ class _Scan:
                     self._entry(mm, base + slot * PAGE_SIZE, table + slot, memory[table + slot])
 
     def _entry(self, mm: Mm, address: int, ptep: int, pte: int) -> None:
-        if mm.vmas.at(address) is None:
+        vma = mm.vmas.at(address)
+        if vma is None:
             self.outside.append((mm, address))
+        elif not vma.vm_flags & VM_NONLINEAR and self._misplaced(vma, address, pte):
+            self.misplaced.append((mm, address))
         if is_swap_pte(pte):
             self.slots[pte_to_slot(pte)] += 1
         elif pte_present(pte) and pte_pfn(pte) != ZERO_PFN:
@@ -90,10 +95,21 @@ class _Scan:
         elif pte_write(pte):
             self.writable.append(ZERO_PFN)
 
+    def _misplaced(self, vma: Vma, address: int, pte: int) -> bool:
+        """Whether an entry of a linear VMA has a page of the file that does not belong there."""
+        if pte_file(pte):
+            return True
+        if not pte_present(pte) or pte_pfn(pte) not in self.cached:
+            return False
+        page = vma.machine.page(pte_pfn(pte))
+        return self.cached[page.pfn] is not vma.vm_file or page.index != linear_page_index(vma, address)
+
 
 def _processes(machine: Machine, scan: _Scan) -> Iterator[Problem]:
     for mm, address in scan.outside:
         yield Problem("pte_outside_vma", f"{mm.name} has an entry at {address:#x}, where no VMA is")
+    for mm, address in scan.misplaced:
+        yield Problem("nonlinear", f"{mm.name} has at {address:#x} what only a nonlinear VMA may have")
     for mm in machine.mms:
         if mm.rss != scan.rss[mm.id]:
             yield Problem("rss", f"{mm.name}: rss says {mm.rss}, its page tables {scan.rss[mm.id]}")

@@ -7,9 +7,11 @@ from typing import Any, Final
 from vmtui.errors import KernelError
 from vmtui.mm import bulk
 from vmtui.mm.filemap import filemap_nopage, set_file_size, truncate_inode_pages
+from vmtui.mm.fremap import do_file_page
 from vmtui.mm.mm_types import (
     VM_ACCESS,
     VM_GROWSDOWN,
+    VM_NONLINEAR,
     VM_SHARED,
     VM_WRITE,
     AddressSpace,
@@ -28,9 +30,11 @@ from vmtui.mm.pgtable import (
     is_zero_page,
     maybe_mkwrite,
     mk_pte,
+    pgoff_to_pte,
     present_ptes,
     pte_alloc,
     pte_dirty,
+    pte_file,
     pte_mkclean,
     pte_mkdirty,
     pte_mkold,
@@ -40,6 +44,7 @@ from vmtui.mm.pgtable import (
     pte_offset,
     pte_pfn,
     pte_present,
+    pte_to_pgoff,
     pte_to_slot,
     pte_write,
     pte_wrprotect,
@@ -176,6 +181,8 @@ def handle_mm_fault(mm: Mm, vma: Vma, address: int, write: bool) -> Steps:
         yield from do_no_page(mm, vma, address, ptep, write)
     elif pte_none(pte):
         yield from do_anonymous_page(mm, vma, address, ptep, write)
+    elif pte_file(pte):
+        yield from do_file_page(mm, vma, address, ptep)
     elif not pte_present(pte):
         yield from do_swap_page(mm, vma, address, ptep, write)
     elif write:
@@ -343,6 +350,12 @@ def copy_one_pte(vma: Vma, child: Vma, address: int) -> Steps:
         yield Step(text, slot=pte_to_slot(pte), **about)
         yield from machine.scheme.swap_dup_rmap(vma, child)
         return
+    if pte_file(pte):
+        memory[dst] = pte
+        yield Step(
+            "{where}: file entry copied, for page {index} of the file", index=pte_to_pgoff(pte), **about
+        )
+        return
 
     if not vma.vm_flags & VM_SHARED and pte_write(pte):
         pte = memory[src] = pte_wrprotect(pte)
@@ -380,6 +393,11 @@ def zap_pte(vma: Vma, address: int) -> Steps:
         free_swap_and_cache(machine, pte_to_slot(pte))
         yield Step("{where}: swap entry dropped, slot {slot} lost a holder", slot=pte_to_slot(pte), **about)
         return
+    if pte_file(pte):
+        yield Step(
+            "{where}: the entry for page {index} of the file is empty", index=pte_to_pgoff(pte), **about
+        )
+        return
     if is_zero_page(pte_pfn(pte)):
         yield Step("{where}: the zero page was unmapped", **about)
         return
@@ -394,6 +412,23 @@ def zap_pte(vma: Vma, address: int) -> Steps:
     yield Step("{where}: frame {page:#x} unmapped, {fate}", page=page.pfn, fate=fate, **about)
 
 
+def zap_nonlinear(vma: Vma, start: int, end: int, first: int = 0) -> Steps:
+    """Drop the pages of [start, end) of a nonlinear VMA that are page `first` of the file or behind it.
+
+    Each leaves in its PTE which page it was, unless vm_pgoff says the same (zap_pte_range of 2.6.7 with
+    zap_details; 2.6.4 forgets it, *ours*).
+    """
+    memory = vma.machine.memory
+    for address in present_ptes(vma.vm_mm, start, end).tolist():
+        ptep = pte_offset(vma.vm_mm, address)
+        index = vma.machine.page(pte_pfn(memory[ptep])).index if pte_present(memory[ptep]) else -1
+        if index < first:
+            continue
+        yield from zap_pte(vma, address)
+        if index != linear_page_index(vma, address):
+            memory[ptep] = pgoff_to_pte(index)
+            text = "{where}: the PTE keeps that it was page {index} of the file"
+            yield Step(text, vma=vma.id, ptep=ptep, where=place_name(vma.vm_mm, address), index=index)
 
 
 def vmtruncate(mapping: AddressSpace, size: int) -> Steps:
@@ -407,6 +442,9 @@ def vmtruncate(mapping: AddressSpace, size: int) -> Steps:
     old_end = mapping.end
     set_file_size(mapping, size)
     for vma in [*mapping.i_mmap, *mapping.i_mmap_shared]:
+        if vma.vm_flags & VM_NONLINEAR:
+            yield from zap_nonlinear(vma, vma.vm_start, vma.vm_end, mapping.end)
+            continue
         start = max(vma_address(mapping.end, vma), vma.vm_start)
         if start < vma.vm_end:
             yield from zap_page_range(vma, start, vma.vm_end)

@@ -11,6 +11,7 @@ from vmtui.mm.mm_types import (
     VM_ACCESS,
     VM_GROWSDOWN,
     VM_LOCKED,
+    VM_NONLINEAR,
     VM_READ,
     VM_SHARED,
     VM_WRITE,
@@ -35,7 +36,7 @@ TASK_UNMAPPED_BASE: Final = 0x40000000
 BRK_START: Final = 0x08100000
 
 #: Flags two VMAs must agree in to become one.
-_KIND: Final = VM_ACCESS | VM_SHARED | VM_GROWSDOWN | VM_LOCKED
+_KIND: Final = VM_ACCESS | VM_SHARED | VM_GROWSDOWN | VM_LOCKED | VM_NONLINEAR
 
 
 def find_vma(mm: Mm, address: int) -> Vma | None:
@@ -205,6 +206,8 @@ def can_vma_merge(vma: Vma, flags: int, pgoff: int, file: AddressSpace | None, o
         other: The VMA the range belongs to now, if any.
     """
     if (vma.vm_flags ^ flags) & _KIND or vma.vm_pgoff != pgoff or vma.vm_file is not file:
+        return False
+    if vma.vm_private_data:
         return False
     if flags & VM_SHARED:
         return True

@@ -408,8 +408,9 @@ def _reason(play: _Play, at: int) -> str | None:
     keywords = [text.split(" ")[0] for text in play.texts[: at + 1]]
     departs = scheme_class(scheme).departs
     said = departs.get(keywords[at])
-    if said is None and keywords[at] in PAGE_OUT and "mlock" in keywords:
-        said = departs.get("mlock")
+    for earlier in ("remap_file_pages", "mlock"):
+        if said is None and keywords[at] in PAGE_OUT and earlier in keywords:
+            said = departs.get(earlier)
     if said is None and play.known:
         said = f"known for pages that are {', '.join(sorted(play.known))}"
     return f"{scheme}: {said}" if said is not None else None

@@ -59,8 +59,10 @@ class AnonVmaRfc(Indifferent):
         {
             "mremap": "VMAs on two lists stay two here, and mremap wants one",
             "mlock": "of a page that only some have locked, the walk unmaps what it meets before the lock",
+            "remap_file_pages": "refused: the draft had no answer",
         }
     )
+    no_nonlinear: ClassVar[str] = "the draft had no answer: its walk finds a page of a file by vm_pgoff alone"
     union_members: ClassVar[tuple[str, ...]] = ("mapping", "vma", "anon_vma")
     explanations: ClassVar[explained.Entries] = explained.ANON_VMA_RFC
     ours: ClassVar[frozenset[str]] = frozenset()

@@ -75,8 +75,10 @@ class AnonmmScheme(Indifferent):
         {
             "mremap": "a page that is shared, in memory or on swap, is copied: it can be at one address only",
             "mlock": "of a page that only some have locked, the walk unmaps what it meets before the lock",
+            "remap_file_pages": "refused: the draft had no answer",
         }
     )
+    no_nonlinear: ClassVar[str] = "the draft had no answer: its walk finds a page of a file by vm_pgoff alone"
     union_members: ClassVar[tuple[str, ...]] = ("mapping", "anonmm")
     explanations: ClassVar[explained.Entries] = explained.ANONMM
     ours: ClassVar[frozenset[str]] = frozenset()

@@ -7,7 +7,7 @@ not care about: pte_chains of VMAs, lists of VMAs of the addresses of PTEs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from vmtui.mm.mm_types import Mm, Vma
 from vmtui.mm.page import Page
@@ -23,6 +23,8 @@ __all__ = ["Indifferent"]
 
 class Indifferent:
     """A reverse map that keeps nothing of its own and does nothing at any of these hooks."""
+
+    no_nonlinear: ClassVar[str] = ""
 
     def columns(self) -> Mapping[str, Column]:
         """No column of its own."""

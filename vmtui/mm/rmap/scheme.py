@@ -93,7 +93,8 @@ class Picture:
         total: Candidate rows in all.
         first: The row number of the first candidate given.
         per_mm: A row is an mm, with all candidates in it, and not one candidate.
-        order: Then, of all rows, the numbers of their mms.
+        per_vma: A row is a VMA, likewise.
+        order: Then, of all rows, the numbers of their mms or VMAs.
     """
 
     headings: tuple[str, ...]
@@ -102,6 +103,7 @@ class Picture:
     total: int
     first: int = 0
     per_mm: bool = False
+    per_vma: bool = False
     order: tuple[int, ...] = ()
 
 
@@ -121,6 +123,7 @@ class Scheme(Protocol):
     period: ClassVar[str]
     #: Where it may differ from the other schemes: command, and why.
     departs: ClassVar[Mapping[str, str]]
+
     def __init__(self, machine: Machine) -> None:
         """The scheme of a machine that is being built; its other parts are there."""
 
@@ -143,6 +146,8 @@ class Scheme(Protocol):
     union_members: ClassVar[tuple[str, ...]]
     #: What is said of the fields and objects it has, before what is said of them under every scheme.
     explanations: ClassVar[Entries]
+    #: What remap_file_pages is refused with, by a scheme that could not find such pages; else empty.
+    no_nonlinear: ClassVar[str]
     #: Fields and flags that the machine keeps under every scheme and its kernel's struct page has not.
     ours: ClassVar[frozenset[str]]
 
@@ -345,5 +350,3 @@ def mapped_ptep(page: Page, vma: Vma) -> int:
         return 0
     pte = page.machine.memory[ptep]
     return ptep if pte_present(pte) and pte_pfn(pte) == page.pfn else 0
-
-
