@@ -161,7 +161,7 @@ def nonlinear_row(page: Page, vma: Vma) -> CandidateRow:
     """The row of a nonlinear VMA: how far its scan is, and the first PTE there that has the page."""
     (ptep, address), *_ = [*nonlinear_pteps(page, vma), (0, 0)]
     done, size = min(vma.vm_private_data, vma.vm_end - vma.vm_start), vma.vm_end - vma.vm_start
-    note = f"nonlinear {done >> PAGE_SHIFT}/{size >> PAGE_SHIFT}"
+    note = f"scan {done >> PAGE_SHIFT}/{size >> PAGE_SHIFT}"
     content = f"{page.pfn:#x}" if ptep else "not here"
     return CandidateRow(
         vma.id,
