@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from tests.mm.lab import mm_of, vma_at
@@ -181,7 +183,7 @@ def test_a_cluster_is_aligned() -> None:
     parts = [cluster_range(vma, cursor * CLUSTER_SIZE) for cursor in range(3)]
 
     assert [CLUSTER - 5, CLUSTER, CLUSTER] == [len(part) for part in parts]
-    assert all(one.stop == other.start for one, other in zip(parts, parts[1:], strict=False))
+    assert all(one.stop == other.start for one, other in pairwise(parts))
 
 
 @pytest.mark.parametrize("rmap", ANSWER)
