@@ -116,6 +116,7 @@ def zap_pte(vma: Vma, address: int, ptep: int) -> Steps:
         return
     old = machine.page(pte_pfn(pte))
     vma.vm_mm.rss -= 1
+    machine.work["tlb_flushes"] += 1
     if pte_dirty(pte):
         old.set(PG_dirty)
     text = "{where}: frame {page:#x}, page {index} of the file, had to go"

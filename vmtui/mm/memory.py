@@ -269,6 +269,7 @@ def do_wp_page(mm: Mm, vma: Vma, address: int, ptep: int) -> Steps:
         mm.rss += 1
     else:
         yield from mm.machine.scheme.page_remove_rmap(old, ptep)
+    mm.machine.work["tlb_flushes"] += 1
     memory[ptep] = maybe_mkwrite(pte_mkdirty(mk_pte(page.pfn, vm_page_prot(vma))), vma)
     lru_cache_add_active(page)
     text = "{where}: frame {old:#x} is {why}: copied to frame {page:#x}"
@@ -374,14 +375,45 @@ def copy_one_pte(vma: Vma, child: Vma, address: int) -> Steps:
     yield from machine.scheme.page_dup_rmap(page, vma, child, dst)
 
 
+def unmap_vmas(vmas: list[Vma]) -> Steps:
+    """Drop every mapping of some VMAs of a process; one flush of the TLB for all (unmap_vmas)."""
+    flush = False
+    for vma in vmas:
+        flush |= yield from unmap_page_range(vma, vma.vm_start, vma.vm_end)
+    if flush:
+        tlb_finish_mmu(vmas[0].vm_mm)
+
+
 def zap_page_range(vma: Vma, start: int, end: int) -> Steps:
     """Drop every mapping in [start, end) of a VMA; page tables stay (zap_page_range)."""
+    flush = yield from unmap_page_range(vma, start, end)
+    if flush:
+        tlb_finish_mmu(vma.vm_mm)
+
+
+def unmap_page_range(vma: Vma, start: int, end: int) -> Steps:
+    """The mappings in [start, end), one by one (unmap_page_range).
+
+    Returns:
+        Whether the TLB may have one of them.
+    """
+    flush = False
     for address in present_ptes(vma.vm_mm, start, end).tolist():
-        yield from zap_pte(vma, address)
+        flush |= yield from zap_pte(vma, address)
+    return flush
+
+
+def tlb_finish_mmu(mm: Mm) -> None:
+    """Flush the TLB once for all that was unmapped (tlb_finish_mmu)."""
+    mm.machine.work["tlb_flushes"] += 1
 
 
 def zap_pte(vma: Vma, address: int) -> Steps:
-    """Drop one mapping, and the page or the slot with the last of them (zap_pte_range)."""
+    """Drop one mapping, and the page or the slot with the last of them (zap_pte_range).
+
+    Returns:
+        Whether it was one that the TLB may have.
+    """
     machine = vma.machine
     mm = vma.vm_mm
     ptep = pte_offset(mm, address)
@@ -392,15 +424,15 @@ def zap_pte(vma: Vma, address: int) -> Steps:
     if is_swap_pte(pte):
         free_swap_and_cache(machine, pte_to_slot(pte))
         yield Step("{where}: swap entry dropped, slot {slot} lost a holder", slot=pte_to_slot(pte), **about)
-        return
+        return False
     if pte_file(pte):
         yield Step(
             "{where}: the entry for page {index} of the file is empty", index=pte_to_pgoff(pte), **about
         )
-        return
+        return False
     if is_zero_page(pte_pfn(pte)):
         yield Step("{where}: the zero page was unmapped", **about)
-        return
+        return True
 
     page = machine.page(pte_pfn(pte))
     mm.rss -= 1
@@ -410,6 +442,7 @@ def zap_pte(vma: Vma, address: int) -> Steps:
     freed = free_page_and_swap_cache(page)
     fate = "and is free" if freed else "others still have it" if page.mapcount else "stays cached"
     yield Step("{where}: frame {page:#x} unmapped, {fate}", page=page.pfn, fate=fate, **about)
+    return True
 
 
 def zap_nonlinear(vma: Vma, start: int, end: int, first: int = 0) -> Steps:
@@ -419,16 +452,19 @@ def zap_nonlinear(vma: Vma, start: int, end: int, first: int = 0) -> Steps:
     zap_details; 2.6.4 forgets it, *ours*).
     """
     memory = vma.machine.memory
+    flush = False
     for address in present_ptes(vma.vm_mm, start, end).tolist():
         ptep = pte_offset(vma.vm_mm, address)
         index = vma.machine.page(pte_pfn(memory[ptep])).index if pte_present(memory[ptep]) else -1
         if index < first:
             continue
-        yield from zap_pte(vma, address)
+        flush |= yield from zap_pte(vma, address)
         if index != linear_page_index(vma, address):
             memory[ptep] = pgoff_to_pte(index)
             text = "{where}: the PTE keeps that it was page {index} of the file"
             yield Step(text, vma=vma.id, ptep=ptep, where=place_name(vma.vm_mm, address), index=index)
+    if flush:
+        tlb_finish_mmu(vma.vm_mm)
 
 
 def vmtruncate(mapping: AddressSpace, size: int) -> Steps:

@@ -6,7 +6,7 @@ from typing import Final
 
 from vmtui.errors import KernelError
 from vmtui.mm.filemap import address_space_alloc
-from vmtui.mm.memory import zap_page_range
+from vmtui.mm.memory import unmap_vmas
 from vmtui.mm.mm_types import (
     VM_ACCESS,
     VM_GROWSDOWN,
@@ -297,8 +297,7 @@ def unmap_range(mm: Mm, start: int, end: int) -> Steps:
         yield from split_vma(last, end, new_below=True)
 
     gone = mm.vmas.overlapping(start, end)
-    for vma in gone:
-        yield from zap_page_range(vma, vma.vm_start, vma.vm_end)
+    yield from unmap_vmas(gone)
     for vma in gone:
         name = vma_name(vma)
         vma_free(vma)

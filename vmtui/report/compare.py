@@ -17,9 +17,10 @@ import attrs
 from vmtui.errors import KernelError
 from vmtui.mm.content import content
 from vmtui.mm.kernel import Options
-from vmtui.mm.machine import WORK, Machine
+from vmtui.mm.machine import Machine
 from vmtui.mm.rmap import SCHEMES
 from vmtui.mm.rmap.scheme import scheme_class
+from vmtui.mm.work import LONGEST, WORK
 from vmtui.player import Player
 from vmtui.report.playing import Event, Tally, events
 from vmtui.scenario.items import Item
@@ -332,7 +333,8 @@ class _Play:
             self._walks[line, walk.kind] = tuple(map(add, sums, more))
         self._examined.append(sum(walk.examined for walk in done.walks))
         for name, number in done.work.items():
-            self._work[name] += number
+            # Of the longest list the longest counts, not all of them together.
+            self._work[name] = max(self._work[name], number) if name == LONGEST else self._work[name] + number
 
     def _trial(self, scheme: str) -> Trial:
         ledger = self.session.machine.ledger

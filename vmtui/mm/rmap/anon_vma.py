@@ -40,7 +40,7 @@ from vmtui.mm.mmap import can_vma_merge
 from vmtui.mm.page import Page, PG_anon, PG_referenced
 from vmtui.mm.rmap import explained
 from vmtui.mm.rmap.base import Indifferent
-from vmtui.mm.rmap.lists import Lists, anon_vma_lists, file_lists
+from vmtui.mm.rmap.lists import Lists, anon_vma_lists, count_link, file_lists
 from vmtui.mm.rmap.nonlinear import (
     look_nonlinear,
     nonlinear_pteps,
@@ -194,6 +194,7 @@ class AnonVmaMerged(Indifferent):
 
     def anon_vma_link(self, vma: Vma, anon_vma: AnonVma) -> None:
         """Queue a VMA at the head (list_add in anon_vma_link)."""
+        count_link(anon_vma, vma)
         anon_vma.vmas.add(vma)
         vma.anon_vma = anon_vma
 
@@ -203,6 +204,7 @@ class AnonVmaMerged(Indifferent):
         if anon_vma is None:
             return
         anon_vma.vmas.remove(vma)
+        count_link(anon_vma, vma)
         vma.anon_vma = None
         if not len(anon_vma.vmas):
             self.machine.anon_vmas.free(anon_vma)

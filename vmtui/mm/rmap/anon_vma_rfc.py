@@ -23,8 +23,9 @@ import numpy as np
 
 from vmtui.mm.filemap import page_mapping
 from vmtui.mm.mm_types import VM_LOCKED, AnonVma, Vma, linear_page_index, vma_name
-from vmtui.mm.page import Page, PG_anon, PG_direct, PG_referenced, PG_swapcache
+from vmtui.mm.page import PAGE_SHIFT, Page, PG_anon, PG_direct, PG_referenced, PG_swapcache
 from vmtui.mm.pgtable import (
+    PMD_SIZE,
     present_ptes,
     pte_mkold,
     pte_offset,
@@ -34,9 +35,17 @@ from vmtui.mm.pgtable import (
 )
 from vmtui.mm.rmap import explained
 from vmtui.mm.rmap.base import Indifferent
-from vmtui.mm.rmap.lists import Lists, anon_vma_lists, file_lists
+from vmtui.mm.rmap.lists import Lists, anon_vma_lists, count_link, file_lists
 from vmtui.mm.rmap.picture import CandidateRow, draw_file, draw_list
-from vmtui.mm.rmap.scheme import Pfns, Picture, mapped_ptep, page_check_address, walk_begins, walk_ends
+from vmtui.mm.rmap.scheme import (
+    Pfns,
+    Picture,
+    WalkLines,
+    mapped_ptep,
+    page_check_address,
+    walk_begins,
+    walk_ends,
+)
 from vmtui.mm.rmap.target import anon_vma_target, mapping_target
 from vmtui.mm.rmap.unmap import unmap_pte
 from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Step, Steps
@@ -230,6 +239,7 @@ class AnonVmaRfc(Indifferent):
 
     def list_add(self, vma: Vma, anon_vma: AnonVma) -> None:
         """Queue a VMA at the head (list_add of anon_vma_node)."""
+        count_link(anon_vma, vma)
         anon_vma.vmas.add(vma)
         vma.anon_vma = anon_vma
 
@@ -242,6 +252,7 @@ class AnonVmaRfc(Indifferent):
         if anon_vma is None:
             return
         anon_vma.vmas.remove(vma)
+        count_link(anon_vma, vma)
         vma.anon_vma = None
         if not len(anon_vma.vmas):
             self.machine.anon_vmas.free(anon_vma)
@@ -283,6 +294,7 @@ class AnonVmaRfc(Indifferent):
                     yield Step("an anon_vma was made for both halves", vma=vma.id, anon_vma=anon_vma.id)
                 page.clear(PG_direct)
                 page.mapping = anon_vma.id
+                self.machine.work["list_lines"] += self.machine.lines("mem_map")
                 text = "struct page {page:#x} cannot stay direct: it swung over"
                 yield Step(text, page=page.pfn, vma=half.id, anon_vma=anon_vma.id)
 
@@ -303,12 +315,14 @@ class AnonVmaRfc(Indifferent):
         for page in self.direct_pages(vma, start, end):
             if page.mapping != vma.id:
                 page.mapping = vma.id
+                self.machine.work["list_lines"] += self.machine.lines("mem_map")
                 text = "struct page {page:#x} now points at {who}"
                 yield Step(text, page=page.pfn, vma=vma.id, who=vma_name(vma))
 
     def direct_pages(self, vma: Vma, start: int, end: int) -> list[Page]:
         """The direct pages that PTEs of [start, end) map, by a walk of the page tables."""
         found = []
+        self.count_tables(vma, start, end)
         for address in present_ptes(vma.vm_mm, start, end).tolist():
             pte = self.machine.memory[pte_offset(vma.vm_mm, address)]
             if pte_present(pte):
@@ -316,6 +330,17 @@ class AnonVmaRfc(Indifferent):
                 if page.test(PG_direct):
                     found.append(page)
         return found
+
+    def count_tables(self, vma: Vma, start: int, end: int) -> None:
+        """The fast path's cost of going through page tables: each PTE page, and the lines of its PTEs."""
+        work, line = self.machine.work, self.machine.options.cacheline
+        for base in range(start & ~(PMD_SIZE - 1), end, PMD_SIZE):
+            low, high = max(start, base), min(end, base + PMD_SIZE)
+            first = pte_offset(vma.vm_mm, low) * 8
+            if first:
+                last = first + ((high - low) >> PAGE_SHIFT) * 8 - 1
+                work["page_tables_read"] += 1
+                work["list_lines"] += last // line - first // line + 1
 
     # The walk.
 
@@ -380,6 +405,11 @@ class AnonVmaRfc(Indifferent):
         yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma), left=left)
         yield from self.page_remove_rmap(page, ptep)
         return END if page.mapcount else MAPCOUNT
+
+    def walk_lines(self, page: Page) -> WalkLines:
+        """struct page, the list's head unless the page is direct, and each VMA."""
+        lines = super().walk_lines(page)
+        return lines._replace(head=lines.head - 1) if page.test(PG_direct) else lines
 
     def look(self, page: Page, *, full: bool) -> Steps:
         """The walk of try_to_unmap with its hands behind its back; `full`: past the stop rule."""

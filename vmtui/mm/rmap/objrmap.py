@@ -25,14 +25,30 @@ from typing import ClassVar
 import numpy as np
 
 from vmtui.mm.filemap import page_mapping
-from vmtui.mm.mm_types import VM_LOCKED, VM_NONLINEAR, AddressSpace, Vma, linear_page_index, vma_name
+from vmtui.mm.mm_types import (
+    VM_LOCKED,
+    VM_NONLINEAR,
+    AddressSpace,
+    Vma,
+    linear_page_index,
+    vma_address,
+    vma_name,
+)
 from vmtui.mm.page import Page, PG_anon, PG_direct, PG_referenced
-from vmtui.mm.pgtable import pte_mkold, pte_young
+from vmtui.mm.pgtable import pte_mkold, pte_offset, pte_young
 from vmtui.mm.rmap import explained
 from vmtui.mm.rmap.chain import pte_owner
 from vmtui.mm.rmap.picture import CandidateRow, draw_file
 from vmtui.mm.rmap.pte_chain import PteChain
-from vmtui.mm.rmap.scheme import Pfns, Picture, mapped_ptep, page_check_address, walk_begins, walk_ends
+from vmtui.mm.rmap.scheme import (
+    Pfns,
+    Picture,
+    WalkLines,
+    mapped_ptep,
+    page_check_address,
+    walk_begins,
+    walk_ends,
+)
 from vmtui.mm.rmap.unmap import unmap_pte
 from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Step, Steps
 
@@ -92,13 +108,23 @@ class Objrmap(PteChain):
         asked = 0
         for vma in file_vmas(mapping):
             asked += 1
+            self.count_asked(page, vma)
             ptep = yield from page_check_address(page, vma)
             if ptep:
                 # It was counted when it was set, and is counted again when it is entered.
                 page.mapcount -= 1
                 yield from self.chains.chain_add(page, ptep)
+        self.machine.work.went_through(asked)
         text = "struct page {page:#x} was converted: {asked} VMAs asked, {n} PTEs entered"
         yield Step(text, page=page.pfn, asked=asked, n=page.mapcount)
+
+    def count_asked(self, page: Page, vma: Vma) -> None:
+        """The fast path's cost of asking a VMA: its lines, and the line and the table of a PTE it reads."""
+        address = vma_address(page.index, vma)
+        inside = vma.vm_start <= address < vma.vm_end
+        read = int(inside and pte_offset(vma.vm_mm, address) != 0)
+        self.machine.work["list_lines"] += self.machine.lines("vm_area_struct") + read
+        self.machine.work["page_tables_read"] += read
 
     def page_dup_rmap(self, page: Page, vma: Vma, child: Vma, ptep: int) -> Steps:
         """fork: a chain grows, a file's page counts."""
@@ -207,6 +233,13 @@ class Objrmap(PteChain):
         yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma), left=left)
         yield from self.count_down(page)
         return END
+
+    def walk_lines(self, page: Page) -> WalkLines:
+        """Of a file's page struct page, the address_space and each VMA; of one with a chain its nodes."""
+        lines = super().walk_lines(page)
+        if self.walked(page) is None:
+            return lines
+        return WalkLines(lines.head + 1, self.machine.lines("vm_area_struct"))
 
     def look(self, page: Page, *, full: bool) -> Steps:
         """The walk of try_to_unmap with its hands behind its back; `full`: past the stop rule."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, cast, runtime_checkable
 
 import attrs
 import numpy as np
@@ -105,6 +105,20 @@ class Picture:
     per_mm: bool = False
     per_vma: bool = False
     order: tuple[int, ...] = ()
+
+
+class WalkLines(NamedTuple):
+    """Cache lines of a walk.
+
+    Attributes:
+        head: Of what stands before its candidates: struct page, and the head of a list.
+        element: Of each node followed.
+        per_mm: There is no list: the lock is an mm's, and each VMA that is come to is an element.
+    """
+
+    head: int
+    element: int
+    per_mm: bool = False
 
 
 class Scheme(Protocol):
@@ -217,6 +231,9 @@ class Scheme(Protocol):
     def try_to_unmap(self, page: Page) -> Steps:
         """Replace every PTE that maps the page by its swap entry; whether all are gone."""
 
+    def walk_lines(self, page: Page) -> WalkLines:
+        """The cache lines that a walk over the page touches, beside those of PTEs."""
+
     def look(self, page: Page, *, full: bool) -> Steps:
         """The walk of try_to_unmap that changes nothing; `full`: without its stop rule."""
 
@@ -274,14 +291,10 @@ def scheme_class(name: str) -> type[Scheme]:
 
 def walk_begins(page: Page, kind: str) -> Step:
     """The step that opens a walk."""
-    return Step(
-        "frame {page:#x}: who maps it? mapcount says {n}",
-        WALK,
-        page=page.pfn,
-        kind=kind,
-        scheme=page.machine.scheme.name,
-        n=page.mapcount,
-    )
+    scheme = page.machine.scheme
+    text = "frame {page:#x}: who maps it? mapcount says {n}"
+    lines = scheme.walk_lines(page)._asdict()
+    return Step(text, WALK, page=page.pfn, kind=kind, scheme=scheme.name, n=page.mapcount, **lines)
 
 
 def walk_ends(page: Page, stopped: str) -> Step:

@@ -38,6 +38,7 @@ def unmap_pte(page: Page, mm: Mm, ptep: int) -> str:
         page.set(PG_dirty)
     mm.rss -= 1
     page.count -= 1
+    machine.work["tlb_flushes"] += 1
     if not page.test(PG_anon):
         machine.memory[ptep] = file_pte(page, mm, ptep)
         return f"keeps page {page.index} of the file" if machine.memory[ptep] else "is empty now"

@@ -54,7 +54,7 @@ from vmtui.mm.rmap import explained, swap_out
 from vmtui.mm.rmap.base import Indifferent
 from vmtui.mm.rmap.lists import Lists, ObjectList, file_lists
 from vmtui.mm.rmap.picture import page_lines
-from vmtui.mm.rmap.scheme import Edge, Node, Pfns, Picture, walk_begins, walk_ends
+from vmtui.mm.rmap.scheme import Edge, Node, Pfns, Picture, WalkLines, walk_begins, walk_ends
 from vmtui.mm.rmap.target import mapping_target
 from vmtui.mm.rmap.unmap import unmap_pte
 from vmtui.mm.step import END, HIT, LEFT, LOCKED, MAPCOUNT, Ref, Step, Steps
@@ -307,6 +307,11 @@ class VirtualScan(Indifferent):
             if page.mapcount == 0:
                 return MAPCOUNT
         return END
+
+    def walk_lines(self, page: Page) -> WalkLines:
+        """struct page, which leads nowhere; each VMA that the scan comes to."""
+        machine = self.machine
+        return WalkLines(machine.lines("mem_map"), machine.lines("vm_area_struct"), per_mm=True)
 
     def look(self, page: Page, *, full: bool) -> Steps:
         """The scan for a page with its hands behind its back; `full`: the whole round."""
