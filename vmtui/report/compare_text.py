@@ -21,7 +21,7 @@ def compare_lines(found: Comparison) -> Iterator[str]:
     for title, rows in (
         ("low memory, bytes", _bytes(found.trials)),
         ("walks: examined/hits", _walks(found.trials)),
-        ("fast path: times done", _work(found.trials)),
+        ("fast path: what was counted", _work(found.trials)),
         ("expects", _expects(found.trials)),
     ):
         if rows:

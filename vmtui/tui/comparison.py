@@ -15,6 +15,7 @@ from vmtui.scenario.script import Script, load
 from vmtui.session import Session
 from vmtui.tui.screens.chooser import Choice, plain
 from vmtui.tui.switching import commands_so_far
+from vmtui.view.counters import COUNTERS
 from vmtui.view.holders import HOLDERS
 from vmtui.view.model import Row
 from vmtui.view.plot import Series, plot
@@ -86,7 +87,7 @@ def swept(script: Script, over: Over) -> Generator[object, None, Sweep]:
 
 
 def comparison_choices(found: Comparison, script: Script | None) -> list[Choice]:
-    """What there is to plot, then the tables; a kind of the ledger can be chosen to be explained."""
+    """What there is to plot, then the tables; kinds of the ledger and counters can be chosen, to be explained."""
     choices = [
         Choice(plain(f"▸ plot against {over.param}, 1 to {over.last:,}", "key"), over)
         for over in params_of(script)
@@ -100,9 +101,15 @@ def comparison_choices(found: Comparison, script: Script | None) -> list[Choice]
         elif blank and text.endswith(tuple(f"  {scheme}" for scheme in SCHEMES)):
             table = text
         blank = not text
-        kind = first if table.startswith("low memory") and first in HOLDERS else ""
-        choices.append(Choice(plain(text, _role(text, number, table)), f"ledger.{kind}" if kind else None))
+        choices.append(Choice(plain(text, _role(text, number, table)), _explained(table, first)))
     return choices
+
+
+def _explained(table: str, first: str) -> str | None:
+    """What a line of a table is explained by, from its first word; None for nothing."""
+    if table.startswith("low memory") and first in HOLDERS:
+        return f"ledger.{first}"
+    return f"work.{first}" if table.startswith("fast path") and first in COUNTERS else None
 
 
 def _role(text: str, number: int, table: str) -> str:
