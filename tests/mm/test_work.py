@@ -99,7 +99,7 @@ def test_a_scan_reads_each_line_of_ptes_once() -> None:
 
 @pytest.mark.parametrize("rmap", SCHEMES)
 def test_a_fault_touches_the_struct_page_once(rmap: str) -> None:
-    """The first write of a page costs its struct page, where anything is noted; no flush, and no table read."""
+    """The first write of a page costs its struct page, where anything is noted; no flush, no table read."""
     lab, _ = family(rmap, 0, pages=10)
     beside = {"virtual_scan": -10, "anonmm": 10, "anon_vma": 2}.get(rmap, 0)
 
@@ -174,7 +174,7 @@ def test_an_exit_with_nothing_mapped_flushes_nothing() -> None:
 
 
 def test_a_split_under_the_rfc_reads_page_tables() -> None:
-    """As intended, a split looks for direct pages: the PTE pages of both halves, their lines, each page found."""
+    """As intended, a split looks for direct pages: PTE pages of both halves, their lines, each page found."""
     lab, (parent,) = family("anon_vma_rfc", 0, pages=32)
     lab.run(sys_mprotect(living(parent), HEAP, HEAP + 16 * PAGE_SIZE, 1))
 

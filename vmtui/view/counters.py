@@ -12,7 +12,8 @@ COUNTERS: Final[Mapping[str, tuple[str, str, str, str]]] = MappingProxyType(
         "rmap_add": (
             "mappings noted",
             "page_add_rmap, page_add_anon_rmap, page_dup_rmap · 2.5.27 to 2.6.7",
-            "Once for each PTE that is set to map a page, by a fault or by fork. The scan of 2.4 notes nothing.",
+            "Once for each PTE that is set to map a page, by a fault or by fork. The scan of 2.4 notes "
+            "nothing.",
             "Counted by faults, fork, swapoff and mremap of chained pages.",
         ),
         "rmap_remove": (
@@ -31,8 +32,8 @@ COUNTERS: Final[Mapping[str, tuple[str, str, str, str]]] = MappingProxyType(
         "chain_alloc": (
             "chain nodes allocated",
             "pte_chain_alloc · 2.6.0",
-            "Cache lines of low memory taken for chains. One comes with the second mapping of a page, and one "
-            "more whenever the head is full.",
+            "Cache lines of low memory taken for chains. One comes with the second mapping of a page, and "
+            "one more whenever the head is full.",
             "Counted by fork and by faults on shared pages.",
         ),
         "chain_free": (
@@ -77,8 +78,8 @@ COUNTERS: Final[Mapping[str, tuple[str, str, str, str]]] = MappingProxyType(
         "cache_lines": (
             "cache lines touched",
             "struct page, pte_chains, lists and PTEs · 2.4 to 2.6.7",
-            "Lines that the reverse map makes a processor come to, at the machine's cacheline= size. There is "
-            "no model of a cache: each operation counts each line once, whoever had it last.",
+            "Lines that the reverse map makes a processor come to, at the machine's cacheline= size. There "
+            "is no model of a cache: each operation counts each line once, whoever had it last.",
             "Counted where a mapping is noted or taken out, a VMA joins a list, and a walk goes by.",
         ),
         "page_tables_read": (
