@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vmtui.mm.pgtable import PTRS_PER_TABLE
+from vmtui.mm.page import PAGE_SHIFT
+from vmtui.mm.pgtable import PMD_SIZE, PTRS_PER_TABLE, pte_offset
 from vmtui.mm.step import CANDIDATE, StepRecord, WalkRecord
 from vmtui.state.column import Column
 from vmtui.state.history import History
 
 if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
+    from vmtui.mm.mm_types import AnonVma, Vma
 
 WORK: Mapping[str, str] = MappingProxyType(
     {
@@ -147,3 +149,25 @@ def _walked(
                 line, table = step.ptep * _PTE // cacheline, step.ptep // PTRS_PER_TABLE
             vma, mm = step.vma, step.mm
     return lines, tables, longest
+
+
+def count_link(anon_vma: AnonVma, vma: Vma) -> None:
+    """The cost of joining a list or leaving it: the VMA's lines, and one of each neighbour's.
+
+    With nobody else on the list both neighbours are its head.
+    """
+    neighbours = 2 if len(anon_vma.vmas) else 1
+    vma.machine.work["list_lines"] += vma.machine.lines("vm_area_struct") + neighbours
+
+
+def count_tables(vma: Vma, start: int, end: int) -> None:
+    """The cost of going through page tables on the reverse map's behalf: PTE pages, and lines of PTEs."""
+    machine = vma.machine
+    line = machine.options.cacheline
+    for base in range(start & ~(PMD_SIZE - 1), end, PMD_SIZE):
+        low, high = max(start, base), min(end, base + PMD_SIZE)
+        first = pte_offset(vma.vm_mm, low) * _PTE
+        if first:
+            last = first + ((high - low) >> PAGE_SHIFT) * _PTE - 1
+            machine.work["page_tables_read"] += 1
+            machine.work["list_lines"] += last // line - first // line + 1

@@ -87,7 +87,7 @@ def swept(script: Script, over: Over) -> Generator[object, None, Sweep]:
 
 
 def comparison_choices(found: Comparison, script: Script | None) -> list[Choice]:
-    """What there is to plot, then the tables; kinds of the ledger and counters can be chosen, and explained."""
+    """What there is to plot, then the tables; kinds of the ledger and counters can be explained."""
     choices = [
         Choice(plain(f"▸ plot against {over.param}, 1 to {over.last:,}", "key"), over)
         for over in params_of(script)

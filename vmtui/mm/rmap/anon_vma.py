@@ -21,7 +21,6 @@ from itertools import chain, islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import attrs
 import numpy as np
 
 from vmtui.mm.filemap import page_mapping
@@ -30,7 +29,6 @@ from vmtui.mm.mm_types import (
     VM_LOCKED,
     VM_NONLINEAR,
     VM_SHARED,
-    AddressSpace,
     AnonVma,
     Vma,
     linear_page_index,
@@ -40,11 +38,12 @@ from vmtui.mm.mmap import can_vma_merge
 from vmtui.mm.page import Page, PG_anon, PG_referenced
 from vmtui.mm.rmap import explained
 from vmtui.mm.rmap.base import Indifferent
-from vmtui.mm.rmap.lists import Lists, anon_vma_lists, count_link, file_lists
+from vmtui.mm.rmap.lists import Lists, anon_vma_lists, file_lists
 from vmtui.mm.rmap.nonlinear import (
+    draw_nonlinear,
     look_nonlinear,
     nonlinear_pteps,
-    nonlinear_row,
+    scan_ends,
     try_to_unmap_nonlinear,
 )
 from vmtui.mm.rmap.picture import CandidateRow, draw_list
@@ -59,7 +58,8 @@ from vmtui.mm.rmap.scheme import (
 )
 from vmtui.mm.rmap.target import anon_vma_target, mapping_target
 from vmtui.mm.rmap.unmap import ptep_test_and_clear_young, unmap_pte
-from vmtui.mm.step import END, HIT, LOCKED, MAPCOUNT, WALKED, Ref, Step, Steps
+from vmtui.mm.step import END, HIT, LOCKED, MAPCOUNT, Ref, Step, Steps
+from vmtui.mm.work import count_link
 
 if TYPE_CHECKING:
     from vmtui.mm.kernel import Options
@@ -523,7 +523,7 @@ class AnonVmaMerged(Indifferent):
         """page → anon_vma → VMAs; a file's page → address_space → the VMAs in its tree that cover it."""
         mapping, anon_vma = page_mapping(page), self.page_anon_vma(page)
         if mapping is not None and len(mapping.i_mmap_nonlinear):
-            return self.draw_nonlinear(page, mapping, first, count)
+            return draw_nonlinear(page, mapping, [vma for vma, _ in self.candidates(page)], first, count)
         shown = islice(self.candidates(page), first, first + count)
         rows = [CandidateRow.of(page, vma) for vma, _ in shown]
         total = sum(1 for _ in self.candidates(page))
@@ -538,27 +538,6 @@ class AnonVmaMerged(Indifferent):
         lines = (f"vmas {total}", f"{self.machine.ledger.sizes['anon_vma']} B")
         ref = ("anon_vma", anon_vma.id)
         return draw_list(page, "anon_vma", ref, f"anon_vma {anon_vma.id}", lines, rows, total, first)
-
-    def draw_nonlinear(self, page: Page, mapping: AddressSpace, first: int, count: int) -> Picture:
-        """page → address_space → the VMAs in its tree that cover it, then the nonlinear ones; a row a VMA."""
-        linear = [vma for vma, _ in self.candidates(page)]
-        vmas = [*linear, *mapping.i_mmap_nonlinear]
-        rows = [
-            nonlinear_row(page, vma) if vma.vm_flags & VM_NONLINEAR else CandidateRow.of(page, vma)
-            for vma in vmas[first : first + count]
-        ]
-        lines = (f"prio_tree {len(linear):,}", f"nonlinear {len(mapping.i_mmap_nonlinear):,}")
-        ref = ("address_space", mapping.id)
-        picture = draw_list(page, "address_space", ref, mapping.name, lines, rows, len(vmas), first)
-        return attrs.evolve(picture, per_vma=True, order=tuple(vma.id for vma in vmas))
-
-
-def scan_ends(page: Page, enough: bool) -> Step:
-    """The step that closes a walk which ended in nonlinear VMAs; whether their scan was stopped."""
-    text = "frame {page:#x}: the nonlinear VMAs are scanned, the walk ends"
-    if enough:
-        text = "frame {page:#x}: as many cold PTEs as its mapcount: enough, whosever"
-    return Step(text, WALKED, page=page.pfn, stopped=MAPCOUNT if enough else END)
 
 
 def locked_shared(page: Page, vma: Vma) -> bool:

@@ -23,9 +23,8 @@ import numpy as np
 
 from vmtui.mm.filemap import page_mapping
 from vmtui.mm.mm_types import VM_LOCKED, AnonVma, Vma, linear_page_index, vma_name
-from vmtui.mm.page import PAGE_SHIFT, Page, PG_anon, PG_direct, PG_referenced, PG_swapcache
+from vmtui.mm.page import Page, PG_anon, PG_direct, PG_referenced, PG_swapcache
 from vmtui.mm.pgtable import (
-    PMD_SIZE,
     present_ptes,
     pte_mkold,
     pte_offset,
@@ -35,7 +34,7 @@ from vmtui.mm.pgtable import (
 )
 from vmtui.mm.rmap import explained
 from vmtui.mm.rmap.base import Indifferent
-from vmtui.mm.rmap.lists import Lists, anon_vma_lists, count_link, file_lists
+from vmtui.mm.rmap.lists import Lists, anon_vma_lists, file_lists
 from vmtui.mm.rmap.picture import CandidateRow, draw_file, draw_list
 from vmtui.mm.rmap.scheme import (
     Pfns,
@@ -49,6 +48,7 @@ from vmtui.mm.rmap.scheme import (
 from vmtui.mm.rmap.target import anon_vma_target, mapping_target
 from vmtui.mm.rmap.unmap import unmap_pte
 from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Step, Steps
+from vmtui.mm.work import count_link, count_tables
 
 if TYPE_CHECKING:
     from vmtui.mm.kernel import Options
@@ -322,7 +322,7 @@ class AnonVmaRfc(Indifferent):
     def direct_pages(self, vma: Vma, start: int, end: int) -> list[Page]:
         """The direct pages that PTEs of [start, end) map, by a walk of the page tables."""
         found = []
-        self.count_tables(vma, start, end)
+        count_tables(vma, start, end)
         for address in present_ptes(vma.vm_mm, start, end).tolist():
             pte = self.machine.memory[pte_offset(vma.vm_mm, address)]
             if pte_present(pte):
@@ -330,17 +330,6 @@ class AnonVmaRfc(Indifferent):
                 if page.test(PG_direct):
                     found.append(page)
         return found
-
-    def count_tables(self, vma: Vma, start: int, end: int) -> None:
-        """The fast path's cost of going through page tables: each PTE page, and the lines of its PTEs."""
-        work, line = self.machine.work, self.machine.options.cacheline
-        for base in range(start & ~(PMD_SIZE - 1), end, PMD_SIZE):
-            low, high = max(start, base), min(end, base + PMD_SIZE)
-            first = pte_offset(vma.vm_mm, low) * 8
-            if first:
-                last = first + ((high - low) >> PAGE_SHIFT) * 8 - 1
-                work["page_tables_read"] += 1
-                work["list_lines"] += last // line - first // line + 1
 
     # The walk.
 

@@ -57,6 +57,7 @@ from vmtui.mm.rmap.target import mapping_target
 from vmtui.mm.rmap.unmap import ptep_test_and_clear_young, unmap_pte
 from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Step, Steps
 from vmtui.mm.swap_state import lookup_swap_cache
+from vmtui.mm.work import count_tables
 from vmtui.state.containers import ObjectTable
 
 if TYPE_CHECKING:
@@ -285,6 +286,7 @@ class AnonmmScheme(Indifferent):
         A page that is shared on swap is brought in first; the fault after that copies it.
         """
         mm = vma.vm_mm
+        count_tables(vma, start, end)
         for address in present_ptes(mm, start, end).tolist():
             while self.rmap_needs_broken_cow(mm, address):
                 text = "{where} is shared, and cannot be at two addresses: copied now"

@@ -14,7 +14,7 @@ from vmtui.mm.step import Ref
 
 if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
-    from vmtui.mm.mm_types import Anonmm, AnonVma, Vma
+    from vmtui.mm.mm_types import Anonmm
 
 #: One element of a list; what shares a node is together.  None: a slot that is free, or a place left empty.
 Group = tuple[Ref | None, ...]
@@ -72,15 +72,6 @@ class Lists:
             return -1
         at = int(np.searchsorted(self.ids, ref[1]))
         return at if at < len(self.ids) and int(self.ids[at]) == ref[1] else -1
-
-
-def count_link(anon_vma: AnonVma, vma: Vma) -> None:
-    """The fast path's cost of joining a list or leaving it: the VMA's lines, and one of each neighbour's.
-
-    With nobody else on the list both neighbours are its head.
-    """
-    neighbours = 2 if len(anon_vma.vmas) else 1
-    vma.machine.work["list_lines"] += vma.machine.lines("vm_area_struct") + neighbours
 
 
 def gone(kind: str, number: int) -> ObjectList:

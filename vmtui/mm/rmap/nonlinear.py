@@ -14,9 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
 import numpy as np
 
-from vmtui.mm.mm_types import VM_LOCKED, AddressSpace, Vma, place_name
+from vmtui.mm.mm_types import VM_LOCKED, VM_NONLINEAR, AddressSpace, Vma, place_name
 from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, Page
 from vmtui.mm.pgtable import (
     PAGE_PRESENT,
@@ -28,9 +29,10 @@ from vmtui.mm.pgtable import (
     pte_present,
     pte_young,
 )
-from vmtui.mm.rmap.picture import CandidateRow
+from vmtui.mm.rmap.picture import CandidateRow, draw_list
+from vmtui.mm.rmap.scheme import Picture
 from vmtui.mm.rmap.unmap import unmap_pte
-from vmtui.mm.step import HIT, LEFT, Step, Steps
+from vmtui.mm.step import END, HIT, LEFT, MAPCOUNT, WALKED, Step, Steps
 
 if TYPE_CHECKING:
     from vmtui.mm.rmap.anon_vma import AnonVmaMerged
@@ -144,6 +146,14 @@ def met(page: Page, vma: Vma, address: int, ptep: int, other: Page, fate: str) -
     return Step("{where}: not the page but {other:#x}, {fate}", LEFT, other=other.pfn, **about)
 
 
+def scan_ends(page: Page, enough: bool) -> Step:
+    """The step that closes a walk which ended in nonlinear VMAs; whether their scan was stopped."""
+    text = "frame {page:#x}: the nonlinear VMAs are scanned, the walk ends"
+    if enough:
+        text = "frame {page:#x}: as many cold PTEs as its mapcount: enough, whosever"
+    return Step(text, WALKED, page=page.pfn, stopped=MAPCOUNT if enough else END)
+
+
 def nonlinear_pteps(page: Page, vma: Vma) -> list[tuple[int, int]]:
     """(ptep, address) of each PTE of a nonlinear VMA that maps the page, in order of addresses."""
     memory, found = page.machine.memory.all, []
@@ -174,3 +184,16 @@ def nonlinear_row(page: Page, vma: Vma) -> CandidateRow:
         content,
         note,
     )
+
+
+def draw_nonlinear(page: Page, mapping: AddressSpace, linear: list[Vma], first: int, count: int) -> Picture:
+    """page → address_space → the VMAs in its tree that cover it, then the nonlinear ones; a row a VMA."""
+    vmas = [*linear, *mapping.i_mmap_nonlinear]
+    rows = [
+        nonlinear_row(page, vma) if vma.vm_flags & VM_NONLINEAR else CandidateRow.of(page, vma)
+        for vma in vmas[first : first + count]
+    ]
+    lines = (f"prio_tree {len(linear):,}", f"nonlinear {len(mapping.i_mmap_nonlinear):,}")
+    ref = ("address_space", mapping.id)
+    picture = draw_list(page, "address_space", ref, mapping.name, lines, rows, len(vmas), first)
+    return attrs.evolve(picture, per_vma=True, order=tuple(vma.id for vma in vmas))
