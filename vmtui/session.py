@@ -145,8 +145,11 @@ class Session:
         line_number: int | None = None,
         loop: Mapping[str, int] | None = None,
         quiet: bool = False,
+        aside: bool = False,
     ) -> Generator[None, None, Done]:
         """`attempt` in slices: yields now and then, and returns the result.
+
+        A command at the branch's end goes on with it; `aside`, it begins a branch there too.
 
         Closed before its end, it leaves the machine as before.  So does any error that is not the
         kernel's: the machine is then made anew and the log replayed, and the error goes on.
@@ -164,7 +167,7 @@ class Session:
         if done.error is not None and not done.error.partial:
             self._refused(done, records)
             return done
-        self._accept(done, records)
+        self._accept(done, records, aside=aside)
         return done
 
     def _command_boundary(self) -> tuple[int, int]:
@@ -186,7 +189,7 @@ class Session:
         try:
             self.machine.housekeeping()
             for step, place in self._driver.run(command.apply(self.machine)):
-                records.append(StepRecord(step, place, history.position))
+                records.append(StepRecord(step, place, history.mark))
                 if len(records) % SLICE == 0:
                     yield
         except KernelError as error:
@@ -209,9 +212,9 @@ class Session:
             done.work = work_of(self.machine, work, records, done.walks)
         return records
 
-    def _accept(self, done: Done, records: list[StepRecord]) -> None:
-        """Enter a command that was run into the branch, or into a new one if it was not the last."""
-        if done.number < len(self.commands):
+    def _accept(self, done: Done, records: list[StepRecord], *, aside: bool) -> None:
+        """Enter a command that was run into the branch; into a new one if it was not the last, or aside."""
+        if aside or done.number < len(self.commands):
             self._new_branch(done.number)
         del self.steps[done.first :]
         kept = records[-1:] if done.quiet else records
@@ -338,11 +341,25 @@ class Session:
         """All branches, main first, in order of their making."""
         return [self.branch if name == self._branch else branch for name, branch in self._branches.items()]
 
+    def branch_off(self) -> str:
+        """Begin a branch at the cursor, be it the end; its name.
+
+        In the middle of a command it is the start of that, as for a command given there.
+        """
+        self._forget_failed()
+        start, number = self._command_boundary()
+        self.seek(start)
+        self._new_branch(number)
+        del self.steps[start:]
+        self._run, self._top = number, self.machine.history.mark
+        return self._branch
+
     def _new_branch(self, at: int) -> None:
         self._branches[self._branch] = self.branch
         name = f"w{len(self._branches)}"
         left = len(self.commands) - at
-        self.notice = f"what-if {name} from command {at}; {self._branch} keeps {left} more (B)"
+        kept = f"{self._branch} keeps {left} more (B)" if left else f"{self._branch} ends there (B)"
+        self.notice = f"what-if {name} from command {at}; {kept}"
         self._branches[name] = Branch(name, self._branch, at, ())
         self._branch = name
         del self.commands[at:]

@@ -112,7 +112,7 @@ def test_fresh_memory_costs_the_tape_one_record_of_fixed_size(length: int) -> No
 
     assert RECORD_BYTES == column.history.nbytes
     column.history.seek(0)
-    _, _, where, held = column.history._tape
+    _, _, where, held = column.history.tape
     assert slice(0, length) == where
     assert (17, 1, length) == (held.first, held.step, held.length)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from vmtui.errors import KernelError
-from vmtui.mm import bulk
+from vmtui.mm import bulk, bulk_zap
 from vmtui.mm.filemap import filemap_nopage, set_file_size, truncate_inode_pages
 from vmtui.mm.fremap import do_file_page
 from vmtui.mm.mm_types import (
@@ -319,15 +319,15 @@ def copy_page_range(vma: Vma, child: Vma) -> Steps:
 
     The child gets a PTE page wherever the parent has one, and a copy of each entry in it.
     """
+    reached = vma.vm_start
     if vma.pages >= vma.machine.options.bulk:
-        copied = bulk.copy_range(vma, child)
-        if copied is not None:
+        reached, n = bulk.copy_range(vma, child)
+        if reached > vma.vm_start:
             text = "{who}: {n:,} PTEs copied at once, both sides read-only"
-            yield Step(text, vma=child.id, mm=child.vm_mm.id, who=child.vm_mm.name, n=copied)
-            return
+            yield Step(text, vma=child.id, mm=child.vm_mm.id, who=child.vm_mm.name, n=n)
 
-    for base in range(vma.vm_start & ~(PMD_SIZE - 1), vma.vm_end, PMD_SIZE):
-        start, end = max(base, vma.vm_start), min(base + PMD_SIZE, vma.vm_end)
+    for base in range(reached & ~(PMD_SIZE - 1), vma.vm_end, PMD_SIZE):
+        start, end = max(base, reached), min(base + PMD_SIZE, vma.vm_end)
         if not pte_offset(vma.vm_mm, start):
             continue
         pte_alloc(child.vm_mm, start)
@@ -392,14 +392,26 @@ def zap_page_range(vma: Vma, start: int, end: int) -> Steps:
 
 
 def unmap_page_range(vma: Vma, start: int, end: int) -> Steps:
-    """The mappings in [start, end), one by one (unmap_page_range).
+    """The mappings in [start, end) (unmap_page_range).
+
+    A long range is dropped at once where that is simple; the machine is the same either way.
 
     Returns:
         Whether the TLB may have one of them.
     """
+    at_once = (end - start) >> PAGE_SHIFT >= vma.machine.options.bulk and not vma.vm_flags & VM_NONLINEAR
     flush = False
-    for address in present_ptes(vma.vm_mm, start, end).tolist():
-        flush |= yield from zap_pte(vma, address)
+    while start < end:
+        reached, n = bulk_zap.zap_range(vma, start, end) if at_once else (start, 0)
+        if n:
+            flush = True
+            text = "{who}: {n:,} pages unmapped at once"
+            yield Step(text, vma=vma.id, mm=vma.vm_mm.id, who=place_name(vma.vm_mm, start), n=n)
+        start = reached
+        stop = min((start | (PMD_SIZE - 1)) + 1, end) if at_once else end
+        for address in present_ptes(vma.vm_mm, start, stop).tolist():
+            flush |= yield from zap_pte(vma, address)
+        start = stop
     return flush
 
 

@@ -125,18 +125,29 @@ class Place:
     Places are interned: equal stacks are one object, and lines are worked out only when asked for.
     """
 
-    __slots__ = ("_code", "_lasti", "parent")
+    __slots__ = ("_code", "_inner", "_lasti", "parent")
 
-    def __init__(self, parent: Place | None, code: CodeType, lasti: int) -> None:
+    def __init__(self, parent: Place | None, code: CodeType | None, lasti: int) -> None:
         self.parent = parent
         self._code = code
         self._lasti = lasti
+        # By identity of the code, which each place keeps alive: to hash it would take longer than the rest.
+        self._inner: dict[tuple[int, int], Place] = {}
+
+    def inner(self, code: CodeType, lasti: int) -> Place:
+        """The place of a function called from here, where it is suspended."""
+        place = self._inner.get((id(code), lasti))
+        if place is None:
+            place = self._inner[id(code), lasti] = Place(self, code, lasti)
+        return place
 
     @property
     def frames(self) -> tuple[Frame, ...]:
         """The call stack, outermost first."""
-        outer = self.parent.frames if self.parent is not None else ()
         code = self._code
+        if code is None:
+            return ()
+        outer = self.parent.frames if self.parent is not None else ()
         _, _, path = code.co_filename.replace("\\", "/").rpartition("/vmtui/")
         return (*outer, Frame(code.co_name, path, _line(code, self._lasti), code.co_firstlineno))
 
@@ -166,36 +177,28 @@ class Driver:
     chain is kept and only its end looked at again; the cost does not grow with the depth of the stack.
     """
 
-    __slots__ = ("_places",)
+    __slots__ = ("_outside",)
 
     def __init__(self) -> None:
-        self._places: dict[tuple[Place | None, CodeType, int], Place] = {}
+        self._outside = Place(None, None, 0)
 
     def run(self, outermost: Steps) -> Iterator[tuple[Step, Place]]:
         """The steps of a watched function, each with its place."""
         chain: list[Any] = [outermost]
-        places: list[Place] = []
-        intern = self._intern
+        places = [self._outside]
         for step in outermost:
-            while len(chain) > 1 and chain[-1].gi_frame is None:
+            while len(chain) > 1 and not chain[-1].gi_suspended:
                 chain.pop()
-            # The last frame still there has moved on; those outside it have not.
-            del places[len(chain) - 1 :]
-            inner = chain[-1].gi_yieldfrom
-            while inner is not None:
-                chain.append(inner)
-                inner = inner.gi_yieldfrom
-            for generator in chain[len(places) :]:
-                parent = places[-1] if places else None
-                places.append(intern(parent, generator.gi_code, generator.gi_frame.f_lasti))
-            yield step, places[-1]
-
-    def _intern(self, parent: Place | None, code: CodeType, lasti: int) -> Place:
-        key = (parent, code, lasti)
-        place = self._places.get(key)
-        if place is None:
-            place = self._places[key] = Place(parent, code, lasti)
-        return place
+            # The last generator still there has moved on; those outside it have not.
+            del places[len(chain) :]
+            generator = chain[-1]
+            place = places[-1].inner(generator.gi_code, generator.gi_frame.f_lasti)
+            places.append(place)
+            while (generator := generator.gi_yieldfrom) is not None:
+                chain.append(generator)
+                place = place.inner(generator.gi_code, generator.gi_frame.f_lasti)
+                places.append(place)
+            yield step, place
 
 
 @attrs.frozen(kw_only=True)

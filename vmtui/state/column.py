@@ -34,13 +34,13 @@ class Column:
         used: The parts in use, as slices or index arrays in canonical order; what digests read.
     """
 
-    __slots__ = ("_buffer", "_note", "all", "cell", "history", "used")
+    __slots__ = ("_buffer", "_record", "all", "cell", "history", "used")
 
     def __init__(
         self, history: History, length: int, dtype: DTypeLike, used: Callable[[], Iterable[Where]]
     ) -> None:
         self.history = history
-        self._note = history.note
+        self._record = history.tape.extend
         #: The NumPy array.  Reading is free; writing goes through `put`.
         self.all: NDArray[Any]
         self.all, self._buffer = reserve(length, dtype)
@@ -56,7 +56,9 @@ class Column:
 
     def __setitem__(self, index: int, value: int) -> None:
         cell = self.cell
-        self._note(swap_cell, cell, index, cell[index])
+        if self.history.ahead:
+            self.history.cut()
+        self._record((swap_cell, cell, index, cell[index]))
         cell[index] = value
 
     def put(self, where: Where, values: NDArray[Any] | int) -> None:
@@ -99,12 +101,12 @@ def pack(values: NDArray[Any]) -> Packed:
     n = len(values)
     if n == 0:
         return 0
-    first = int(values[0])
-    if (values == values[0]).all():
+    # The ends tell most that are neither, before all of them are looked at.
+    first, second, last = int(values[0]), int(values[min(1, n - 1)]), int(values[-1])
+    if first == second == last and (values == values[0]).all():
         return first
-    last = int(values[-1])
-    step, rest = divmod(last - first, n - 1)
-    if rest == 0 and abs(first) < 1 << 62 and abs(last) < 1 << 62:
+    step, rest = divmod(last - first, max(n - 1, 1))
+    if rest == 0 and second - first == step and abs(first) < 1 << 62 and abs(last) < 1 << 62:
         line = Progression(first, step, n)
         if (values == line.expand()).all():
             return line
@@ -116,7 +118,7 @@ def as_slice(where: Where) -> Where:
     if isinstance(where, slice) or len(where) == 0:
         return where
     first, last = int(where[0]), int(where[-1])
-    if last - first + 1 == len(where) and (len(where) == 1 or bool((np.diff(where) == 1).all())):
+    if last - first + 1 == len(where) and bool((where[1:] > where[:-1]).all()):
         return slice(first, last + 1)
     return where
 

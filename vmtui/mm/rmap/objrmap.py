@@ -273,6 +273,15 @@ class Objrmap(PteChain):
             self.machine.mem_map.mapcount.add(pfns[~chained], 1)
             self.machine.work["rmap_add"] += len(pfns) - int(np.count_nonzero(chained))
 
+    def remove_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
+        """`page_remove_rmap` for many pages; some have an entry in a chain."""
+        chained = self.chains.pte.all[pfns] != 0
+        if chained.any():
+            self.chains.remove_bulk(pfns[chained], pteps[chained])
+        if not chained.all():
+            self.machine.mem_map.mapcount.add(pfns[~chained], -1)
+            self.machine.work["rmap_remove"] += int(np.count_nonzero(~chained))
+
     def dup_rmap_bulk(self, pfns: Pfns, vma: Vma, child: Vma, pteps: Pfns, swapped: bool) -> None:
         """`page_dup_rmap` for the pages of a VMA."""
         self.add_file_rmap_bulk(pfns, child, pteps)
