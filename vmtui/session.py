@@ -17,7 +17,7 @@ from vmtui.errors import KernelError
 from vmtui.mm.digest import digest
 from vmtui.mm.kernel import Options
 from vmtui.mm.machine import Machine
-from vmtui.mm.step import Driver, Place, Step, StepRecord, WalkRecord, walks_of
+from vmtui.mm.step import Driver, Place, Step, StepLog, WalkRecord, walks_of
 from vmtui.mm.work import work_of
 from vmtui.scenario import parse_command
 from vmtui.scenario.commands import Command
@@ -95,7 +95,7 @@ class Session:
         self.options = Options.parse(options)
         self.machine = Machine(self.options)
         #: The steps of the current branch, those of a refused command last.
-        self.steps: list[StepRecord] = []
+        self.steps = StepLog()
         #: The commands of the current branch.
         self.commands: list[Done] = []
         #: Steps done; 0: the machine just built.
@@ -181,15 +181,15 @@ class Session:
             return self.commands[number].first, number
         return self.cursor, number
 
-    def _pull(self, command: Command, done: Done) -> Generator[None, None, list[StepRecord]]:
+    def _pull(self, command: Command, done: Done) -> Generator[None, None, StepLog]:
         """Run a command; its records.  Whatever interrupts it, the machine is sound afterwards."""
         history = self.machine.history
         before, work = history.mark, self.machine.work.as_dict()
-        records: list[StepRecord] = []
+        records = StepLog()
         try:
             self.machine.housekeeping()
             for step, place in self._driver.run(command.apply(self.machine)):
-                records.append(StepRecord(step, place, history.mark))
+                records.append(step, place, history.mark)
                 if len(records) % SLICE == 0:
                     yield
         except KernelError as error:
@@ -205,38 +205,37 @@ class Session:
             raise
         if not records:
             place = Place(None, type(command).apply.__code__, 0)
-            records.append(StepRecord(Step(done.text.replace("{", "{{").replace("}", "}}")), place, before))
+            records.append(Step(done.text.replace("{", "{{").replace("}", "}}")), place, before)
         done.walks = walks_of(records)
         if done.error is None or done.error.partial:
-            records[-1].mark = history.mark
+            records.move_mark(len(records) - 1, history.mark)
             done.work = work_of(self.machine, work, records, done.walks)
         return records
 
-    def _accept(self, done: Done, records: list[StepRecord], *, aside: bool) -> None:
+    def _accept(self, done: Done, records: StepLog, *, aside: bool) -> None:
         """Enter a command that was run into the branch; into a new one if it was not the last, or aside."""
         if aside or done.number < len(self.commands):
             self._new_branch(done.number)
-        del self.steps[done.first :]
         kept = records[-1:] if done.quiet else records
-        self.steps += kept
+        self.steps.replace(done.first, None, kept)
         done.last = done.first + len(kept)
         self.commands.append(done)
         self._run, self._top = len(self.commands), self.machine.history.mark
         self.cursor = done.last
         self._trim()
 
-    def _refused(self, done: Done, records: list[StepRecord]) -> None:
+    def _refused(self, done: Done, records: StepLog) -> None:
         """Keep a refused command's steps ahead of the cursor, to be walked up to the failure."""
         self._run, self._top = done.number, self.machine.history.mark
         if done.number == len(self.commands):
-            self.steps += records
+            self.steps.replace(done.first, None, records)
             done.last = done.first + len(records)
             self.failed = done
 
     def _forget_failed(self) -> None:
         if self.failed is not None:
             self.seek(min(self.cursor, self.failed.first))
-            del self.steps[self.failed.first :]
+            self.steps.cut(self.failed.first)
             self.failed = None
 
     def fold(self, n: int) -> None:
@@ -244,8 +243,8 @@ class Session:
         group = self.commands[len(self.commands) - n :]
         if not group or self.cursor != group[-1].last:
             return
-        first, last = group[0].first, self.steps[group[-1].last - 1]
-        self.steps[first:] = [last]
+        first = group[0].first
+        self.steps.replace(first, None, self.steps[group[-1].last - 1 : group[-1].last])
         for done in group:
             done.first = done.last = first
             done.quiet = True
@@ -321,7 +320,7 @@ class Session:
         return self.commands[done.number if done is not None else 0 :]
 
     def _mark(self, cursor: int) -> int:
-        return self._low_mark if cursor == self._low else self.steps[cursor - 1].mark
+        return self._low_mark if cursor == self._low else self.steps.mark(cursor - 1)
 
     # Branches.
 
@@ -350,7 +349,7 @@ class Session:
         start, number = self._command_boundary()
         self.seek(start)
         self._new_branch(number)
-        del self.steps[start:]
+        self.steps.cut(start)
         self._run, self._top = number, self.machine.history.mark
         return self._branch
 
@@ -394,7 +393,7 @@ class Session:
         self._branches[self._branch] = self.branch
         self._branch = name
         del self.commands[common:]
-        del self.steps[self.cursor :]
+        self.steps.cut(self.cursor)
         self._run, self._top = common, self.machine.history.mark
         for text in texts[common:]:
             self.attempt(text)
@@ -424,8 +423,7 @@ class Session:
     def _drop(self, low: int) -> None:
         mark = self._mark(low)
         self.machine.history.drop(mark)
-        for index in range(self._low, low):
-            self.steps[index] = _DROPPED
+        self.steps.fill(self._low, low, *_DROPPED)
         self._low, self._low_mark = low, mark
 
     def _rebuild(self, commands: int) -> None:
@@ -443,7 +441,7 @@ class Session:
         self.machine.history.seek(self._top)
         again = attrs.evolve(done)
         running = self._pull(done.command, again)
-        records: list[StepRecord] = []
+        records = StepLog()
         while True:
             try:
                 next(running)
@@ -451,7 +449,7 @@ class Session:
                 records = end.value
                 break
         if done.last > done.first:
-            self.steps[done.first : done.last] = records[-1:] if done.quiet else records
+            self.steps.replace(done.first, done.last, records[-1:] if done.quiet else records)
         self._run, self._top = done.number + 1, self.machine.history.mark
         self.cursor = done.last
 
@@ -478,8 +476,7 @@ class Session:
         return digest(self.machine)
 
 
-_DROPPED: Final = StepRecord(
+_DROPPED: Final = (
     Step("this step was dropped from memory; go there and it is played again"),
     Place(None, Session.seek.__code__, 0),
-    0,
 )

@@ -204,6 +204,8 @@ def test_bulk_counts_what_single_calls_count(rmap: str, seed: int) -> None:
         lines.append(f"{rng.choice(('write', 'read', 'swapout', 'madvise'))} {place}")
         if lines[-1].startswith("madvise"):
             lines[-1] += " dontneed"
+    lines += ["munmap c3.h[5:30]", "madvise c4.h dontneed", "truncate f 20 pages"]
+    lines += [f"exit c{number}" for number in rng.sample(range(12), 12)] + ["exit a"]
     for line in lines:
         one, many = scalar.attempt(line), bulk.attempt(line)
         assert one.work == many.work, line

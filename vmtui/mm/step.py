@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from types import CodeType
-from typing import Any, Final
+from typing import Any, Final, overload
 
 import attrs
 
@@ -170,6 +170,85 @@ class StepRecord:
         self.mark = mark
 
 
+class StepLog(Sequence[StepRecord]):
+    """Records of steps, in order.
+
+    Kept in parts, and put together when one is looked at: a list of a hundred thousand small objects is
+    what Python's collector would go through again and again.
+    """
+
+    __slots__ = ("_marks", "_places", "_rows", "_values")
+
+    def __init__(self) -> None:
+        #: Text, outcome and numbers of each step.
+        self._rows: list[tuple[str, str, int, int, int, int, int]] = []
+        self._values: list[dict[str, Any]] = []
+        self._places: list[Place] = []
+        self._marks: list[int] = []
+
+    def append(self, step: Step, place: Place, mark: int) -> None:
+        """Record one more step."""
+        self._rows.append(
+            (step.text, step.outcome, step.page, step.vma, step.mm, step.anon_vma, step.ptep)
+        )
+        self._values.append(step.values)
+        self._places.append(place)
+        self._marks.append(mark)
+
+    def replace(self, start: int, stop: int | None, other: StepLog) -> None:
+        """Put other records in the place of those from `start` to `stop`; None: to the end."""
+        for name in self.__slots__:
+            getattr(self, name)[start:stop] = getattr(other, name)
+
+    def cut(self, start: int) -> None:
+        """Give up the records from `start` on."""
+        for name in self.__slots__:
+            del getattr(self, name)[start:]
+
+    def fill(self, start: int, stop: int, step: Step, place: Place) -> None:
+        """Put one step in the place of each from `start` to `stop`."""
+        one = StepLog()
+        one.append(step, place, 0)
+        for name in self.__slots__:
+            getattr(self, name)[start:stop] = getattr(one, name) * (stop - start)
+
+    def mark(self, index: int) -> int:
+        """The tape position at which the state is that of one step."""
+        return self._marks[index]
+
+    def move_mark(self, index: int, mark: int) -> None:
+        """Say that the state of a step is at another position."""
+        self._marks[index] = mark
+
+    def parts(self) -> Iterator[tuple[str, int, dict[str, Any]]]:
+        """Outcome, page and values of each step: what walks are counted from."""
+        return ((row[1], row[2], values) for row, values in zip(self._rows, self._values, strict=True))
+
+    def candidates(self, start: int, stop: int) -> Iterator[tuple[int, int, int, int]]:
+        """VMA, mm, ptep and nodes of each candidate among the steps from `start` to `stop`."""
+        for row, values in zip(self._rows[start:stop], self._values[start:stop], strict=True):
+            if row[1] in CANDIDATE:
+                yield row[3], row[4], row[6], values.get("nodes", 0)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> StepRecord: ...
+    @overload
+    def __getitem__(self, index: slice) -> StepLog: ...
+    def __getitem__(self, index: int | slice) -> StepRecord | StepLog:
+        if isinstance(index, slice):
+            part = StepLog()
+            for name in self.__slots__:
+                setattr(part, name, getattr(self, name)[index])
+            return part
+        text, outcome, page, vma, mm, anon_vma, ptep = self._rows[index]
+        step = Step(text, outcome, page=page, vma=vma, mm=mm, anon_vma=anon_vma, ptep=ptep)
+        step.values = self._values[index]
+        return StepRecord(step, self._places[index], self._marks[index])
+
+
 class Driver:
     """Pulls watched functions and tells where they stand.
 
@@ -236,15 +315,16 @@ class WalkRecord:
     last: int = 0
 
 
-def walks_of(records: Sequence[StepRecord]) -> tuple[WalkRecord, ...]:
+def walks_of(records: StepLog) -> tuple[WalkRecord, ...]:
     """The walks among the steps of one command, counted from the steps' outcomes."""
     walks: list[WalkRecord] = []
     counts: dict[str, int] = {}
-    begun: Step | None = None
+    begun: tuple[int, dict[str, Any]] | None = None
     first = 0
 
     def close(last: int, stopped: str | None) -> None:
         assert begun is not None
+        page, values = begun
         hits = counts.get(HIT, 0)
         examined = sum(counts.get(outcome, 0) for outcome in CANDIDATE)
         nodes = counts.get("nodes", 0)
@@ -252,9 +332,9 @@ def walks_of(records: Sequence[StepRecord]) -> tuple[WalkRecord, ...]:
         misses = {key: counts.get(key, 0) for key in CANDIDATE if key != HIT}
         walks.append(
             WalkRecord(
-                kind=begun.values["kind"],
-                page=begun.page,
-                scheme=begun.values["scheme"],
+                kind=values["kind"],
+                page=page,
+                scheme=values["scheme"],
                 examined=examined,
                 hits=hits,
                 misses=examined - hits,
@@ -267,16 +347,17 @@ def walks_of(records: Sequence[StepRecord]) -> tuple[WalkRecord, ...]:
             )
         )
 
-    for index, record in enumerate(records):
-        step = record.step
-        if step.outcome == WALK:
-            begun, first, counts = step, index, {}
-        elif begun is not None and step.outcome == WALKED:
-            close(index + 1, step.values["stopped"])
+    for index, (outcome, page, values) in enumerate(records.parts()):
+        if not outcome:
+            continue
+        if outcome == WALK:
+            begun, first, counts = (page, values), index, {}
+        elif begun is not None and outcome == WALKED:
+            close(index + 1, values["stopped"])
             begun = None
-        elif begun is not None and step.outcome in CANDIDATE:
-            counts[step.outcome] = counts.get(step.outcome, 0) + 1
-            counts["nodes"] = counts.get("nodes", 0) + step.values.get("nodes", 0)
+        elif begun is not None and outcome in CANDIDATE:
+            counts[outcome] = counts.get(outcome, 0) + 1
+            counts["nodes"] = counts.get("nodes", 0) + values.get("nodes", 0)
     if begun is not None:
         close(len(records), None)
     return tuple(walks)

@@ -18,7 +18,7 @@ import numpy as np
 
 from vmtui.mm.page import PAGE_SHIFT
 from vmtui.mm.pgtable import PMD_SIZE, PTRS_PER_TABLE, pte_offset
-from vmtui.mm.step import CANDIDATE, StepRecord, WalkRecord
+from vmtui.mm.step import StepLog, WalkRecord
 from vmtui.state.column import Column
 from vmtui.state.history import History
 
@@ -105,7 +105,7 @@ class Work:
 def work_of(
     machine: Machine,
     before: Mapping[str, int],
-    records: Sequence[StepRecord],
+    records: StepLog,
     walks: Sequence[WalkRecord],
 ) -> dict[str, int]:
     """What a command did on the fast path, by counter.
@@ -125,29 +125,29 @@ def work_of(
     return {name: done[name] for name in WORK}
 
 
-def _walked(
-    records: Sequence[StepRecord], walks: Sequence[WalkRecord], cacheline: int
-) -> tuple[int, int, int]:
+def _walked(records: StepLog, walks: Sequence[WalkRecord], cacheline: int) -> tuple[int, int, int]:
     """Cache lines touched by walks, PTE pages they looked into, and the most candidates under one lock."""
     lines = tables = longest = 0
     for walk in walks:
         begun = records[walk.first].step.values
         lines += begun["head"]
-        table = line = vma = mm = run = 0
-        for record in records[walk.first : walk.last]:
-            step = record.step
-            if step.outcome not in CANDIDATE:
-                continue
-            run = 1 if begun["per_mm"] and step.mm != mm else run + 1
-            longest = max(longest, run)
-            # A scan follows no list from a page: it comes to a VMA.
-            nodes = step.vma != vma if begun["per_mm"] else step.values.get("nodes", 0)
-            lines += nodes * begun["element"]
-            if step.ptep:
-                lines += step.ptep * _PTE // cacheline != line
-                tables += step.ptep // PTRS_PER_TABLE != table
-                line, table = step.ptep * _PTE // cacheline, step.ptep // PTRS_PER_TABLE
-            vma, mm = step.vma, step.mm
+        per_mm, elements = begun["per_mm"], 0
+        last_line = last_table = last_vma = last_mm = run = 0
+        for vma, mm, ptep, nodes in records.candidates(walk.first, walk.last):
+            # A scan follows no list from a page: it comes to a VMA, under the lock of an mm.
+            elements += vma != last_vma if per_mm else nodes
+            if per_mm and mm != last_mm:
+                run = 0
+            run += 1
+            if run > longest:
+                longest = run
+            if ptep:
+                line, table = ptep * _PTE // cacheline, ptep // PTRS_PER_TABLE
+                lines += line != last_line
+                tables += table != last_table
+                last_line, last_table = line, table
+            last_vma, last_mm = vma, mm
+        lines += elements * begun["element"]
     return lines, tables, longest
 
 

@@ -2,8 +2,9 @@
 
 Cells are read and written through a `memoryview` of the array, which is five times faster than
 NumPy's scalar access and gives plain ints.  Bulk writes record the old values packed: one number
-where they are all equal, two where they are an arithmetic progression.  On fresh memory, where the
-old values are all zero, a bulk write of any size costs the tape one record of fixed size.
+where they are all equal, two where they are an arithmetic progression, two a page table where frames
+were handed out in order.  On fresh memory, where the old values are all zero, a bulk write of any size
+costs the tape one record of fixed size.
 """
 
 from __future__ import annotations
@@ -93,7 +94,30 @@ class Progression:
         return self.first + self.step * np.arange(self.length, dtype=np.int64)
 
 
-Packed = int | Progression | NDArray[Any]
+class Progressions:
+    """Arithmetic progressions of one step, one behind the other, standing for the array they expand to."""
+
+    __slots__ = ("firsts", "length", "starts", "step")
+
+    def __init__(self, values: NDArray[np.int64], step: int, starts: NDArray[np.int64]) -> None:
+        self.firsts, self.starts, self.step, self.length = values[starts], starts, step, len(values)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what it holds."""
+        return self.firsts.nbytes + self.starts.nbytes
+
+    def expand(self) -> NDArray[np.int64]:
+        """The array."""
+        lengths = np.diff(self.starts, append=self.length)
+        bases = np.repeat(self.firsts - self.step * self.starts, lengths)
+        return bases + self.step * np.arange(self.length, dtype=np.int64)
+
+
+Packed = int | Progression | Progressions | NDArray[Any]
+
+#: The least mean length of progressions that are worth more than the array.
+_WORTH = 32
 
 
 def pack(values: NDArray[Any]) -> Packed:
@@ -110,6 +134,17 @@ def pack(values: NDArray[Any]) -> Packed:
         line = Progression(first, step, n)
         if (values == line.expand()).all():
             return line
+    return pack_progressions(values) if n >= 2 * _WORTH else values.copy()
+
+
+def pack_progressions(values: NDArray[Any]) -> Packed:
+    """`values` as progressions of one step, if they are few; else a copy."""
+    signed = values.astype(np.int64)
+    step = int(signed[1] - signed[0])
+    if int(signed[2] - signed[1]) == step:
+        breaks = np.flatnonzero(np.diff(signed) != step) + 1
+        if len(breaks) < len(values) // _WORTH:
+            return Progressions(signed, step, np.concatenate([[0], breaks]))
     return values.copy()
 
 
@@ -133,9 +168,12 @@ def swap_cell(cell: memoryview[int], index: int, value: int) -> int:
 def swap_range(column: Column, where: Where, value: Packed) -> Packed:
     """Exchange a range of cells with `value`, packed."""
     old = pack(column.all[where])
-    column._store(where, value.expand().astype(column.all.dtype) if isinstance(value, Progression) else value)
+    if isinstance(value, Progression | Progressions):
+        column._store(where, value.expand().astype(column.all.dtype))
+    else:
+        column._store(where, value)
     return old
 
 
 def _nbytes(thing: Any) -> int:
-    return thing.nbytes if isinstance(thing, np.ndarray) else 0
+    return thing.nbytes if isinstance(thing, np.ndarray | Progressions) else 0
