@@ -11,6 +11,8 @@ What hooks do is counted in a column; what walks do is read off their steps when
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import ne
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -130,25 +132,23 @@ def _walked(records: StepLog, walks: Sequence[WalkRecord], cacheline: int) -> tu
     lines = tables = longest = 0
     for walk in walks:
         begun = records[walk.first].step.values
-        lines += begun["head"]
-        per_mm, elements = begun["per_mm"], 0
-        last_line = last_table = last_vma = last_mm = run = 0
-        for vma, mm, ptep, nodes in records.candidates(walk.first, walk.last):
-            # A scan follows no list from a page: it comes to a VMA, under the lock of an mm.
-            elements += vma != last_vma if per_mm else nodes
-            if per_mm and mm != last_mm:
-                run = 0
-            run += 1
-            if run > longest:
-                longest = run
-            if ptep:
-                line, table = ptep * _PTE // cacheline, ptep // PTRS_PER_TABLE
-                lines += line != last_line
-                tables += table != last_table
-                last_line, last_table = line, table
-            last_vma, last_mm = vma, mm
-        lines += elements * begun["element"]
+        read = records.read(walk.first, walk.last)
+        lines += begun["head"] + changes([ptep * _PTE // cacheline for ptep, _, _ in read])
+        tables += changes([ptep // PTRS_PER_TABLE for ptep, _, _ in read])
+        if begun["per_mm"]:
+            # A scan follows no list from a page: it comes to VMAs, and each mm has a lock.
+            lines += changes([vma for _, vma, _ in read]) * begun["element"]
+            runs = (len(list(run)) for _, run in groupby(mm for _, _, mm in read))
+            longest = max(longest, *runs, 0)
+        else:
+            lines += walk.nodes * begun["element"]
+            longest = max(longest, walk.examined)
     return lines, tables, longest
+
+
+def changes(numbers: list[int]) -> int:
+    """How many there are, if neighbours that are equal are one."""
+    return sum(map(ne, numbers, numbers[1:])) + 1 if numbers else 0
 
 
 def count_link(anon_vma: AnonVma, vma: Vma) -> None:
