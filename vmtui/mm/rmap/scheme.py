@@ -217,7 +217,10 @@ class Scheme(Protocol):
         """mremap: `new` stands where `vma`'s PTEs have gone."""
 
     def file_link(self, vma: Vma, parent: Vma | None) -> None:
-        """A VMA of a file is on its file's list now, with the range it has; `parent`: fork copied it."""
+        """A VMA of a file is on its file's list now, with the range it has; `parent`: fork copied it.
+
+        One that becomes nonlinear leaves and joins again, VM_NONLINEAR set.
+        """
 
     def file_unlink(self, vma: Vma) -> None:
         """A VMA of a file is about to leave its file's list, or to change its range."""
