@@ -11,12 +11,12 @@ SMALL = {
     "22-test-mmap3": {"windows": 4},
     "23-riks-children": {"children": 20},
     "24-children-exit": {"children": 20},
-    "27-the-trial-chains": {"sga": 4},
-    "28-the-trial-lists": {"sga": 4, "windows": 5},
-    "29-the-trial-highpte": {"sga": 4},
-    "30-the-trial-4-4": {"sga": 4},
-    "31-the-trial-clusters": {"sga": 40},
-    "32-the-trial-verdict": {"sga": 40},
+    "28-the-trial-chains": {"sga": 4},
+    "29-the-trial-lists": {"sga": 4, "windows": 5},
+    "30-the-trial-highpte": {"sga": 4},
+    "31-the-trial-4-4": {"sga": 4},
+    "32-the-trial-clusters": {"sga": 40},
+    "33-the-trial-verdict": {"sga": 40},
 }
 
 

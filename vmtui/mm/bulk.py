@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 
 from vmtui.mm.cluster import Mappings, distinct
 from vmtui.mm.filemap import nodes_for, radix_tree_add_bulk
-from vmtui.mm.mm_types import VM_ACCESS, VM_SHARED, VM_WRITE, AddressSpace, Mm, Vma, linear_page_index
+from vmtui.mm.mm_types import (
+    VM_ACCESS,
+    VM_NONLINEAR,
+    VM_SHARED,
+    VM_WRITE,
+    AddressSpace,
+    Mm,
+    Vma,
+    linear_page_index,
+)
 from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, PG_active, PG_lru, PG_referenced, PG_uptodate
 from vmtui.mm.page_alloc import zone_for_user, zone_with_room
 from vmtui.mm.pgtable import (
@@ -59,7 +68,7 @@ def populate(mm: Mm, start: int, end: int, write: bool) -> int:
         How many pages; 0 if it must be done one by one.
     """
     vma = mm.vmas.at(start)
-    if vma is None or not vma.vm_flags & (VM_WRITE if write else VM_ACCESS):
+    if vma is None or not vma.vm_flags & (VM_WRITE if write else VM_ACCESS) or vma.vm_flags & VM_NONLINEAR:
         return 0
     if write and not (vma.vm_file is None or vma.vm_flags & VM_SHARED):
         return 0
@@ -286,6 +295,8 @@ def copy_range(vma: Vma, child: Vma) -> tuple[int, int]:
 def copy_block(vma: Vma, child: Vma, start: int, end: int) -> int | None:
     """`copy_range` of a block; None if it must be done one by one."""
     machine = vma.machine
+    if vma.vm_flags & VM_NONLINEAR:
+        return None
     if (linear_page_index(vma, start) - (start >> PAGE_SHIFT)) % machine.cluster:
         return None
     chunks = [chunk for chunk in chunks_of(start, end) if pte_offset(vma.vm_mm, chunk[0])]

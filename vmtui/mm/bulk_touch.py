@@ -90,6 +90,7 @@ def copy_block(vma: Vma, ptes: PteRuns, start: int, write: bool) -> bool:
     pteps = ptes.pteps()
     machine.scheme.remove_rmap_bulk(old, vma, pteps)
     mem_map.count.add(old, -1)
+    machine.work["tlb_flushes"] += ptes.total
     ptes.write(machine.memory, pfns << PAGE_SHIFT | vm_page_prot(vma) | PAGE_RW | PAGE_DIRTY)
     mem_map.count.put(pfns, 1)
     mem_map.flags.put(pfns, PG_lru | PG_active)

@@ -11,15 +11,16 @@ from collections.abc import Iterator
 
 import attrs
 
-from vmtui.mm.cluster import page_number, subpage_pfn
+from vmtui.mm.cluster import page_index, page_number, subpage_pfn
 from vmtui.mm.filemap import page_mapping
 from vmtui.mm.machine import Machine
-from vmtui.mm.mm_types import AddressSpace, Mm
+from vmtui.mm.mm_types import VM_NONLINEAR, AddressSpace, Mm, Vma
 from vmtui.mm.page import PAGE_SIZE, ZERO_PFN, Page, PG_active, PG_anon, PG_lru, PG_swapcache
 from vmtui.mm.pgtable import (
     PTRS_PER_TABLE,
     is_swap_pte,
     page_tables,
+    pte_file,
     pte_pfn,
     pte_present,
     pte_to_slot,
@@ -70,6 +71,7 @@ class _Scan:
         self.rss: Counter[int] = Counter()
         self.outside: list[tuple[Mm, int]] = []
         self.writable: list[int] = []
+        self.out_of_order: list[tuple[Mm, int]] = []
         for mapping in machine.files:
             for index in mapping.pages.all[: mapping.end].nonzero()[0].tolist():
                 self.cached[mapping.pages.cell[index]] = mapping
@@ -86,6 +88,8 @@ class _Scan:
         vma = mm.vmas.at(address)
         if vma is None:
             self.outside.append((mm, address))
+        elif not vma.vm_flags & VM_NONLINEAR and self._out_of_order(vma, address, pte):
+            self.out_of_order.append((mm, address))
         if is_swap_pte(pte):
             self.slots[pte_to_slot(pte)] += 1
         elif pte_present(pte) and pte_pfn(pte) != ZERO_PFN:
@@ -101,6 +105,15 @@ class _Scan:
         elif pte_write(pte):
             self.writable.append(ZERO_PFN)
 
+    def _out_of_order(self, vma: Vma, address: int, pte: int) -> bool:
+        """Whether an entry of a linear VMA has a page of the file that does not belong there."""
+        if pte_file(pte):
+            return True
+        page = vma.machine.page(pte_pfn(pte)) if pte_present(pte) else None
+        if page is None or page.pfn not in self.cached:
+            return False
+        return self.cached[page.pfn] is not vma.vm_file or page.index != page_index(vma, address)
+
 
 def _processes(machine: Machine, scan: _Scan) -> Iterator[Problem]:
     for mm, address in scan.misplaced:
@@ -109,6 +122,8 @@ def _processes(machine: Machine, scan: _Scan) -> Iterator[Problem]:
         )
     for mm, address in scan.outside:
         yield Problem("pte_outside_vma", f"{mm.name} has an entry at {address:#x}, where no VMA is")
+    for mm, address in scan.out_of_order:
+        yield Problem("nonlinear", f"{mm.name} has at {address:#x} what only a nonlinear VMA may have")
     for mm in machine.mms:
         if mm.rss != scan.rss[mm.id]:
             yield Problem("rss", f"{mm.name}: rss says {mm.rss}, its page tables {scan.rss[mm.id]}")

@@ -16,45 +16,13 @@ from vmtui.mm.page_alloc import Ledger, boot, build_zones
 from vmtui.mm.rmap.scheme import Scheme, scheme_class
 from vmtui.mm.swap import LruList
 from vmtui.mm.swapfile import SwapArea
+from vmtui.mm.work import Work
 from vmtui.state.column import Column, Where
 from vmtui.state.containers import ObjectTable
 from vmtui.state.history import History
 from vmtui.state.reserve import ReserveError, largest
 
-#: What the fast path is counted in, for every command.
-WORK: Final = (
-    "rmap_add",
-    "rmap_remove",
-    "slots_searched",
-    "chain_alloc",
-    "chain_free",
-    "anon_vma_alloc",
-    "anon_vma_free",
-    "anonmm_alloc",
-    "anonmm_free",
-    "page_tables_made",
-)
-
 _PTRS: Final = 512
-
-
-class Work:
-    """Counters of work done where nobody looks, by name; journaled."""
-
-    __slots__ = ("column",)
-
-    def __init__(self, history: History) -> None:
-        self.column = Column(history, len(WORK), np.int64, lambda: [slice(0, len(WORK))])
-
-    def __getitem__(self, name: str) -> int:
-        return self.column.cell[WORK.index(name)]
-
-    def __setitem__(self, name: str, value: int) -> None:
-        self.column[WORK.index(name)] = value
-
-    def as_dict(self) -> dict[str, int]:
-        """All counters."""
-        return dict(zip(WORK, self.column.all.tolist(), strict=True))
 
 
 class Machine:
@@ -115,6 +83,10 @@ class Machine:
         self._by_name: dict[str, int] = {}
 
         self.scheme: Scheme = scheme(self)
+
+    def lines(self, kind: str) -> int:
+        """Cache lines that an object of a kind takes, if it begins with one."""
+        return -(-self.ledger.sizes[kind] // self.options.cacheline)
 
     def page(self, pfn: int) -> Page:
         """The struct page of a frame: its own, or that of the cluster it is in (pfn_to_page).
@@ -213,7 +185,8 @@ class Machine:
         return {**found, **self.scheme.objects()}
 
     def housekeeping(self) -> None:
-        """Close holes and renumber tickets; only at the start of a command."""
+        """Close holes and renumber tickets, and begin to count; only at the start of a command."""
+        self.work.begin()
         self.active_list.compact(self.mem_map.lru)
         self.inactive_list.compact(self.mem_map.lru)
         for anon_vma in self.anon_vmas:

@@ -9,9 +9,11 @@ from vmtui.mm import bulk, bulk_touch, bulk_zap
 from vmtui.mm.cluster import cluster_around, maps_page, page_index, page_number, subpage_pfn
 from vmtui.mm.fault_around import map_around, move_around, swap_in_around
 from vmtui.mm.filemap import filemap_nopage, set_file_size, truncate_inode_pages
+from vmtui.mm.fremap import do_file_page
 from vmtui.mm.mm_types import (
     VM_ACCESS,
     VM_GROWSDOWN,
+    VM_NONLINEAR,
     VM_SHARED,
     VM_WRITE,
     AddressSpace,
@@ -30,9 +32,11 @@ from vmtui.mm.pgtable import (
     is_zero_page,
     maybe_mkwrite,
     mk_pte,
+    pgoff_to_pte,
     present_ptes,
     pte_alloc,
     pte_dirty,
+    pte_file,
     pte_mkclean,
     pte_mkdirty,
     pte_mkold,
@@ -42,6 +46,7 @@ from vmtui.mm.pgtable import (
     pte_offset,
     pte_pfn,
     pte_present,
+    pte_to_pgoff,
     pte_to_slot,
     pte_write,
     pte_wrprotect,
@@ -178,6 +183,8 @@ def handle_mm_fault(mm: Mm, vma: Vma, address: int, write: bool) -> Steps:
         yield from do_no_page(mm, vma, address, ptep, write)
     elif pte_none(pte):
         yield from do_anonymous_page(mm, vma, address, ptep, write)
+    elif pte_file(pte):
+        yield from do_file_page(mm, vma, address, ptep)
     elif not pte_present(pte):
         yield from do_swap_page(mm, vma, address, ptep, write)
     elif write:
@@ -266,6 +273,7 @@ def do_wp_page(mm: Mm, vma: Vma, address: int, ptep: int) -> Steps:
         mm.rss += 1
     else:
         yield from mm.machine.scheme.page_remove_rmap(old, ptep)
+    mm.machine.work["tlb_flushes"] += 1
     pte = mk_pte(subpage_pfn(page, vma, address), vm_page_prot(vma))
     memory[ptep] = maybe_mkwrite(pte_mkdirty(pte), vma)
     lru_cache_add_active(page)
@@ -352,6 +360,12 @@ def copy_one_pte(vma: Vma, child: Vma, address: int) -> Steps:
         yield Step(text, slot=pte_to_slot(pte), **about)
         yield from machine.scheme.swap_dup_rmap(vma, child)
         return
+    if pte_file(pte):
+        memory[dst] = pte
+        yield Step(
+            "{where}: file entry copied, for page {index} of the file", index=pte_to_pgoff(pte), **about
+        )
+        return
 
     if not vma.vm_flags & VM_SHARED and pte_write(pte):
         pte = memory[src] = pte_wrprotect(pte)
@@ -370,26 +384,57 @@ def copy_one_pte(vma: Vma, child: Vma, address: int) -> Steps:
     yield from machine.scheme.page_dup_rmap(page, vma, child, dst)
 
 
+def unmap_vmas(vmas: list[Vma]) -> Steps:
+    """Drop every mapping of some VMAs of a process; one flush of the TLB for all (unmap_vmas)."""
+    flush = False
+    for vma in vmas:
+        flush |= yield from unmap_page_range(vma, vma.vm_start, vma.vm_end)
+    if flush:
+        tlb_finish_mmu(vmas[0].vm_mm)
+
+
 def zap_page_range(vma: Vma, start: int, end: int) -> Steps:
-    """Drop every mapping in [start, end) of a VMA; page tables stay (zap_page_range).
+    """Drop every mapping in [start, end) of a VMA; page tables stay (zap_page_range)."""
+    flush = yield from unmap_page_range(vma, start, end)
+    if flush:
+        tlb_finish_mmu(vma.vm_mm)
+
+
+def unmap_page_range(vma: Vma, start: int, end: int) -> Steps:
+    """The mappings in [start, end) (unmap_page_range).
 
     A long range is dropped at once where that is simple; the machine is the same either way.
+
+    Returns:
+        Whether the TLB may have one of them.
     """
-    at_once = (end - start) >> PAGE_SHIFT >= vma.machine.options.bulk
+    at_once = (end - start) >> PAGE_SHIFT >= vma.machine.options.bulk and not vma.vm_flags & VM_NONLINEAR
+    flush = False
     while start < end:
         reached, n = bulk_zap.zap_range(vma, start, end) if at_once else (start, 0)
         if n:
+            flush = True
             text = "{who}: {n:,} pages unmapped at once"
             yield Step(text, vma=vma.id, mm=vma.vm_mm.id, who=place_name(vma.vm_mm, start), n=n)
         start = reached
         stop = min((start | (PMD_SIZE - 1)) + 1, end) if at_once else end
         for address in present_ptes(vma.vm_mm, start, stop).tolist():
-            yield from zap_pte(vma, address)
+            flush |= yield from zap_pte(vma, address)
         start = stop
+    return flush
+
+
+def tlb_finish_mmu(mm: Mm) -> None:
+    """Flush the TLB once for all that was unmapped (tlb_finish_mmu)."""
+    mm.machine.work["tlb_flushes"] += 1
 
 
 def zap_pte(vma: Vma, address: int) -> Steps:
-    """Drop one mapping, and the page or the slot with the last of them (zap_pte_range)."""
+    """Drop one mapping, and the page or the slot with the last of them (zap_pte_range).
+
+    Returns:
+        Whether it was one that the TLB may have.
+    """
     machine = vma.machine
     mm = vma.vm_mm
     ptep = pte_offset(mm, address)
@@ -400,10 +445,15 @@ def zap_pte(vma: Vma, address: int) -> Steps:
     if is_swap_pte(pte):
         free_swap_and_cache(machine, pte_to_slot(pte))
         yield Step("{where}: swap entry dropped, slot {slot} lost a holder", slot=pte_to_slot(pte), **about)
-        return
+        return False
+    if pte_file(pte):
+        yield Step(
+            "{where}: the entry for page {index} of the file is empty", index=pte_to_pgoff(pte), **about
+        )
+        return False
     if is_zero_page(pte_pfn(pte)):
         yield Step("{where}: the zero page was unmapped", **about)
-        return
+        return True
 
     page = machine.page(pte_pfn(pte))
     mm.rss -= 1
@@ -413,6 +463,29 @@ def zap_pte(vma: Vma, address: int) -> Steps:
     freed = free_page_and_swap_cache(page)
     fate = "and is free" if freed else "others still have it" if page.mapcount else "stays cached"
     yield Step("{where}: frame {page:#x} unmapped, {fate}", page=page.pfn, fate=fate, **about)
+    return True
+
+
+def zap_nonlinear(vma: Vma, start: int, end: int, first: int = 0) -> Steps:
+    """Drop the pages of [start, end) of a nonlinear VMA that are page `first` of the file or behind it.
+
+    Each leaves in its PTE which page it was, unless vm_pgoff says the same (zap_pte_range of 2.6.7 with
+    zap_details; 2.6.4 forgets it, *ours*).
+    """
+    memory = vma.machine.memory
+    flush = False
+    for address in present_ptes(vma.vm_mm, start, end).tolist():
+        ptep = pte_offset(vma.vm_mm, address)
+        index = vma.machine.page(pte_pfn(memory[ptep])).index if pte_present(memory[ptep]) else -1
+        if index < first:
+            continue
+        flush |= yield from zap_pte(vma, address)
+        if index != linear_page_index(vma, address):
+            memory[ptep] = pgoff_to_pte(index)
+            text = "{where}: the PTE keeps that it was page {index} of the file"
+            yield Step(text, vma=vma.id, ptep=ptep, where=place_name(vma.vm_mm, address), index=index)
+    if flush:
+        tlb_finish_mmu(vma.vm_mm)
 
 
 def vmtruncate(mapping: AddressSpace, size: int) -> Steps:
@@ -426,6 +499,9 @@ def vmtruncate(mapping: AddressSpace, size: int) -> Steps:
     old_end = mapping.end
     set_file_size(mapping, size)
     for vma in [*mapping.i_mmap, *mapping.i_mmap_shared]:
+        if vma.vm_flags & VM_NONLINEAR:
+            yield from zap_nonlinear(vma, vma.vm_start, vma.vm_end, mapping.end)
+            continue
         start = max(vma_address(mapping.end, vma), vma.vm_start)
         if start < vma.vm_end:
             yield from zap_page_range(vma, start, vma.vm_end)

@@ -6,11 +6,12 @@ from typing import Final
 
 from vmtui.errors import KernelError
 from vmtui.mm.filemap import address_space_alloc
-from vmtui.mm.memory import zap_page_range
+from vmtui.mm.memory import unmap_vmas
 from vmtui.mm.mm_types import (
     VM_ACCESS,
     VM_GROWSDOWN,
     VM_LOCKED,
+    VM_NONLINEAR,
     VM_READ,
     VM_SHARED,
     VM_WRITE,
@@ -35,7 +36,7 @@ TASK_UNMAPPED_BASE: Final = 0x40000000
 BRK_START: Final = 0x08100000
 
 #: Flags two VMAs must agree in to become one.
-_KIND: Final = VM_ACCESS | VM_SHARED | VM_GROWSDOWN | VM_LOCKED
+_KIND: Final = VM_ACCESS | VM_SHARED | VM_GROWSDOWN | VM_LOCKED | VM_NONLINEAR
 
 
 def find_vma(mm: Mm, address: int) -> Vma | None:
@@ -214,6 +215,8 @@ def can_vma_merge(vma: Vma, flags: int, pgoff: int, file: AddressSpace | None, o
     """
     if (vma.vm_flags ^ flags) & _KIND or vma.vm_pgoff != pgoff or vma.vm_file is not file:
         return False
+    if vma.vm_private_data:
+        return False
     if flags & VM_SHARED:
         return True
     return vma.machine.scheme.can_vma_merge(vma, other)
@@ -302,8 +305,7 @@ def unmap_range(mm: Mm, start: int, end: int) -> Steps:
         yield from split_vma(last, end, new_below=True)
 
     gone = mm.vmas.overlapping(start, end)
-    for vma in gone:
-        yield from zap_page_range(vma, vma.vm_start, vma.vm_end)
+    yield from unmap_vmas(gone)
     for vma in gone:
         name = vma_name(vma)
         vma_free(vma)

@@ -147,6 +147,8 @@ def move_page_tables(mm: Mm, start: int, end: int, new_addr: int) -> int:
     """Move each PTE to the same offset at the new address; how many (move_page_tables)."""
     memory = mm.machine.memory
     addresses = present_ptes(mm, start, end).tolist()
+    # flush_tlb_range
+    mm.machine.work["tlb_flushes"] += 1
     for address in addresses:
         src = pte_offset(mm, address)
         pte = memory[src]

@@ -17,8 +17,9 @@ import attrs
 from vmtui.errors import KernelError
 from vmtui.mm.content import content
 from vmtui.mm.kernel import Options
-from vmtui.mm.machine import WORK, Machine
+from vmtui.mm.machine import Machine
 from vmtui.mm.rmap.scheme import scheme_class, schemes_for
+from vmtui.mm.work import LONGEST, WORK
 from vmtui.player import Player
 from vmtui.report.playing import Event, Tally, events
 from vmtui.scenario.items import Item
@@ -337,7 +338,8 @@ class _Play:
             self._walks[line, walk.kind] = tuple(map(add, sums, more))
         self._examined.append(sum(walk.examined for walk in done.walks))
         for name, number in done.work.items():
-            self._work[name] += number
+            # Of the longest list the longest counts, not all of them together.
+            self._work[name] = max(self._work[name], number) if name == LONGEST else self._work[name] + number
 
     def _trial(self, scheme: str) -> Trial:
         ledger = self.session.machine.ledger
@@ -413,8 +415,9 @@ def _reason(play: _Play, at: int) -> str | None:
     keywords = [text.split(" ")[0] for text in play.texts[: at + 1]]
     departs = scheme_class(scheme).departs
     said = departs.get(keywords[at])
-    if said is None and keywords[at] in PAGE_OUT and "mlock" in keywords:
-        said = departs.get("mlock")
+    for earlier in ("remap_file_pages", "mlock"):
+        if said is None and keywords[at] in PAGE_OUT and earlier in keywords:
+            said = departs.get(earlier)
     if said is None and play.known:
         said = f"known for pages that are {', '.join(sorted(play.known))}"
     return f"{scheme}: {said}" if said is not None else None

@@ -15,7 +15,7 @@ __all__ = ["SUMMARY", "compare_lines", "is_heading", "sweep_lines"]
 
 SUMMARY: Final = "reverse map"
 BYTES: Final = "low memory, bytes"
-TITLES: Final = (SUMMARY, BYTES, "walks: examined/hits", "fast path: times done", "expects")
+TITLES: Final = (SUMMARY, BYTES, "walks: examined/hits", "fast path: what was counted", "expects")
 
 BAR: Final = 8
 """Cells of the longest bar."""

@@ -68,6 +68,9 @@ def _command_lines(done: Done, session: Session, steps: bool) -> Iterator[str]:
     elif records:
         more = f" ({len(records):,} steps)" if len(records) > 1 else ""
         yield f"    {printable(records[-1].step.sentence)}{more}"
+    counted = " · ".join(f"{name} {number:,}" for name, number in done.work.items() if number)
+    if counted:
+        yield f"    fast path: {counted}"
     if done.error is not None:
         yield f"    refused: {printable(str(done.error))}"
 

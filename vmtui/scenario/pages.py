@@ -8,9 +8,9 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from vmtui.mm.cluster import page_index
 from vmtui.mm.mm_types import (
     VM_EXEC,
+    VM_NONLINEAR,
     VM_READ,
     VM_SHARED,
     VM_WRITE,
@@ -21,15 +21,18 @@ from vmtui.mm.mm_types import (
 )
 from vmtui.mm.page import PAGE_SIZE, Page
 from vmtui.mm.pgtable import (
+    PAGE_FILE,
     PAGE_PRESENT,
     PAGE_PROTNONE,
     PTRS_PER_TABLE,
     is_swap_pte,
     is_zero_page,
     present_ptes,
+    pte_file,
     pte_offset,
     pte_pfn,
     pte_present,
+    pte_to_pgoff,
     pte_to_slot,
     tables_of,
 )
@@ -92,7 +95,7 @@ class PageView:
         """The swap slot: of its entry, of the shared memory behind it, or of the frame that was named."""
         if is_swap_pte(self.pte):
             return pte_to_slot(self.pte)
-        if self.mm is not None and not self.pte:
+        if self.mm is not None and (not self.pte or pte_file(self.pte)):
             return shared_slot(self.mm, self.address) or None
         if self.mm is None and self.page is not None and self.page.test("swapcache"):
             return self.page.private
@@ -100,12 +103,17 @@ class PageView:
 
     @property
     def state(self) -> str | None:
-        """``present``, ``swapped``, ``zero``; None for a page that was never touched."""
+        """``present``, ``swapped``, ``zero``, ``file``; None for a page that was never touched.
+
+        ``file``: a nonlinear mapping lost it, and its entry keeps which page of the file it was.
+        """
         if self.page is not None:
             return "present"
         if self.zero:
             return "zero"
-        return "swapped" if self.slot is not None else None
+        if self.slot is not None:
+            return "swapped"
+        return "file" if pte_file(self.pte) else None
 
     @property
     def swapcache(self) -> bool | None:
@@ -140,7 +148,9 @@ def swap_entries(mm: Mm) -> int:
     found = 0
     for _, pfn in tables_of(mm):
         entries = mm.machine.memory.all[pfn * PTRS_PER_TABLE : (pfn + 1) * PTRS_PER_TABLE]
-        found += int(np.count_nonzero((entries != 0) & (entries & (PAGE_PRESENT | PAGE_PROTNONE) == 0)))
+        found += int(
+            np.count_nonzero((entries != 0) & (entries & (PAGE_PRESENT | PAGE_PROTNONE | PAGE_FILE) == 0))
+        )
     return found
 
 
@@ -149,9 +159,15 @@ def shared_slot(mm: Mm, address: int) -> int:
     vma = mm.vmas.at(address)
     if vma is None or vma.vm_file is None or not vma.vm_file.shmem:
         return 0
-    if linear_page_index(vma, address) >= vma.vm_file.end:
-        return 0
-    return vma.vm_file.slots.cell[page_index(vma, address)]
+    index = file_index(vma, address)
+    return vma.vm_file.slots.cell[index & -vma.machine.cluster] if index < vma.vm_file.end else 0
+
+
+def file_index(vma: Vma, address: int) -> int:
+    """Which page of its file a VMA has, or would have, at an address: by its entry, else by vm_pgoff."""
+    ptep = pte_offset(vma.vm_mm, address)
+    pte = vma.machine.memory[ptep] if ptep else 0
+    return pte_to_pgoff(pte) if pte_file(pte) else linear_page_index(vma, address)
 
 
 def shared_slots(mm: Mm, start: int, end: int) -> list[int]:
@@ -175,7 +191,7 @@ def pages_in(vma: Vma, file: AddressSpace, low: int, high: int) -> NDArray[np.in
 
 
 def cached_frames(mm: Mm, start: int, end: int) -> dict[int, int]:
-    """By address in [start, end), the page in a cache behind what has no entry there."""
+    """By address in [start, end), the page in a cache behind what is not present there."""
     found: dict[int, int] = {}
     for vma in mm.vmas.overlapping(start, end):
         file = vma.vm_file
@@ -190,4 +206,23 @@ def cached_frames(mm: Mm, start: int, end: int) -> dict[int, int]:
             found[low + page * PAGE_SIZE] = lookup_swap_cache(mm.machine, int(slots[page]))
     for address in present_ptes(mm, start, end).tolist() if found else ():
         found.pop(address, None)
+    for vma in mm.vmas.overlapping(start, end):
+        if vma.vm_flags & VM_NONLINEAR and vma.vm_file is not None:
+            found |= nonlinear_frames(vma, vma.vm_file, max(start, vma.vm_start), min(end, vma.vm_end))
     return {address: pfn for address, pfn in found.items() if pfn}
+
+
+def nonlinear_frames(vma: Vma, file: AddressSpace, start: int, end: int) -> dict[int, int]:
+    """The same behind the file entries of a nonlinear VMA."""
+    found = {}
+    for address in present_ptes(vma.vm_mm, start, end).tolist():
+        pte = vma.machine.memory[pte_offset(vma.vm_mm, address)]
+        if pte_file(pte) and pte_to_pgoff(pte) < file.end:
+            found[address] = cached_frame(file, pte_to_pgoff(pte))
+    return found
+
+
+def cached_frame(file: AddressSpace, index: int) -> int:
+    """The frame of a page in the page cache, or in the swap cache; 0 for none."""
+    slot = file.slots.cell[index]
+    return lookup_swap_cache(file.machine, slot) if slot else file.pages.cell[index]

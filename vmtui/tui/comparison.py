@@ -14,6 +14,7 @@ from vmtui.scenario.script import Script, load
 from vmtui.session import Session
 from vmtui.tui.screens.chooser import Choice, plain
 from vmtui.tui.switching import commands_so_far
+from vmtui.view.counters import COUNTERS
 from vmtui.view.holders import HOLDERS
 from vmtui.view.model import Row, Span
 from vmtui.view.plot import Series, plot
@@ -87,7 +88,7 @@ def swept(script: Script, over: Over) -> Generator[object, None, Sweep]:
 def comparison_choices(
     found: Comparison, script: Script | None, columns: int, *, ascii: bool = False
 ) -> list[Choice]:
-    """What there is to plot, then the tables; a kind of the ledger can be chosen to be explained."""
+    """What there is to plot, then the tables; kinds of the ledger and counters can be explained."""
     choices = [
         Choice(plain(f"▸ plot against {over.param}, 1 to {over.last:,}", "key"), over)
         for over in params_of(script)
@@ -97,11 +98,10 @@ def comparison_choices(
         first = text.split(" ")[0]
         if not text or is_heading(text):
             table = text
-        kind = first if table.startswith("low memory") and first in HOLDERS else ""
         row = plain(text, _role(text, number, table))
         if table.startswith(SUMMARY) and "#" in text:
             row = _barred(text, ascii)
-        choices.append(Choice(row, f"ledger.{kind}" if kind else None))
+        choices.append(Choice(row, _explained(table, first)))
     return choices
 
 
@@ -110,6 +110,13 @@ def _barred(text: str, ascii: bool) -> Row:
     before, after = text.split("#", 1)[0], text.rsplit("#", 1)[1]
     bar = text[len(before) : len(text) - len(after)]
     return Row((Span(before, "text"), Span(bar if ascii else "█" * len(bar), "warn"), Span(after, "text")))
+
+
+def _explained(table: str, first: str) -> str | None:
+    """What a line of a table is explained by, from its first word; None for nothing."""
+    if table.startswith("low memory") and first in HOLDERS:
+        return f"ledger.{first}"
+    return f"work.{first}" if table.startswith("fast path") and first in COUNTERS else None
 
 
 def _role(text: str, number: int, table: str) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 import attrs
 
 from vmtui.mm.rmap.explained import Entries
+from vmtui.view.counters import COUNTERS
 from vmtui.view.glyphs import GLYPHS
 from vmtui.view.holders import HOLDERS
 
@@ -347,6 +348,7 @@ _FLAGS: Final = {
 }
 
 _HELD: Final = {f"ledger.{kind}": _entry(*entry) for kind, entry in HOLDERS.items()}
+_COUNTED: Final = {f"work.{name}": _entry(*entry) for name, entry in COUNTERS.items()}
 
 #: What each sign on the screen is explained by, where that is not an entry of its own name.
 _SIGNS: Final = {
@@ -373,7 +375,7 @@ _SIGNS: Final = {
 _FRAMES: Final = ("free", "kernel", "table", "anon", "file", "swap", "zero")
 
 ENTRIES: Final[Mapping[str, Explanation]] = MappingProxyType(
-    {**_FIELDS, **_OBJECTS, **_WALK, **_OUTCOMES, **_SCREEN, **_FLAGS, **_HELD}
+    {**_FIELDS, **_OBJECTS, **_WALK, **_OUTCOMES, **_SCREEN, **_FLAGS, **_HELD, **_COUNTED}
 )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from vmtui.mm.cluster import page_index, page_numbers
-from vmtui.mm.mm_types import Vma, linear_page_index, place_name
+from vmtui.mm.mm_types import VM_NONLINEAR, Vma, place_name
 from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, PG_anon, PG_reserved, PG_swapcache, PG_table
 from vmtui.mm.pgtable import (
     is_swap_pte,
@@ -20,6 +20,7 @@ from vmtui.mm.pgtable import (
     pte_young,
 )
 from vmtui.mm.swap_state import lookup_swap_cache
+from vmtui.scenario.pages import file_index
 from vmtui.view.glyphs import char
 from vmtui.view.model import Pane, Row, Rows, Span, line
 from vmtui.view.now import step_at
@@ -238,9 +239,11 @@ def _unmapped(
     machine: Machine, vma: Vma, head: list[tuple[str, str]], address: int
 ) -> tuple[tuple[Span, ...], int]:
     """A page that its VMA does not map: of a file it may be in memory, or on swap, all the same."""
-    file, index = vma.vm_file, linear_page_index(vma, address)
+    file, index = vma.vm_file, file_index(vma, address)
     if file is None:
         return line(*head, (f"{char('none')} never touched", "free")), 0
+    if vma.vm_flags & VM_NONLINEAR:
+        head = [*head, (f"page {index:,} of {file.name} ", "dim")]
     if index >= file.end:
         return line(*head, (f"{char('none')} behind the end of {file.name}", "free")), 0
     pfn, slot = file.pages.cell[page_index(vma, address)], file.slots.cell[page_index(vma, address)]

@@ -21,9 +21,11 @@ from vmtui.mm.page import PAGE_SHIFT, ZERO_PFN, PG_reserved, PG_table
 from vmtui.mm.pgtable import (
     PMD_SIZE,
     is_swap_pte,
+    pte_file,
     pte_offset,
     pte_pfn,
     pte_present,
+    pte_to_pgoff,
     pte_to_slot,
     ptep_to_mm_address,
 )
@@ -339,4 +341,6 @@ def _absence(machine: Machine, subject: Subject) -> str:
         return GONE
     ptep = pte_offset(mm, address)
     pte = machine.memory[ptep] if ptep else 0
+    if pte_file(pte):
+        return f"not present: page {pte_to_pgoff(pte)} of its file"
     return f"swapped, slot {pte_to_slot(pte)}" if is_swap_pte(pte) else "never touched"

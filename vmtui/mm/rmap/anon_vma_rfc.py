@@ -37,10 +37,11 @@ from vmtui.mm.rmap import explained
 from vmtui.mm.rmap.base import Indifferent
 from vmtui.mm.rmap.lists import Lists, anon_vma_lists, file_lists
 from vmtui.mm.rmap.picture import CandidateRow, draw_file, draw_list
-from vmtui.mm.rmap.scheme import Pfns, Picture, page_check_address, walk_begins, walk_ends
+from vmtui.mm.rmap.scheme import Pfns, Picture, WalkLines, page_check_address, walk_begins, walk_ends
 from vmtui.mm.rmap.target import anon_vma_target, mapping_target
 from vmtui.mm.rmap.unmap import unmap_pte
 from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Step, Steps
+from vmtui.mm.work import count_link, count_tables
 
 if TYPE_CHECKING:
     from vmtui.mm.kernel import Options
@@ -60,8 +61,10 @@ class AnonVmaRfc(Indifferent):
         {
             "mremap": "VMAs on two lists stay two here, and mremap wants one",
             "mlock": "of a page that only some have locked, the walk unmaps what it meets before the lock",
+            "remap_file_pages": "refused: the draft had no answer",
         }
     )
+    no_nonlinear: ClassVar[str] = "the draft had no answer: its walk finds a page of a file by vm_pgoff alone"
     union_members: ClassVar[tuple[str, ...]] = ("mapping", "vma", "anon_vma")
     explanations: ClassVar[explained.Entries] = explained.ANON_VMA_RFC
     ours: ClassVar[frozenset[str]] = frozenset()
@@ -229,6 +232,7 @@ class AnonVmaRfc(Indifferent):
 
     def list_add(self, vma: Vma, anon_vma: AnonVma) -> None:
         """Queue a VMA at the head (list_add of anon_vma_node)."""
+        count_link(anon_vma, vma)
         anon_vma.vmas.add(vma)
         vma.anon_vma = anon_vma
 
@@ -241,6 +245,7 @@ class AnonVmaRfc(Indifferent):
         if anon_vma is None:
             return
         anon_vma.vmas.remove(vma)
+        count_link(anon_vma, vma)
         vma.anon_vma = None
         if not len(anon_vma.vmas):
             self.machine.anon_vmas.free(anon_vma)
@@ -282,6 +287,7 @@ class AnonVmaRfc(Indifferent):
                     yield Step("an anon_vma was made for both halves", vma=vma.id, anon_vma=anon_vma.id)
                 page.clear(PG_direct)
                 page.mapping = anon_vma.id
+                self.machine.work["list_lines"] += self.machine.lines("mem_map")
                 text = "struct page {page:#x} cannot stay direct: it swung over"
                 yield Step(text, page=page.pfn, vma=half.id, anon_vma=anon_vma.id)
 
@@ -322,12 +328,14 @@ class AnonVmaRfc(Indifferent):
         for page in self.direct_pages(vma, start, end):
             if page.mapping != vma.id:
                 page.mapping = vma.id
+                self.machine.work["list_lines"] += self.machine.lines("mem_map")
                 text = "struct page {page:#x} now points at {who}"
                 yield Step(text, page=page.pfn, vma=vma.id, who=vma_name(vma))
 
     def direct_pages(self, vma: Vma, start: int, end: int) -> list[Page]:
         """The direct pages that PTEs of [start, end) map, by a walk of the page tables."""
         found: dict[Page, None] = {}
+        count_tables(vma, start, end)
         for address in present_ptes(vma.vm_mm, start, end).tolist():
             pte = self.machine.memory[pte_offset(vma.vm_mm, address)]
             if pte_present(pte):
@@ -402,6 +410,11 @@ class AnonVmaRfc(Indifferent):
             yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma), left=left)
             yield from self.page_remove_rmap(page, ptep)
         return END if page.mapcount else MAPCOUNT
+
+    def walk_lines(self, page: Page) -> WalkLines:
+        """struct page, the list's head unless the page is direct, and each VMA."""
+        lines = super().walk_lines(page)
+        return lines._replace(head=lines.head - 1) if page.test(PG_direct) else lines
 
     def look(self, page: Page, *, full: bool) -> Steps:
         """The walk of try_to_unmap with its hands behind its back; `full`: past the stop rule."""

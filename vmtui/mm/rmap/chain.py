@@ -220,16 +220,19 @@ class PteChains:
             self.next_and_idx[node] = self.pte_chain_encode(0, top - 1)
             page.clear(PG_direct)
             self.pte[page.pfn] = node
+            self.machine.work["list_lines"] += 1
             text = "struct page {page:#x}: two PTEs, so a pte_chain: {size} bytes"
         elif not self.pte_chain_idx(head):
             node = self.pte_chain_alloc()
             self.ptes[self.slot(node, top)] = ptep
             self.next_and_idx[node] = self.pte_chain_encode(head, top)
             self.pte[page.pfn] = node
+            self.machine.work["list_lines"] += 2
             text = "struct page {page:#x}: the head was full, a new one: {size} bytes"
         else:
             self.next_and_idx[head] -= 1
             self.ptes[self.slot(head, self.pte_chain_idx(head))] = ptep
+            self.machine.work["list_lines"] += 1
             text = "struct page {page:#x}: the head had room; entries now: {n}"
         yield Step(text, page=page.pfn, ptep=ptep, size=self.line, n=self.length(page))
 
@@ -251,6 +254,8 @@ class PteChains:
 
         searched, node, index = self.chain_search(page, ptep)
         work["slots_searched"] += searched
+        work["list_lines"] += self.nodes_searched(page, searched)
+        work.went_through(searched)
         freed = self.drop_entry(page, node, index)
         text = "struct page {page:#x}: slots searched: {n}; entries left: {left}"
         if freed:
@@ -263,6 +268,11 @@ class PteChains:
             if entry == ptep:
                 return searched, node, index
         raise AssertionError(f"{page!r} has no entry {ptep:#x}")
+
+    def nodes_searched(self, page: Page, searched: int) -> int:
+        """In how many nodes so many slots are, from the head on."""
+        in_head = self.nrpte - self.pte_chain_idx(self.pte.cell[page.pfn])
+        return 1 + -(-max(searched - in_head, 0) // self.nrpte)
 
     def clear_direct(self, page: Page) -> None:
         """Forget the only PTE."""

@@ -77,6 +77,8 @@ class BulkChains(PteChains):
         mem_map, top = self.machine.mem_map, self.nrpte - 1
         pte, direct, full, room = states
         none = pte == 0
+        # As by single calls: a node written, and the old head too where it was full.
+        self.machine.work["list_lines"] += int(np.count_nonzero(~none)) + int(np.count_nonzero(full))
         if none.any():
             self.pte.put(pfns[none], pteps[none])
             mem_map.flags.put(pfns[none], mem_map.flags.all[pfns[none]] | PG_direct)
@@ -110,7 +112,9 @@ class BulkChains(PteChains):
 
     def search_bulk(self, pfns: Numbers, pteps: Numbers) -> Numbers:
         """`chain_search` for many pages: where in `ptes` each finds its entry."""
+        work = self.machine.work
         found = np.zeros(len(pfns), np.int64)
+        searched = np.zeros(len(pfns), np.int64)
         node = self.pte.all[pfns].astype(np.int64)
         pending = np.arange(len(pfns))
         while len(pending):
@@ -120,11 +124,13 @@ class BulkChains(PteChains):
             for index in range(self.nrpte):
                 at[self.ptes.all[index * self.room + here] == wanted] = index
             hit = at < self.nrpte
-            looked = np.where(hit, at + 1, self.nrpte) - (link & self.nrpte)
-            self.machine.work["slots_searched"] += int(looked.sum())
+            searched[pending] += np.where(hit, at + 1, self.nrpte) - (link & self.nrpte)
+            work["list_lines"] += len(pending)
             found[pending[hit]] = at[hit] * self.room + here[hit]
             node[pending] = link // self.line
             pending = pending[~hit]
+        work["slots_searched"] += int(searched.sum())
+        work.went_through(int(searched.max()))
         return found
 
     def drop_bulk(self, pfns: Numbers, slots: Numbers) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from vmtui.mm.mm_types import place_name
 from vmtui.mm.page import Page, PG_direct
-from vmtui.mm.pgtable import is_swap_pte, pte_pfn, pte_present, pte_to_slot
+from vmtui.mm.pgtable import is_swap_pte, pte_file, pte_pfn, pte_present, pte_to_pgoff, pte_to_slot
 from vmtui.mm.rmap.chain import PteChains, pte_owner
 from vmtui.mm.rmap.lists import Group, Lists, ObjectList
 from vmtui.mm.rmap.picture import page_lines
@@ -74,6 +74,8 @@ def pte_content(pte: int) -> str:
     """What a PTE holds, in a word or two."""
     if pte_present(pte):
         return f"{pte_pfn(pte):#x}"
+    if pte_file(pte):
+        return f"file {pte_to_pgoff(pte):x}"
     return f"swap {pte_to_slot(pte)}" if is_swap_pte(pte) else "empty"
 
 

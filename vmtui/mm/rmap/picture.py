@@ -9,7 +9,16 @@ import attrs
 from vmtui.mm.cluster import cluster_addresses, mapped_pteps
 from vmtui.mm.mm_types import AddressSpace, Vma, vma_address
 from vmtui.mm.page import PAGE_SHIFT, Page, flag_names
-from vmtui.mm.pgtable import is_swap_pte, pte_offset, pte_pfn, pte_present, pte_to_slot, ptep_to_mm_address
+from vmtui.mm.pgtable import (
+    is_swap_pte,
+    pte_file,
+    pte_offset,
+    pte_pfn,
+    pte_present,
+    pte_to_pgoff,
+    pte_to_slot,
+    ptep_to_mm_address,
+)
 from vmtui.mm.rmap.scheme import Edge, Node, Picture
 from vmtui.mm.step import Ref
 
@@ -27,6 +36,7 @@ class CandidateRow:
         address: Where the page would be.
         ptep: The PTE there, 0 if there is no page table or the address is outside.
         content: What that PTE holds, in a word or two.
+        note: What stands in place of its vm_pgoff, which means nothing there.
     """
 
     vma: int
@@ -37,6 +47,7 @@ class CandidateRow:
     address: int
     ptep: int
     content: str
+    note: str = ""
 
     @classmethod
     def of(cls, page: Page, vma: Vma) -> CandidateRow:
@@ -58,9 +69,16 @@ class CandidateRow:
             if pte_present(pte):
                 content = f"{pte_pfn(pte):#x}"
             else:
-                content = f"slot {pte_to_slot(pte)}" if is_swap_pte(pte) else "empty"
+                content = absent(pte)
         span = (vma.vm_start, vma.vm_end)
         return cls(vma.id, vma.vm_mm.id, vma.vm_mm.name, span, vma.vm_pgoff, address, ptep, content)
+
+
+def absent(pte: int) -> str:
+    """What a PTE holds that maps nothing, in a word or two."""
+    if pte_file(pte):
+        return f"file {pte_to_pgoff(pte):x}"
+    return f"slot {pte_to_slot(pte)}" if is_swap_pte(pte) else "empty"
 
 
 def draw_list(
@@ -88,7 +106,7 @@ def draw_list(
     for number, row in enumerate(rows, start=first):
         vma = len(nodes)
         start, end = row.span
-        covers = (f"{start:x} {(end - start) >> PAGE_SHIFT}p", f"pgoff {row.pgoff:x}")
+        covers = (f"{start:x} {(end - start) >> PAGE_SHIFT}p", row.note or f"pgoff {row.pgoff:x}")
         faint = row.content == OUTSIDE
         nodes.append(Node(2, "vma", ("vma", row.vma), row.name, covers, number, faint=faint))
         nodes.append(Node(3, "mm", ("mm", row.mm), row.name, ("pgd",), number, faint=faint))

@@ -31,7 +31,7 @@ from vmtui.mm.rmap.chain import pte_addr_size, pte_owner
 from vmtui.mm.rmap.chain_bulk import BulkChains
 from vmtui.mm.rmap.chain_picture import chain_lists, chain_target, draw_chain
 from vmtui.mm.rmap.lists import Lists, file_lists
-from vmtui.mm.rmap.scheme import Pfns, Picture, walk_begins, walk_ends
+from vmtui.mm.rmap.scheme import Pfns, Picture, WalkLines, walk_begins, walk_ends
 from vmtui.mm.rmap.unmap import unmap_pte
 from vmtui.mm.step import END, HIT, LOCKED, Ref, Step, Steps
 
@@ -230,6 +230,10 @@ class PteChain(Indifferent):
         elif freed:
             text = "struct page {page:#x}: its empty node is freed; entries left: {n}"
         yield Step(text, page=page.pfn, n=self.chains.length(page))
+
+    def walk_lines(self, page: Page) -> WalkLines:
+        """struct page, and each node: it is a line."""
+        return WalkLines(self.machine.lines("mem_map"), 1)
 
     def look(self, page: Page, *, full: bool) -> Steps:
         """The walk of try_to_unmap with its hands behind its back; `full`: past what is locked."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, cast, runtime_checkable
 
 import attrs
 import numpy as np
@@ -95,7 +95,8 @@ class Picture:
         total: Candidate rows in all.
         first: The row number of the first candidate given.
         per_mm: A row is an mm, with all candidates in it, and not one candidate.
-        order: Then, of all rows, the numbers of their mms.
+        per_vma: A row is a VMA, likewise.
+        order: Then, of all rows, the numbers of their mms or VMAs.
     """
 
     headings: tuple[str, ...]
@@ -104,7 +105,22 @@ class Picture:
     total: int
     first: int = 0
     per_mm: bool = False
+    per_vma: bool = False
     order: tuple[int, ...] = ()
+
+
+class WalkLines(NamedTuple):
+    """Cache lines of a walk.
+
+    Attributes:
+        head: Of what stands before its candidates: struct page, and the head of a list.
+        element: Of each node followed.
+        per_mm: There is no list: the lock is an mm's, and each VMA that is come to is an element.
+    """
+
+    head: int
+    element: int
+    per_mm: bool = False
 
 
 class Scheme(Protocol):
@@ -148,6 +164,8 @@ class Scheme(Protocol):
     union_members: ClassVar[tuple[str, ...]]
     #: What is said of the fields and objects it has, before what is said of them under every scheme.
     explanations: ClassVar[Entries]
+    #: What remap_file_pages is refused with, by a scheme that could not find such pages; else empty.
+    no_nonlinear: ClassVar[str]
     #: Fields and flags that the machine keeps under every scheme and its kernel's struct page has not.
     ours: ClassVar[frozenset[str]]
 
@@ -203,7 +221,10 @@ class Scheme(Protocol):
         """mremap: `new` stands where `vma`'s PTEs have gone."""
 
     def file_link(self, vma: Vma, parent: Vma | None) -> None:
-        """A VMA of a file is on its file's list now, with the range it has; `parent`: fork copied it."""
+        """A VMA of a file is on its file's list now, with the range it has; `parent`: fork copied it.
+
+        One that becomes nonlinear leaves and joins again, VM_NONLINEAR set.
+        """
 
     def file_unlink(self, vma: Vma) -> None:
         """A VMA of a file is about to leave its file's list, or to change its range."""
@@ -216,6 +237,9 @@ class Scheme(Protocol):
 
     def try_to_unmap(self, page: Page) -> Steps:
         """Replace every PTE that maps the page by its swap entry; whether all are gone."""
+
+    def walk_lines(self, page: Page) -> WalkLines:
+        """The cache lines that a walk over the page touches, beside those of PTEs."""
 
     def look(self, page: Page, *, full: bool) -> Steps:
         """The walk of try_to_unmap that changes nothing; `full`: without its stop rule."""
@@ -285,14 +309,10 @@ def schemes_for(options: Options) -> tuple[str, ...]:
 
 def walk_begins(page: Page, kind: str) -> Step:
     """The step that opens a walk."""
-    return Step(
-        "frame {page:#x}: who maps it? mapcount says {n}",
-        WALK,
-        page=page.pfn,
-        kind=kind,
-        scheme=page.machine.scheme.name,
-        n=page.mapcount,
-    )
+    scheme = page.machine.scheme
+    text = "frame {page:#x}: who maps it? mapcount says {n}"
+    lines = scheme.walk_lines(page)._asdict()
+    return Step(text, WALK, page=page.pfn, kind=kind, scheme=scheme.name, n=page.mapcount, **lines)
 
 
 def walk_ends(page: Page, stopped: str) -> Step:

@@ -9,6 +9,9 @@ A page that is named (``swapout``, ``referenced``, ``walk``) is looked for by th
 that maps a frame is a candidate, and all but the page's own are left as they are (*ours*: 2.4 had no way to
 ask for one page).  ``reclaim`` is 2.4's own page-out.
 
+remap_file_pages came after 2.4.  The machine has it under every scheme's rules, and a scan needs no answer
+to it: it meets each PTE where that is, whatever page it maps (*ours*).
+
 2.4 has neither PG_anon nor a mapcount, and guesses from page->count; in the swap cache it keeps the slot in
 page->index, under ``page->mapping == &swapper_space``.  The machine keeps the flag, the count, and the slot
 in page->private under every scheme (*ours*).
@@ -53,7 +56,7 @@ from vmtui.mm.rmap import explained, swap_out
 from vmtui.mm.rmap.base import Indifferent
 from vmtui.mm.rmap.lists import Lists, ObjectList, file_lists
 from vmtui.mm.rmap.picture import page_lines
-from vmtui.mm.rmap.scheme import Edge, Node, Pfns, Picture, walk_begins, walk_ends
+from vmtui.mm.rmap.scheme import Edge, Node, Pfns, Picture, WalkLines, walk_begins, walk_ends
 from vmtui.mm.rmap.target import mapping_target
 from vmtui.mm.rmap.unmap import unmap_pte
 from vmtui.mm.step import END, HIT, LEFT, LOCKED, MAPCOUNT, Ref, Step, Steps
@@ -312,6 +315,11 @@ class VirtualScan(Indifferent):
                 return MAPCOUNT
         return END
 
+    def walk_lines(self, page: Page) -> WalkLines:
+        """struct page, which leads nowhere; each VMA that the scan comes to."""
+        machine = self.machine
+        return WalkLines(machine.lines("mem_map"), machine.lines("vm_area_struct"), per_mm=True)
+
     def look(self, page: Page, *, full: bool) -> Steps:
         """The scan for a page with its hands behind its back; `full`: the whole round."""
         yield walk_begins(page, "look")
@@ -454,7 +462,7 @@ class VirtualScan(Indifferent):
                 edges.append(Edge(at - 2, at, "mmlist", len(edges)))
             edges.append(Edge(at, at + 1, "", len(edges)))
         headings, order = ("struct page", "mmlist", "page table"), tuple(mm.id for mm in mms)
-        return Picture(headings, tuple(nodes), tuple(edges), len(mms), first, True, order)
+        return Picture(headings, tuple(nodes), tuple(edges), len(mms), first, per_mm=True, order=order)
 
 
 def scan_bar(passed: int, entries: int) -> str:
