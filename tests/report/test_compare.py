@@ -88,7 +88,8 @@ def test_every_difference_is_declared(path):
 
     assert all(difference.reason for difference in found.differences)
     assert small(path) or found.ok
-    assert all(trial.stop is None for trial in found.trials)
+    stops = [(trial.scheme, trial.stop.errno) for trial in found.trials if trial.stop is not None]
+    assert stops == ([("anon_vma_rfc", "ENOSYS"), ("anonmm", "ENOSYS")] if "nonlinear" in path.stem else [])
 
 
 def test_a_declared_difference_is_named():
@@ -164,7 +165,7 @@ def test_a_column_a_scheme(path):
     """On a wide screen each table has a column a scheme."""
     lines = list(compare_lines(compare(load(path))))
 
-    for title in ("low memory, bytes", "walks: examined/hits", "fast path: times done", "expects"):
+    for title in ("low memory, bytes", "walks: examined/hits", "fast path: what was counted", "expects"):
         (heading,) = (line for line in lines if line.startswith(title))
         assert tuple(heading.removeprefix(title).split()) == SCHEMES
 

@@ -24,14 +24,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from vmtui.mm.cluster import Mappings, mapped_pteps
+from vmtui.mm.cluster import Mappings, mapped_pteps, page_index
 from vmtui.mm.filemap import page_mapping
 from vmtui.mm.mm_types import (
     VM_LOCKED,
     VM_NONLINEAR,
     AddressSpace,
     Vma,
-    linear_page_index,
     vma_address,
     vma_name,
 )
@@ -91,7 +90,7 @@ class Objrmap(PteChain):
     def is_linear(self, page: Page, vma: Vma, ptep: int) -> bool:
         """Whether a PTE is where the VMA's vm_pgoff has the page."""
         _, address = pte_owner(self.machine, ptep)
-        return page.index == linear_page_index(vma, address)
+        return page.index == page_index(vma, address)
 
     def page_convert_anon(self, page: Page) -> Steps:
         """Give a page of a file a chain of its PTEs: every VMA of the file is asked (page_convert_anon)."""
@@ -102,8 +101,7 @@ class Objrmap(PteChain):
         for vma in file_vmas(mapping):
             asked += 1
             self.count_asked(page, vma)
-            ptep = yield from page_check_address(page, vma)
-            if ptep:
+            for ptep in (yield from page_check_address(page, vma)):
                 # It was counted when it was set, and is counted again when it is entered.
                 page.mapcount -= 1
                 yield from self.chains.chain_add(page, ptep)

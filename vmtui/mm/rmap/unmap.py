@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from vmtui.mm.mm_types import Mm, linear_page_index
+from vmtui.mm.cluster import page_index
+from vmtui.mm.mm_types import Mm
 from vmtui.mm.page import Page, PG_anon, PG_dirty
 from vmtui.mm.pgtable import (
     pgoff_to_pte,
@@ -54,6 +55,6 @@ def file_pte(page: Page, mm: Mm, ptep: int) -> int:
     """
     _, address = ptep_to_mm_address(page.machine, ptep)
     vma = mm.vmas.at(address)
-    if vma is None or page.index == linear_page_index(vma, address):
+    if vma is None or page.index == page_index(vma, address):
         return 0
     return pgoff_to_pte(page.index)
