@@ -219,11 +219,11 @@ def test_the_frame_under_the_mouse():
 
 
 def test_frames_from_afar(cow):
-    """Zoomed, a cell stands for many frames and says how full they are."""
+    """Zoomed, a cell stands for many frames: what most in use are, and how many those are."""
     pane = panes.frames(cow, None, 30, 64)
 
-    assert len(pane.rows) == 16
-    assert pane.rows[0].text.startswith("0x0      ▁·")
+    assert len(pane.rows) == 32
+    assert pane.rows[0].text.startswith("0x0      ■▁· · · ")
 
 
 def test_frames_of_files(run, shown):

@@ -74,6 +74,8 @@ class Desk(Journey):
         self.subject: Subject | None = None
         self.follow = True
         self.show_pages = False
+        self.zoom = 1
+        """Frames that a cell of pane 4 stands for."""
         self.first_run = False
         """Nobody has used vmtui here before: what is not needed yet is dim."""
         self.marks: list[Mark] = []

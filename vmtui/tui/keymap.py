@@ -179,6 +179,8 @@ KEYS: tuple[Key, ...] = (
     Key("subject.follow", ("F",), "follow", "follow", "follow the page of each step, or stay", "Subject"),
     Key("view.explain", ("i",), "explain", "explain", "explain what the cursor is on", "View"),
     Key("view.pages", ("v",), "frames_or_pages", "frames", "pane 4: frames, or the pages of a VMA", "View"),
+    Key("view.farther", ("z",), "zoom(1)", "farther", "pane 4: more frames a cell: 64, then 4,096", "View"),
+    Key("view.nearer", ("Z",), "zoom(-1)", "nearer", "pane 4: fewer frames a cell: 64, then 1", "View"),
     Key(
         "view.presenter",
         ("P",),

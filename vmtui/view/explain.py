@@ -253,6 +253,13 @@ _SCREEN: Final = {
         "pages come from the bottom, page tables from the top; the frames of a cluster look alike.",
         "Read from flags, count and mapcount of each struct page; z and Z zoom.",
     ),
+    "frames_afar": _entry(
+        "page frames, many to a cell",
+        "mem_map[], one struct page for each 4096 bytes · 2.6",
+        "A cell has two signs: what most of its frames in use are, mapped as most of those, and behind it "
+        "how many of its frames are in use. The lower edge counts the cell under the cursor.",
+        "Counted from flags, count, mapping and mapcount of every struct page in view; z and Z zoom.",
+    ),
     "pages": _entry(
         "the pages of a VMA",
         "its PTEs in order of address · 2.6",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from vmtui.mm.cluster import page_index, page_numbers
 from vmtui.mm.mm_types import VM_NONLINEAR, Vma, place_name
 from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, PG_anon, PG_reserved, PG_swapcache, PG_table
@@ -21,6 +19,7 @@ from vmtui.mm.pgtable import (
 )
 from vmtui.mm.swap_state import lookup_swap_cache
 from vmtui.scenario.pages import file_index
+from vmtui.view.afar import census
 from vmtui.view.glyphs import char
 from vmtui.view.model import Pane, Row, Rows, Span, line
 from vmtui.view.now import step_at
@@ -57,7 +56,7 @@ def frames(session: Session, subject: Subject | None, width: int = 64, zoom: int
         zoom: Frames a cell stands for.
     """
     machine = session.machine
-    per_row = cells_per_row(width)
+    per_row = cells_per_row(width, zoom)
     chosen = page_of(session, subject)
     step = step_at(session)
     lit = step.page if step is not None else 0
@@ -66,15 +65,16 @@ def frames(session: Session, subject: Subject | None, width: int = 64, zoom: int
 
     def make(index: int) -> Row:
         first = index * per_row * zoom
-        here = chosen if first <= chosen < first + per_row * zoom else 0
+        end = min(first + per_row * zoom, total)
+        here = chosen if first <= chosen < end else 0
         if zoom == 1:
-            cells = _cells(machine, first, min(first + per_row, total), chosen, lit)
+            cells = _cells(machine, first, end, chosen, lit)
         else:
-            cells = _coarse(machine, first, per_row, zoom)
+            cells = _coarse(machine, first, end, zoom, chosen, lit)
         spans = line((pad(f"{first:#x}", _MARGIN - 1), "accent" if here else "dim"), " ", *cells)
         target = here or max(first, ZERO_PFN)
         # The cell of the subject is marked, not the frames beside it.
-        return Row(spans, ("page", min(target, total - 1)), explain="frames")
+        return Row(spans, ("page", min(target, total - 1)), explain="frames" if zoom == 1 else "frames_afar")
 
     free = sum(zone.free for zone in machine.zones)
     note = f"{free:,} of {total:,} free · {count(machine.ledger.page_tables, 'page table')}"
@@ -87,18 +87,31 @@ def frames(session: Session, subject: Subject | None, width: int = 64, zoom: int
     return Pane(title, Rows(rows, make), note, focus)
 
 
-def cells_per_row(width: int) -> int:
-    """Frames in a row of so many cells: whole groups of eight, each followed by a blank."""
-    return max(1, (width - _MARGIN) // (_GROUP + 1)) * _GROUP
+def cells_per_row(width: int, zoom: int = 1) -> int:
+    """Cells in a row of such a width: whole groups of eight signs, each followed by a blank."""
+    signs = max(1, (width - _MARGIN) // (_GROUP + 1)) * _GROUP
+    return signs // cell_width(zoom)
+
+
+def cell_width(zoom: int) -> int:
+    """Signs of a cell: of many frames the second says how many are in use."""
+    return 1 if zoom == 1 else 2
+
+
+def columns_of(width: int, zoom: int = 1) -> list[int]:
+    """Where each cell of a row begins."""
+    firsts = range(0, cells_per_row(width, zoom) * cell_width(zoom), cell_width(zoom))
+    return [_MARGIN + first + first // _GROUP for first in firsts]
 
 
 def frame_at(width: int, row: int, x: int, zoom: int = 1) -> int:
-    """The frame under a cell of the grid, for the mouse; 0 for none."""
+    """The frame, or the first of those, under a sign of the grid, for the mouse; 0 for none."""
     cell = x - _MARGIN
     if cell < 0 or cell % (_GROUP + 1) == _GROUP:
         return 0
-    at = cell - cell // (_GROUP + 1)
-    return (row * cells_per_row(width) + at) * zoom if at < cells_per_row(width) else 0
+    at = (cell - cell // (_GROUP + 1)) // cell_width(zoom)
+    per_row = cells_per_row(width, zoom)
+    return (row * per_row + at) * zoom if at < per_row else 0
 
 
 def kind_of(flags: int, references: int, mapping: int = 0) -> str:
@@ -143,28 +156,19 @@ def _cells(machine: Machine, first: int, end: int, chosen: int, lit: int) -> lis
     return parts
 
 
-def _coarse(machine: Machine, first: int, per_row: int, zoom: int) -> list[tuple[str, str]]:
-    """Cells that stand for many frames each: how full they are, in the colour of the commonest kind."""
-    end = min(first + per_row * zoom, machine.frames_total)
-    where = slice(first, end) if machine.cluster == 1 else page_numbers(machine, first, end)
-    counts = machine.mem_map.count.all[where]
-    flags = machine.mem_map.flags.all[where]
-    # What is in a file's cache: another page with a mapping has one of these flags.
-    files = (machine.mem_map.mapping.all[where] != 0) & (flags & (PG_table | PG_anon | PG_swapcache) == 0)
+def _coarse(
+    machine: Machine, first: int, end: int, zoom: int, chosen: int, lit: int
+) -> list[tuple[str, str]]:
+    """Cells of many frames each: what most of those in use are, and how many are in use."""
     parts: list[tuple[str, str]] = []
-    for cell in range(-(-(end - first) // zoom)):
-        window = slice(cell * zoom, (cell + 1) * zoom)
-        used = int(np.count_nonzero(counts[window]))
-        full = " ▁▂▃▄▅▆▇█"[-(-used * 8 // zoom)]
-        kinds = {
-            "table": int(np.count_nonzero(flags[window] & PG_table)),
-            "anon": int(np.count_nonzero(flags[window] & PG_anon)),
-            "swap": int(np.count_nonzero(flags[window] & PG_swapcache)),
-            "file": int(np.count_nonzero(files[window])),
-        }
-        kind = max(kinds, key=lambda name: kinds[name])
-        parts.append((full, _ROLES[kind]) if used else (char("free"), "free"))
-        if cell % _GROUP == _GROUP - 1:
+    for number, cell in enumerate(census(machine, first, end, zoom)):
+        role = _ROLES[cell.kind]
+        if chosen and cell.first <= chosen < cell.first + zoom:
+            role = "subject"
+        elif lit and cell.first <= lit < cell.first + zoom:
+            role = "accent"
+        parts.append(("".join(cell.sign), role))
+        if number * cell_width(zoom) % _GROUP == _GROUP - cell_width(zoom):
             parts.append((" ", "text"))
     return parts
 

@@ -18,6 +18,7 @@ from vmtui.tui.widgets.line_list import LineList
 from vmtui.tui.widgets.prompt import Prompt
 from vmtui.tui.widgets.track_bar import TrackBar
 from vmtui.view.explain import explain
+from vmtui.view.frames import ZOOMS
 from vmtui.view.subject import Subject
 
 if TYPE_CHECKING:
@@ -108,6 +109,18 @@ class Acting(Base):
     def action_frames_or_pages(self) -> None:
         """Pane 4 shows frames or the pages of a VMA."""
         self.desk.show_pages = not self.desk.show_pages
+        self.action_pane(4) if not self.query_one("#frames").display else None
+        self.draw_soon()
+
+    def action_zoom(self, direction: int) -> None:
+        """Pane 4 shows more frames a cell, or fewer."""
+        at = ZOOMS.index(self.desk.zoom) + direction
+        if self.desk.show_pages:
+            self.desk.show_pages = False  # the pages of a VMA have no zoom: what zooms is the grid
+        elif 0 <= at < len(ZOOMS):
+            self.desk.zoom = ZOOMS[at]
+        else:
+            self.desk.say("a cell is one frame: z zooms out" if at < 0 else "there is no coarser cell")
         self.action_pane(4) if not self.query_one("#frames").display else None
         self.draw_soon()
 

@@ -197,6 +197,15 @@ class MainScreen(Timing, Acting, Comparing, Watching, Screen[None]):
                 ("prompt.leave", ""),
                 ("help.always", ""),
             ]
+        elif isinstance(self.focused, Frames):
+            ids = [
+                ("list.choose", ""),
+                ("view.pages", "frames" if self.desk.show_pages else "pages"),
+                ("view.farther", ""),
+                ("view.nearer", ""),
+                ("time.forward", ""),
+                ("help", ""),
+            ]
         elif self.desk.upcoming:
             ids = [
                 ("play.toggle", ""),

@@ -63,7 +63,6 @@ class LineList(Painted, ScrollView, can_focus=True):
         """Draw `pane`; repaint only the rows that differ from those on the screen."""
         old, self.pane = self.pane, pane
         painted, self._painted = self._painted, {}
-        self.entitle(pane.title, pane.note)
         count = len(pane.rows)
         if count != len(old.rows):
             self._set_length(count)
@@ -74,9 +73,15 @@ class LineList(Painted, ScrollView, can_focus=True):
         if pane.focus is not None and pane.focus != self._focus_row and pane.focus < count:
             self.cursor = pane.focus
         self._focus_row = pane.focus
+        self.entitle(pane.title, self.note)
         if count != len(old.rows):
             # Textual scrolls back to the top when the number of rows first needs a scroll bar.
             self.call_after_refresh(self._bring_into_view)
+
+    @property
+    def note(self) -> str:
+        """What the frame says at its lower edge."""
+        return self.pane.note
 
     def _set_length(self, count: int) -> None:
         """So many rows. Only a scroll bar that comes or goes is worth laying out the screen anew."""

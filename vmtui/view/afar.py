@@ -1,0 +1,146 @@
+"""Frames from afar: what many of them at once hold, and the cell that says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from vmtui.mm.cluster import page_numbers
+from vmtui.mm.page import ZERO_PFN, PG_anon, PG_reserved, PG_swapcache, PG_table
+from vmtui.view.glyphs import BLOCKS, char
+
+if TYPE_CHECKING:
+    from vmtui.mm.machine import Machine
+
+#: Kinds of frames, each with what a sentence calls one of them.
+KINDS: Final = {
+    "free": "free",
+    "kernel": "kernel",
+    "table": "page table",
+    "zero": "zero page",
+    "anon": "anonymous",
+    "swap": "swap cache",
+    "file": "file",
+}
+_NUMBER: Final = {kind: number for number, kind in enumerate(KINDS)}
+#: Kinds whose signs are filled by mapcount: 0, 1, 2 or more.
+_FILLED: Final = frozenset({"anon", "swap", "file"})
+_FILLS: Final = 3
+#: The flags that tell the kind of a frame.
+_TELLING: Final = PG_table | PG_reserved | PG_swapcache | PG_anon
+
+
+@attrs.frozen
+class Cell:
+    """So many frames in a row, counted.
+
+    Attributes:
+        first: The first of them.
+        frames: How many there are.
+        counts: By kind and fill, as `signs_of` numbers them, how many of them are such.
+    """
+
+    first: int
+    frames: int
+    counts: tuple[int, ...]
+
+    def of(self, kind: str) -> int:
+        """How many are of a kind."""
+        at = _NUMBER[kind] * _FILLS
+        return sum(self.counts[at : at + _FILLS])
+
+    @property
+    def used(self) -> int:
+        """How many are not free."""
+        return self.frames - self.of("free")
+
+    @property
+    def kind(self) -> str:
+        """What most of those in use are."""
+        return max((kind for kind in KINDS if kind != "free"), key=self.of) if self.used else "free"
+
+    @property
+    def sign(self) -> tuple[str, str]:
+        """Two signs: of the commonest kind, filled as most of them are mapped; and how full the cell is."""
+        kind = self.kind
+        if kind == "free":
+            return char("free"), " "
+        at = _NUMBER[kind] * _FILLS
+        fills = self.counts[at : at + _FILLS]
+        name = f"{kind}_{fills.index(max(fills))}" if kind in _FILLED else kind
+        return char(name), BLOCKS[-(-self.used * (len(BLOCKS) - 1) // self.frames)]
+
+    @property
+    def text(self) -> str:
+        """What it holds in words, the commonest first."""
+        held = sorted((kind for kind in KINDS if self.of(kind)), key=self.of, reverse=True)
+        return " · ".join(f"{self.of(kind):,} {KINDS[kind]}" for kind in held)
+
+
+def census(machine: Machine, first: int, end: int, zoom: int) -> list[Cell]:
+    """The frames from `first` to `end`, so many to a cell, every one counted."""
+    starts = np.arange(0, end - first, zoom)
+    where: Any = slice(first, end) if machine.cluster == 1 else page_numbers(machine, first, end)
+    mem_map = machine.mem_map
+    flags = mem_map.flags.all[where] & np.uint32(_TELLING)
+    mapcounts = mem_map.mapcount.all[where]
+    named = (mem_map.mapping.all[where] != 0, mem_map.count.all[where] != 0)
+    # Where many frames lie together they are mostly alike: to see that is cheaper than to count them.
+    alike = np.logical_and.reduce([_alike(column, starts) for column in (flags, mapcounts, *named)])
+    cells = []
+    for start, same in zip(starts.tolist(), alike.tolist(), strict=True):
+        stop = min(start + zoom, end - first)
+        counts = [0] * (len(KINDS) * _FILLS)
+        if same and first + start >= machine.zones[0].start:
+            counts[int(signs_of(machine, first + start, first + start + 1)[0])] = stop - start
+        else:
+            signs = signs_of(machine, first + start, first + stop)
+            counts = np.bincount(signs, minlength=len(counts)).tolist()
+        cells.append(Cell(first + start, stop - start, tuple(counts)))
+    return cells
+
+
+def cell_of(machine: Machine, pfn: int, zoom: int) -> Cell:
+    """The cell that a frame is in."""
+    first = pfn - pfn % zoom
+    return census(machine, first, min(first + zoom, machine.frames_total), zoom)[0]
+
+
+def told(machine: Machine, pfn: int, zoom: int) -> str:
+    """The cell that a frame is in, in words: ``0x40-0x7f: 60 anonymous · 4 free``."""
+    cell = cell_of(machine, pfn, zoom)
+    return f"{cell.first:#x}-{cell.first + cell.frames - 1:#x}: {cell.text}"
+
+
+def first_of(machine: Machine, pfn: int, zoom: int) -> int:
+    """The first frame in the cell of `pfn` that is what most are: the page that stands for the cell."""
+    cell = cell_of(machine, pfn, zoom)
+    kinds = signs_of(machine, cell.first, cell.first + cell.frames) // _FILLS
+    found = cell.first + int(np.argmax(kinds == _NUMBER[cell.kind]))
+    return max(found, ZERO_PFN)
+
+
+def signs_of(machine: Machine, first: int, end: int) -> NDArray[np.int64]:
+    """For each frame of a range the number of its kind, times three, and its mapcount, 2 for more."""
+    where: Any = slice(first, end) if machine.cluster == 1 else page_numbers(machine, first, end)
+    mem_map = machine.mem_map
+    flags = mem_map.flags.all[where]
+    kinds = np.where(mem_map.count.all[where] != 0, _NUMBER["kernel"], _NUMBER["free"])
+    kinds[mem_map.mapping.all[where] != 0] = _NUMBER["file"]
+    for bit, kind in ((PG_anon, "anon"), (PG_swapcache, "swap"), (PG_reserved, "zero"), (PG_table, "table")):
+        kinds[flags & bit != 0] = _NUMBER[kind]
+    # Below the first zone lies what the kernel has for itself, but for the zero page.
+    below = np.arange(first, min(end, machine.zones[0].start)) != ZERO_PFN
+    kinds[: len(below)][below] = _NUMBER["kernel"]
+    fills = np.minimum(mem_map.mapcount.all[where], _FILLS - 1)
+    signs: NDArray[np.int64] = kinds * _FILLS + np.maximum(fills, 0)
+    return signs
+
+
+def _alike(column: NDArray[Any], starts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """For each run whether all in it are the same."""
+    same: NDArray[np.bool_] = np.minimum.reduceat(column, starts) == np.maximum.reduceat(column, starts)
+    return same
