@@ -36,7 +36,7 @@ class Over:
 
 def branch_script(session: Session) -> Script:
     """The branch up to the current command's end, as a scenario of commands alone."""
-    lines = [f"title {count(len(commands_so_far(session)), 'command')} of {session.branch.name}"]
+    lines = [f"title {count(len(commands_so_far(session)), 'command')} of {session.branch_name}"]
     lines.append(f"machine {session.options.text}")
     for done in commands_so_far(session):
         lines.append(f"expect-error {done.error.errno} {done.text}" if done.error else done.text)

@@ -125,7 +125,7 @@ class Desk(Journey):
         session = self.session
         last = session.commands[-1] if session.commands else None
         # A fold comes after its last command, and moves it.
-        return session.branch.name, len(session.commands), last, last.first if last is not None else 0
+        return session.branch_name, len(session.commands), last, last.first if last is not None else 0
 
     def _write_log(self) -> bool:
         """Log the commands and the beats played since the last time; whether there was a command."""
@@ -301,7 +301,7 @@ class Desk(Journey):
 
     def set_mark(self) -> None:
         """Give this moment a name."""
-        mark = Mark(f"m{len(self.marks) + 1}", self.session.branch.name, self.session.cursor)
+        mark = Mark(f"m{len(self.marks) + 1}", self.session.branch_name, self.session.cursor)
         self.marks.append(mark)
         if self.log is not None:
             self.log.mark(mark.name, mark.cursor)

@@ -240,7 +240,7 @@ class Journey:
 
     def _to_moment(self, branch: str, cursor: int) -> Work:
         def move() -> None:
-            if self.session.branch.name != branch:
+            if self.session.branch_name != branch:
                 self.session.checkout(branch)
             self.session.seek(min(cursor, len(self.session.steps)))
 

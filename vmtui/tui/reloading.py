@@ -98,7 +98,7 @@ def reloading(desk: Desk, script: Script) -> Generator[object, None, Desk]:
     new = Desk(session, script, player=player, ascii=desk.ascii)
     new.subject, new.follow, new.show_pages = desk.subject, desk.follow, desk.show_pages
     new.history, new.speed, new.first_run = desk.history, desk.speed, desk.first_run
-    new.marks = [mark for mark in desk.marks if mark.branch == session.branch.name]
+    new.marks = [mark for mark in desk.marks if mark.branch == session.branch_name]
     return new
 
 

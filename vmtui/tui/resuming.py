@@ -117,7 +117,7 @@ class Replaying:
             case Beat(number):
                 self._play_to(number)
             case LoggedMark(cursor, name):
-                desk.marks.append(Mark(name, self.session.branch.name, cursor))
+                desk.marks.append(Mark(name, self.session.branch_name, cursor))
             case str():
                 if not self._is_next(entry):
                     self._do(entry)

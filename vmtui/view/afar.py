@@ -82,25 +82,17 @@ class Cell:
 
 def census(machine: Machine, first: int, end: int, zoom: int) -> list[Cell]:
     """The frames from `first` to `end`, so many to a cell, every one counted."""
-    starts = np.arange(0, end - first, zoom)
-    where: Any = slice(first, end) if machine.cluster == 1 else page_numbers(machine, first, end)
-    mem_map = machine.mem_map
-    flags = mem_map.flags.all[where] & np.uint32(_TELLING)
-    mapcounts = mem_map.mapcount.all[where]
-    named = (mem_map.mapping.all[where] != 0, mem_map.count.all[where] != 0)
+    starts = np.arange(first, end, zoom)
+    sizes = np.minimum(starts + zoom, end) - starts
+    counts = np.zeros((len(starts), len(KINDS) * _FILLS), dtype=np.int64)
     # Where many frames lie together they are mostly alike: to see that is cheaper than to count them.
-    alike = np.logical_and.reduce([_alike(column, starts) for column in (flags, mapcounts, *named)])
-    cells = []
-    for start, same in zip(starts.tolist(), alike.tolist(), strict=True):
-        stop = min(start + zoom, end - first)
-        counts = [0] * (len(KINDS) * _FILLS)
-        if same and first + start >= machine.zones[0].start:
-            counts[int(signs_of(machine, first + start, first + start + 1)[0])] = stop - start
-        else:
-            signs = signs_of(machine, first + start, first + stop)
-            counts = np.bincount(signs, minlength=len(counts)).tolist()
-        cells.append(Cell(first + start, stop - start, tuple(counts)))
-    return cells
+    alike = _alike(machine, starts, end)
+    counts[alike, signs_of(machine, starts[alike])] = sizes[alike]
+    for number in np.flatnonzero(~alike).tolist():
+        pfns = np.arange(starts[number], starts[number] + sizes[number])
+        counts[number] = np.bincount(signs_of(machine, pfns), minlength=counts.shape[1])
+    cells = zip(starts.tolist(), sizes.tolist(), counts.tolist(), strict=True)
+    return [Cell(start, frames, tuple(held)) for start, frames, held in cells]
 
 
 def cell_of(machine: Machine, pfn: int, zoom: int) -> Cell:
@@ -118,29 +110,44 @@ def told(machine: Machine, pfn: int, zoom: int) -> str:
 def first_of(machine: Machine, pfn: int, zoom: int) -> int:
     """The first frame in the cell of `pfn` that is what most are: the page that stands for the cell."""
     cell = cell_of(machine, pfn, zoom)
-    kinds = signs_of(machine, cell.first, cell.first + cell.frames) // _FILLS
+    kinds = signs_of(machine, np.arange(cell.first, cell.first + cell.frames)) // _FILLS
     found = cell.first + int(np.argmax(kinds == _NUMBER[cell.kind]))
     return max(found, ZERO_PFN)
 
 
-def signs_of(machine: Machine, first: int, end: int) -> NDArray[np.int64]:
-    """For each frame of a range the number of its kind, times three, and its mapcount, 2 for more."""
-    where: Any = slice(first, end) if machine.cluster == 1 else page_numbers(machine, first, end)
+def signs_of(machine: Machine, pfns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each frame, ascending, the number of its kind, times three, and its mapcount, 2 for more."""
+    pages = pfns if machine.cluster == 1 or not len(pfns) else _pages_of(machine, pfns)
     mem_map = machine.mem_map
-    flags = mem_map.flags.all[where]
-    kinds = np.where(mem_map.count.all[where] != 0, _NUMBER["kernel"], _NUMBER["free"])
-    kinds[mem_map.mapping.all[where] != 0] = _NUMBER["file"]
+    flags = mem_map.flags.all[pages]
+    kinds = np.where(mem_map.count.all[pages] != 0, _NUMBER["kernel"], _NUMBER["free"])
+    kinds[mem_map.mapping.all[pages] != 0] = _NUMBER["file"]
     for bit, kind in ((PG_anon, "anon"), (PG_swapcache, "swap"), (PG_reserved, "zero"), (PG_table, "table")):
         kinds[flags & bit != 0] = _NUMBER[kind]
     # Below the first zone lies what the kernel has for itself, but for the zero page.
-    below = np.arange(first, min(end, machine.zones[0].start)) != ZERO_PFN
-    kinds[: len(below)][below] = _NUMBER["kernel"]
-    fills = np.minimum(mem_map.mapcount.all[where], _FILLS - 1)
-    signs: NDArray[np.int64] = kinds * _FILLS + np.maximum(fills, 0)
+    kinds[(pfns < machine.zones[0].start) & (pfns != ZERO_PFN)] = _NUMBER["kernel"]
+    signs: NDArray[np.int64] = kinds * _FILLS + np.clip(mem_map.mapcount.all[pages], 0, _FILLS - 1)
     return signs
 
 
-def _alike(column: NDArray[Any], starts: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """For each run whether all in it are the same."""
-    same: NDArray[np.bool_] = np.minimum.reduceat(column, starts) == np.maximum.reduceat(column, starts)
-    return same
+def _alike(machine: Machine, starts: NDArray[np.int64], end: int) -> NDArray[np.bool_]:
+    """For each run of frames whether all in it have one sign; False where that is not seen at once."""
+    first = int(starts[0])
+    where: Any = slice(first, end) if machine.cluster == 1 else page_numbers(machine, first, end)
+    mem_map, offsets = machine.mem_map, starts - first
+    columns = (
+        mem_map.flags.all[where] & np.uint32(_TELLING),
+        mem_map.mapcount.all[where],
+        mem_map.mapping.all[where] != 0,
+        mem_map.count.all[where] != 0,
+    )
+    alike = starts >= machine.zones[0].start
+    for column in columns:
+        alike &= np.minimum.reduceat(column, offsets) == np.maximum.reduceat(column, offsets)
+    return alike
+
+
+def _pages_of(machine: Machine, pfns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The pages that frames are part of, as `page_numbers` has them for a range."""
+    first = int(pfns[0])
+    return page_numbers(machine, first, int(pfns[-1]) + 1)[pfns - first]

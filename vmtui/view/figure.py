@@ -8,7 +8,7 @@ from typing import Final
 import attrs
 
 from vmtui.mm.rmap.scheme import Edge, Node, Picture
-from vmtui.mm.step import HIT, MISS_NOTABLE, Ref
+from vmtui.mm.step import MISS_NOTABLE, Ref
 from vmtui.view.canvas import DASHED, HEAVY, LIGHT, BoxCanvas
 from vmtui.view.glyphs import char, outcome_name
 from vmtui.view.model import Box, Row
@@ -352,8 +352,7 @@ class Figure:
             self.canvas.text(x, self.plan.top + 1, "mapped by nobody", "dim")
 
     def _hidden(self, glyph: str, start: int, stop: int) -> str:
-        outcomes = self.found.outcomes
-        hits = sum(1 for row, outcome in outcomes.items() if start <= row < stop and outcome == HIT)
+        hits = self.found.hits(start, stop)
         text = f"{char(glyph)} {stop - start:,} more"
         return f"{text} · {hits:,} {'hit' if hits == 1 else 'hits'}" if hits else text
 

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 #: Pages that are listed.
 LIMIT: Final = 1000
+#: Frames that are looked at together: few enough for their numbers to stay in a processor's cache.
+SLICE: Final = 1 << 16
 #: Numbers of struct page by the name that a predicate has for them.
 FIELDS: Final = ("mapcount", "count", "index", "private", "mapping", "flags")
 
@@ -78,12 +80,22 @@ def find_pages(session: Session, predicate: str) -> Found:
         ExpressionError: it is no predicate over pages.
     """
     machine = session.machine
-    holds = _evaluate(machine, parse_expression(predicate))
-    if not isinstance(holds, np.ndarray) or holds.dtype != np.bool_:
-        raise ExpressionError(f"{predicate} is true or false of no page: try mapcount > 1, or anon")
-    holds = holds & (machine.mem_map.count.all[: machine.frames_total] > 0)
-    holds[:FIRST_PFN] = False
-    pfns: list[int] = np.flatnonzero(holds)[:LIMIT].tolist()
+    expr = parse_expression(predicate)
+    pfns: list[int] = []
+    total = 0
+    for first in range(0, machine.frames_total, SLICE):
+        where = slice(first, min(first + SLICE, machine.frames_total))
+        used = machine.mem_map.count.all[where] > 0
+        # The first slice is looked at in any case: it says whether this is a predicate at all.
+        if first and not used.any():
+            continue
+        holds = _evaluate(machine, expr, where)
+        if not isinstance(holds, np.ndarray) or holds.dtype != np.bool_:
+            raise ExpressionError(f"{predicate} is true or false of no page: try mapcount > 1, or anon")
+        found = first + np.flatnonzero(holds & used)
+        found = found[found >= FIRST_PFN]
+        total += len(found)
+        pfns += found[: LIMIT - len(pfns)].tolist()
 
     def make(index: int) -> Row:
         pfn = pfns[index]
@@ -98,32 +110,32 @@ def find_pages(session: Session, predicate: str) -> Found:
         )
         return Row(spans, ("page", pfn), place=place)
 
-    return Found(int(np.count_nonzero(holds)), Rows(len(pfns), make))
+    return Found(total, Rows(len(pfns), make))
 
 
-def _evaluate(machine: Machine, expr: Expr) -> Any:
-    """An expression for every frame at once: an array, or a number that is the same for all."""
+def _evaluate(machine: Machine, expr: Expr, where: slice) -> Any:
+    """An expression for all frames of a slice at once: an array, or a number that is the same for all."""
     match expr:
         case Literal(value) | Constant(bool(value)):
             return value
         case Braced(inner):
-            return _evaluate(machine, inner)
+            return _evaluate(machine, inner, where)
         case Variable(name):
-            return _column(machine, name)
+            return _column(machine, name, where)
         case Negative(operand):
-            return -_evaluate(machine, operand)
+            return -_evaluate(machine, operand, where)
         case Not(operand):
-            return ~_truth(machine, operand)
+            return ~_truth(machine, operand, where)
         case AllOf(operands):
-            return np.logical_and.reduce([_truth(machine, operand) for operand in operands])
+            return np.logical_and.reduce([_truth(machine, operand, where) for operand in operands])
         case AnyOf(operands):
-            return np.logical_or.reduce([_truth(machine, operand) for operand in operands])
+            return np.logical_or.reduce([_truth(machine, operand, where) for operand in operands])
         case Comparison(left, operator, right):
-            return _COMPARE[operator](_evaluate(machine, left), _evaluate(machine, right))
+            return _COMPARE[operator](_evaluate(machine, left, where), _evaluate(machine, right, where))
         case Sum(first, rest) | Product(first, rest):
-            result = _evaluate(machine, first)
+            result = _evaluate(machine, first, where)
             for sign, operand in rest:
-                other = _evaluate(machine, operand)
+                other = _evaluate(machine, operand, where)
                 if sign in "/%" and np.any(np.equal(other, 0)):
                     raise ExpressionError(f"{expr}: division by zero")
                 result = _ARITHMETIC[sign](result, other)
@@ -131,25 +143,25 @@ def _evaluate(machine: Machine, expr: Expr) -> Any:
     raise ExpressionError(f"{expr} is not told by struct page: {', '.join(FIELDS)}, pfn and the flags are")
 
 
-def _truth(machine: Machine, expr: Expr) -> Array:
-    value = _evaluate(machine, expr)
+def _truth(machine: Machine, expr: Expr, where: slice) -> Array:
+    value = _evaluate(machine, expr, where)
     if isinstance(value, bool):
-        return np.full(machine.frames_total, value)
+        return np.full(where.stop - where.start, value)
     if isinstance(value, np.ndarray) and value.dtype == np.bool_:
         holds: Array = value
         return holds
     raise ExpressionError(f"{expr} is a number, not true or false")
 
 
-def _column(machine: Machine, name: str) -> Array:
-    """One field or flag of every struct page."""
+def _column(machine: Machine, name: str, where: slice) -> Array:
+    """One field or flag of each struct page of a slice."""
     if name == "pfn":
-        return np.arange(machine.frames_total)
+        return np.arange(where.start, where.stop)
     if name in FIELDS:
-        column: Array = getattr(machine.mem_map, name).all[: machine.frames_total]
+        column: Array = getattr(machine.mem_map, name).all[where]
         return column.astype(np.int64)
     if name in PAGE_FLAGS:
-        flags: Array = machine.mem_map.flags.all[: machine.frames_total]
+        flags: Array = machine.mem_map.flags.all[where]
         held: Array = (flags & PAGE_FLAGS[name]) != 0
         return held
     near = closest(name, ["pfn", *FIELDS, *PAGE_FLAGS])

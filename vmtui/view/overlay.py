@@ -10,6 +10,7 @@ import attrs
 from vmtui.mm.step import CANDIDATE, HIT, WalkRecord
 from vmtui.view.glyphs import char
 from vmtui.view.text import count, width
+from vmtui.view.trail import Going, Moments, SoFar, examined_at, trail_of, walks_at
 
 if TYPE_CHECKING:
     from vmtui.session import Session
@@ -36,7 +37,15 @@ class Overlay:
     @property
     def last(self) -> int:
         """The row examined last; -1 for none."""
+        if isinstance(self.outcomes, SoFar):
+            return len(self.outcomes) - 1
         return max(self.outcomes, default=-1)
+
+    def hits(self, start: int, stop: int) -> int:
+        """How many rows from `start` to `stop` are hits."""
+        if isinstance(self.outcomes, SoFar):
+            return self.outcomes.hits(start, stop)
+        return sum(1 for row, outcome in self.outcomes.items() if start <= row < stop and outcome == HIT)
 
 
 def overlay(
@@ -54,12 +63,18 @@ def overlay(
         of_vma: A row is a VMA, likewise.
     """
     done = session.command_at(session.cursor)
-    walk = next((walk for walk in reversed(session.walks) if walk.page == pfn), None)
+    walk = next((walk for walk in reversed(walks_at(session)) if walk.page == pfn), None)
     if done is None or walk is None:
         return Overlay()
     note = counter(walk, total)
     if done.quiet:
         return Overlay(note=note)
+
+    if row_of is None:
+        trail = trail_of(session, done, walk)
+        examined = examined_at(trail, session.cursor)
+        active = examined - 1 if walk.stopped is None else -1
+        return Overlay(SoFar(trail, examined), Moments(trail, examined), active, True, note)
 
     outcomes: dict[int, str] = {}
     steps: dict[int, int] = {}
@@ -69,15 +84,15 @@ def overlay(
         outcome = step.outcome
         if outcome in CANDIDATE:
             number = step.vma if of_vma else step.mm
-            row = len(outcomes) if row_of is None else row_of.get(number, 0)
-            if row_of is not None and outcomes.get(row) == HIT:
+            row = row_of.get(number, 0)
+            if outcomes.get(row) == HIT:
                 outcome = HIT
             outcomes[row], steps[row] = outcome, cursor
             active = row if walk.stopped is None else -1
     return Overlay(outcomes, steps, active, True, note)
 
 
-def counter(walk: WalkRecord, total: int = 0) -> str:
+def counter(walk: WalkRecord | Going, total: int = 0) -> str:
     """The counter line of a walk: how far it is, or what it came to."""
     hits, misses = count(walk.hits, "hit"), count(walk.misses, "miss", "misses")
     if walk.stopped is None:
@@ -95,9 +110,10 @@ def last_counter(session: Session, room: int = 0) -> str:
     Args:
         room: Cells there are; in fewer than it needs, signs stand for the words. 0: no matter.
     """
-    if not session.walks:
+    walks = walks_at(session)
+    if not walks:
         return ""
-    walk, machine = session.walks[-1], session.machine
+    walk, machine = walks[-1], session.machine
     going_on = walk.stopped is None
     total = machine.scheme.picture(machine.page(walk.page), 0, 0).total if going_on else 0
     text = counter(walk, total)

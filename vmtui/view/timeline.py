@@ -113,7 +113,7 @@ def timeline(
     if lines >= 3:
         rows.insert(0, Row(_density(stretches, width, at), explain="timeline"))
         where.insert(0, moments)
-    for row in _branches(session, stretches, width, player)[: max(0, lines - 3)]:
+    for row in _branches(session, stretches, width, player)[: lines - 3] if lines > 3 else ():
         rows.append(row)
         where.append(())
     return Track("Timeline", tuple(rows), _note(session, script), tuple(where))
@@ -276,4 +276,4 @@ def _note(session: Session, script: Player | None) -> str:
     if done is not None:
         text += f" · step {session.cursor - done.first:,} of {done.last - done.first:,}"
     text += f" · {session.cursor:,} of {len(session.steps):,} in all"
-    return text if session.branch.name == "main" else f"{session.branch.name} · {text}"
+    return text if session.branch_name == "main" else f"{session.branch_name} · {text}"
