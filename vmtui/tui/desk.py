@@ -78,6 +78,7 @@ class Desk(Journey):
         """Frames that a cell of pane 4 stands for."""
         self.first_run = False
         """Nobody has used vmtui here before: what is not needed yet is dim."""
+        self._branched: tuple[object, bool] = (None, False)
         self.marks: list[Mark] = []
         self.history: list[str] = []
         self._logged: tuple[str, int, Done | None, int] | None = None
@@ -86,6 +87,14 @@ class Desk(Journey):
         self._trouble_told = False
         self.wanted: Wanted | None = None
         """What a line at the prompt asked to open; the screen does it."""
+
+    @property
+    def branched(self) -> bool:
+        """Whether there is more than one branch; counted when the session has come to another."""
+        here = self.session, self.session.branch_name
+        if here != self._branched[0]:
+            self._branched = here, len(self.session.branches) > 1
+        return self._branched[1]
 
     # ---------------------------------------------------------------- saying
 

@@ -135,7 +135,7 @@ class MainScreen(Timing, Acting, Comparing, Watching, Screen[None]):
         if self.desk.wanted is not None:
             wanted, self.desk.wanted = self.desk.wanted, None
             self.open_wanted(wanted)
-        self.set_class(len(self.desk.session.branches) > 1, "-branched")
+        self.set_class(self.desk.branched, "-branched")
         lit = self.desk.lit
         with self.app.batch_update():
             for widget in self.shown():
