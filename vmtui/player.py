@@ -318,6 +318,8 @@ class Player:
                 if not done or self._failed_at(index):
                     index += done
                     break
+                # A command in bulk makes too few steps to yield by itself.
+                yield
             index += 1
             if self.is_stop(index - 1):
                 break

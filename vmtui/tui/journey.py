@@ -123,6 +123,7 @@ class Journey:
                 return None
             if session.cursor != start and not player.items[at].quiet:
                 break
+            yield None
         if session.cursor > start:
             session.seek(start + 1)
         return None
@@ -214,14 +215,20 @@ class Journey:
         return self._hurry[1].seconds(session.cursor - done.first - 1, step_seconds)
 
     def _moving(self, move: Callable[[], object]) -> Work:
-        """A move, and what follows from any move."""
+        """A move, and what follows from any move; given up half way, the machine is as it was before."""
         self.note = None
         self.session.notice = ""
+        branch, cursor = self.session.branch_name, self.session.cursor
         try:
             result = move()
             if isinstance(result, Generator):
                 yield from result
             return None
+        except GeneratorExit:
+            if self.session.branch_name != branch:
+                self.session.checkout(branch)
+            self.session.seek(min(cursor, len(self.session.steps)))
+            raise
         finally:
             self.moved()
 
@@ -268,6 +275,7 @@ class Journey:
             while player.played <= index:
                 if not (yield from player.running_item()):
                     return None
+                yield None
             position = player.position_of(index + 1)
             if position is not None:
                 self.session.seek(position)

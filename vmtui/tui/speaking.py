@@ -46,6 +46,7 @@ def speak(desk: Desk, line: str) -> Speech:
             _prompt_word(desk, word, rest.strip())
         else:
             yield from _language(desk, part)
+        yield None
     return None
 
 

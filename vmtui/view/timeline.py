@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from math import log2
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
 
 import attrs
 
 from vmtui.view.glyphs import BLOCKS, char
-from vmtui.view.model import Row, Span, Track, line
+from vmtui.view.model import Row, Rows, Span, Track, line
 from vmtui.view.text import count, cut, pad
 from vmtui.view.text import width as width_of
 from vmtui.view.walk import sign
@@ -42,6 +45,8 @@ _KINDS: Final = {
     "walk": "look",
     "referenced": "look",
 }
+
+_WITH_STEPS: Final[WeakKeyDictionary[Session, tuple[object, Done | None, list[Done]]]] = WeakKeyDictionary()
 
 
 @attrs.frozen
@@ -132,13 +137,19 @@ def lay_out(
     All have the same room, so that a mark stays where it is while the steps of its command are made; but the
     unfolded one has a cell for each step, as far as the others keep a third of the line.
     """
-    commands: list[Done] = [done for done in session.commands if done.last > done.first]
-    if session.failed is not None:
-        commands.append(session.failed)
-    parts = [(done, done.text) for done in commands] + [(None, text) for text in upcoming]
+    commands, failed = with_steps(session), session.failed
+    if failed is not None:
+        commands = [*commands, failed]
+
+    def part(index: int) -> tuple[Done | None, str]:
+        if index < len(commands):
+            return commands[index], commands[index].text
+        return None, upcoming[index - len(commands)]
+
+    parts = Rows(len(commands) + len(upcoming), part)
     room = max(1, width - 1)
-    at = next((n for n, done in enumerate(commands) if done.number == unfolded), None)
-    if at is None:
+    at = bisect_left(commands, unfolded, key=attrgetter("number")) if unfolded is not None else -1
+    if not 0 <= at < len(commands) or commands[at].number != unfolded:
         return _evenly(parts, 1, room, WIDEST)
     others = len(parts) - 1
     steps = commands[at].last - commands[at].first
@@ -148,6 +159,18 @@ def lay_out(
     x = 1 + round(at * each)
     chosen = Stretch(x, x + wide, commands[at], commands[at].text, unfolded=True)
     return [*before, chosen, *_evenly(parts[at + 1 :], x + wide, 1 + room - x - wide, each)]
+
+
+def with_steps(session: Session) -> list[Done]:
+    """The commands that have steps: of what was done quietly the last. Gone through when there are others."""
+    last = session.commands[-1] if session.commands else None
+    span = (last.first, last.last) if last is not None else (0, 0)
+    key = session.branch_name, len(session.commands), span
+    kept = _WITH_STEPS.get(session)
+    if kept is None or kept[0] != key or kept[1] is not last:
+        kept = key, last, [done for done in session.commands if done.last > done.first]
+        _WITH_STEPS[session] = kept
+    return kept[2]
 
 
 def _evenly(parts: Sequence[tuple[Done | None, str]], start: int, room: int, widest: float) -> list[Stretch]:

@@ -44,8 +44,8 @@ class Narration(StripText):
             rows = narration(desk.session, desk.player, width, height, notice)
             self.show(rows if desk.note is None else answered(desk.note, rows, width))
 
-    def show_progress(self, job: Job) -> None:
-        """Say what goes on, and after a while that Esc ends it."""
+    def show_progress(self, job: Job, done: str) -> None:
+        """Say what goes on, and after a while how much of it is done, and that Esc ends it."""
         spans = [Span(f" {job.label} … ", "card")]
         if job.seconds >= SHOW_BAR:
             at = int(job.seconds * 8) % BAR
@@ -54,7 +54,7 @@ class Narration(StripText):
                 cells[(at + offset) % BAR] = "━"
             spans += [
                 Span("".join(cells), "bar"),
-                Span(f" {job.slices:,} slices, {job.seconds:.0f} s", "dim"),
+                Span(f" {done}, {job.seconds:.0f} s", "dim"),
             ]
             spans.append(Span(" · Esc cancels, and the machine is as before", "key"))
         self.show((Row(tuple(spans)), *[Row()] * (self.size.height - 1)))

@@ -19,6 +19,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from vmtui.errors import VmtuiError
+from vmtui.session import SLICE
 from vmtui.tui import arrangement, keymap
 from vmtui.tui.arrangement import PANES
 from vmtui.tui.desk import Desk, Wanted
@@ -44,6 +45,7 @@ from vmtui.tui.screens.timing import Timing
 from vmtui.tui.screens.watching import Watching
 from vmtui.tui.widgets.key_bar import KeyBar
 from vmtui.tui.widgets.prompt import Left, Prompt
+from vmtui.view.text import count
 
 
 class Body(Container):
@@ -308,7 +310,9 @@ class MainScreen(Timing, Acting, Comparing, Watching, Screen[None]):
 
     def show_progress(self, job: Job) -> None:
         """Say what goes on."""
-        self.query_one(Narration).show_progress(job)
+        commands = len(self.desk.session.commands) - self.begun
+        done = count(commands, "command") if commands > 0 else count(job.slices * SLICE, "step")
+        self.query_one(Narration).show_progress(job, done)
 
     # ---------------------------------------------------------------- opening something else
 

@@ -36,6 +36,8 @@ class Timing(Base):
     prompt: Prompt
     job: Job | None = None
     """The work that is going on, between two paints."""
+    begun: int = 0
+    """Commands there were before that work."""
     playback: Playback
     _ticker: Timer
 
@@ -65,6 +67,7 @@ class Timing(Base):
             self._ended(None, then)
             return
         job = Job(work, label)
+        self.begun = len(self.desk.session.commands)
         if job.run(AT_ONCE):
             self._ended(job, then)
         else:
