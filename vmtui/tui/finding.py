@@ -11,7 +11,7 @@ from vmtui.tui.naming import subject_named
 from vmtui.tui.screens.chooser import Choice, Source, plain
 from vmtui.view.find import LIMIT, find_pages
 from vmtui.view.model import Row
-from vmtui.view.processes import processes
+from vmtui.view.processes import matching
 from vmtui.view.subject import Subject, describe
 
 if TYPE_CHECKING:
@@ -42,17 +42,8 @@ def _place(desk: Desk, typed: str) -> list[Choice]:
 
 
 def _names(desk: Desk, typed: str) -> list[Choice]:
-    """Processes and VMAs whose row holds what was typed; a VMA also by the name of its process."""
-    found = []
-    process = ""
-    for row in processes(desk.session, None).rows:
-        if row.ref is None:
-            continue
-        if row.ref[0] in ("mm", "task"):
-            process = row.text
-        if typed.casefold() in f"{process} {row.text}".casefold():
-            found.append(Choice(_quiet(row), Subject.of(row.ref, row.place)))
-    return found[:LIMIT]
+    """Processes and VMAs whose name holds what was typed; a VMA also by that of its process."""
+    return [Choice(row, Subject.of(row.ref)) for row in matching(desk.session, typed, LIMIT)]
 
 
 def _quiet(row: Row) -> Row:

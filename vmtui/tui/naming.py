@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from vmtui.mm.mm_types import find_label, vma_name
 from vmtui.session import Session
-from vmtui.view.processes import processes
-from vmtui.view.subject import Subject, locate, ref_name
+from vmtui.view.subject import Subject, locate
 
 _RANGE = re.compile(r"\[(\d+):\d+\]$")
 
@@ -25,7 +25,15 @@ def subject_named(session: Session, text: str) -> Subject | None:
     page = _RANGE.sub(r"[\1]", text)
     if locate(session.machine, page) is not None:
         return Subject("page", 0, page)
-    for row in processes(session, None).rows:
-        if row.ref is not None and ref_name(session.machine, row.ref) == text.replace('"', ""):
-            return Subject.of(row.ref)
+    name = text.replace('"', "")
+    machine = session.machine
+    task = machine.task_named(name)
+    if task is not None and task.mm is not None:
+        return Subject("mm", task.mm.id)
+    for dot in (at for at, sign in enumerate(name) if sign == "."):
+        task = machine.task_named(name[:dot])
+        label = find_label(task.mm, name[dot + 1 :]) if task is not None and task.mm is not None else None
+        vma = task.mm.vmas.at(label.start) if task is not None and task.mm is not None and label else None
+        if vma is not None and vma_name(vma) == name:
+            return Subject("vma", vma.id)
     return None

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Hashable
-from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -16,12 +13,11 @@ from vmtui.mm.mm_types import (
     VM_READ,
     VM_SHARED,
     VM_WRITE,
-    Mm,
-    Task,
     Vma,
     label_at,
 )
 from vmtui.mm.page import PAGE_SIZE
+from vmtui.view.folding import Group, Groups, groups_of
 from vmtui.view.glyphs import char
 from vmtui.view.model import Pane, Row, Rows, line
 from vmtui.view.now import step_at
@@ -30,27 +26,13 @@ from vmtui.view.text import count, pad
 from vmtui.view.text import width as width_of
 
 if TYPE_CHECKING:
+    from vmtui.mm.machine import Machine
     from vmtui.session import Session
 
-#: Processes alike that are folded, at least.
-FOLD: Final = 4
 #: Cells from which a VMA shows its whole range and its permissions.
 _WIDE: Final = 34
 #: Cells that a VMA stands in from its process.
 INDENT: Final = 2
-
-
-@attrs.frozen
-class _Group:
-    """One process with its VMAs, or several folded to a row."""
-
-    tasks: tuple[Task, ...]
-    mm: Mm
-
-    @property
-    def length(self) -> int:
-        """Rows."""
-        return 1 if len(self.tasks) > 1 else 1 + len(self.mm.vmas)
 
 
 def processes(session: Session, subject: Subject | None, width: int = 0) -> Pane:
@@ -69,13 +51,10 @@ def processes(session: Session, subject: Subject | None, width: int = 0) -> Pane
         acting = machine.vmas.get(step.vma)
         shown |= {step.mm, acting.vm_mm.id if acting is not None else 0}
 
-    groups = _fold([task for task in machine.tasks if task.mm is not None], shown)
-    ends = list(accumulate(group.length for group in groups))
+    groups = groups_of(session, shown)
 
     def make(index: int) -> Row:
-        number = bisect_right(ends, index)
-        group = groups[number]
-        offset = index - (ends[number - 1] if number else 0)
+        group, offset = groups.at(index)
         if offset:
             vma = group.mm.vmas[offset - 1]
             row = _vma_row(vma, width, lit=vma.id == lit_vma)
@@ -88,9 +67,32 @@ def processes(session: Session, subject: Subject | None, width: int = 0) -> Pane
         here = step is not None and step.mm == group.mm.id and not step.vma
         return attrs.evolve(_process_row(group, lit=lit), subject=chosen == ("mm", group.mm.id), current=here)
 
-    rows = Rows(ends[-1], make) if ends else (Row(line(("no process yet: spawn NAME", "dim"))),)
+    rows = Rows(len(groups), make) if len(groups) else (Row(line(("no process yet: spawn NAME", "dim"))),)
     note = f"{len(machine.mms):,} mm · {count(len(machine.vmas), 'VMA')}"
-    return Pane("Processes · VMAs", rows, note, _focus(groups, ends, chosen, lit_vma, lit_mm))
+    return Pane("Processes · VMAs", rows, note, _focus(machine, groups, chosen, lit_vma, lit_mm))
+
+
+def matching(session: Session, typed: str, limit: int) -> list[Row]:
+    """The first processes and VMAs whose name holds what was typed; a VMA also by that of its process."""
+    typed = typed.casefold()
+    found: list[Row] = []
+    for task in session.machine.tasks:
+        mm = task.mm
+        if mm is None:
+            continue
+        whole = typed in mm.name.casefold()
+        if whole:
+            found.append(_process_row(Group((task,), mm), lit=False))
+        # Most processes have few labels, and VMAs without end: those are looked at where a label fits.
+        if whole or any(typed in f"{mm.name} {label.name}".casefold() for label in mm.labels):
+            for vma in mm.vmas:
+                if whole or typed in f"{mm.name} {vma_label(vma)}".casefold():
+                    found.append(_vma_row(vma, 0, lit=False))
+                if len(found) >= limit:
+                    break
+        if len(found) >= limit:
+            break
+    return found
 
 
 def permissions(flags: int) -> str:
@@ -110,44 +112,7 @@ def vma_label(vma: Vma) -> str:
     return f"{label.name}[{first}:{first + vma.pages}]"
 
 
-def _fold(tasks: list[Task], shown: set[int]) -> list[_Group]:
-    groups: list[_Group] = []
-    run: list[Task] = []
-    kind: Hashable = None
-    for task in [*tasks, None]:
-        this = (
-            _likeness(task) if task is not None and task.mm is not None and task.mm.id not in shown else None
-        )
-        if run and (this is None or this != kind):
-            groups += _folded(run)
-            run = []
-        if task is None:
-            break
-        if this is None and task.mm is not None:
-            groups.append(_Group((task,), task.mm))
-        else:
-            run.append(task)
-            kind = this
-    return groups
-
-
-def _folded(run: list[Task]) -> list[_Group]:
-    if len(run) >= FOLD and run[0].mm is not None:
-        return [_Group(tuple(run), run[0].mm)]
-    return [_Group((task,), task.mm) for task in run if task.mm is not None]
-
-
-def _likeness(task: Task) -> Hashable:
-    """What two processes must share to be alike."""
-    mm = task.mm
-    if mm is None or task.parent is None:
-        return None
-    vmas = mm.vmas
-    ends = (vmas[0].vm_start, vmas[len(vmas) - 1].vm_end) if len(vmas) else ()
-    return task.parent, task.name.rstrip("0123456789"), mm.rss, len(vmas), ends
-
-
-def _process_row(group: _Group, *, lit: bool) -> Row:
+def _process_row(group: Group, *, lit: bool) -> Row:
     mm = group.mm
     if len(group.tasks) > 1:
         first, last = group.tasks[0].name, group.tasks[-1].name
@@ -198,18 +163,13 @@ def _lit(session: Session, subject: Subject | None) -> tuple[int, int]:
 
 
 def _focus(
-    groups: list[_Group], ends: list[int], chosen: tuple[str, int] | None, lit_vma: int, lit_mm: int
+    machine: Machine, groups: Groups, chosen: tuple[str, int] | None, lit_vma: int, lit_mm: int
 ) -> int | None:
     """The row of the subject, or of the VMA it lies in."""
     kind, number = chosen if chosen is not None and chosen[0] in ("vma", "mm") else ("vma", lit_vma)
-    for at, group in enumerate(groups):
-        start = ends[at] - group.length
-        if kind == "mm" and group.mm.id == number:
-            return start
-        if kind == "vma" and len(group.tasks) == 1 and number:
-            for offset, vma in enumerate(group.mm.vmas):
-                if vma.id == number:
-                    return start + 1 + offset
-                if offset > 1000:
-                    break
-    return next((ends[at] - group.length for at, group in enumerate(groups) if group.mm.id == lit_mm), None)
+    row = groups.row_of(number) if kind == "mm" else None
+    vma = machine.vmas.get(number) if kind == "vma" and number else None
+    start = groups.row_of(vma.vm_mm.id) if vma is not None else None
+    if vma is not None and start is not None:
+        row = start + 1 + vma.vm_mm.vmas.index(vma)
+    return row if row is not None else groups.row_of(lit_mm)
