@@ -45,8 +45,6 @@ def test_what_is_kept_is_what_is_there() -> None:
     rng = random.Random(7)
     subjects = (None, Subject.of(None, "c5.heap[2]"), Subject("mm", 4), Subject("vma", 3))
     more = iter(LATER)
-        ("fork sh late", "exit c3", "write c1.heap[5]", "munmap c4.heap", "mmap sh x 2 pages rw private")
-    )
     for turn in range(400):
         move = rng.randrange(40)
         if move == 0:
