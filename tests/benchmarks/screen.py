@@ -51,10 +51,12 @@ MANY: Final = TEXT.format(heap=TWO_GB // 8, children=1000, name="c{i}x", pool=TW
 
 async def _keys(text: str, size: tuple[int, int], before: tuple[str, ...]) -> list[float]:
     """CPU seconds of each of some keys that step to and fro in a walk."""
+    from vmtui.tui.app import calm_collector
     from vmtui.tui.lab import lab
 
     spent = []
     async with lab(text, size) as bench:
+        calm_collector()  # as on a terminal
         session = bench.desk.session
         await bench.press("n")
         done = session.commands[-1]

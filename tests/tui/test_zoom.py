@@ -94,3 +94,17 @@ async def test_ascii_from_afar():
 
         assert text.isascii()
         assert "A#A#" in text
+
+
+async def test_find_lists_processes_that_are_folded():
+    """A fragment of a name finds a process that is folded away, and a VMA by process and label."""
+    text = "spawn sh; mmap sh heap 4 pages rw private; " + "; ".join(f"fork sh c{n}" for n in range(9))
+    async with lab(text) as bench:
+        await bench.press("n", "n", "slash", "c", "5")
+        listed = bench.text("choices")
+        assert "c5" in listed
+        assert "c4" not in listed
+        assert "heap" in listed
+
+        await bench.press("escape", "slash", "s", "h", "space", "h", "e", "a", "p", "enter")
+        assert bench.subject == "sh.heap"

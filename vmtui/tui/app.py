@@ -103,12 +103,9 @@ class VmtuiApp(App[int]):
             self.action_scenarios()
 
     def on_ready(self) -> None:
-        """What is alive now stays alive: the collector need not look at it at every step."""
+        """There is a person at the keys, unless this is a test."""
         if not self.is_headless:
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(50_000, 20, 100)
-            gc.enable()
+            calm_collector()
 
     def on_app_focus(self) -> None:
         """Back from another window, an editor maybe."""
@@ -172,6 +169,14 @@ class VmtuiApp(App[int]):
     async def action_quit(self) -> None:
         """Quit, and say where the session lies."""
         self.exit(0, message=self.main.desk.close())
+
+
+def calm_collector() -> None:
+    """What is alive now stays alive: the collector need not look at it at every step."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    gc.enable()
 
 
 def run(

@@ -135,15 +135,14 @@ def _alike(machine: Machine, starts: NDArray[np.int64], end: int) -> NDArray[np.
     first = int(starts[0])
     where: Any = slice(first, end) if machine.cluster == 1 else page_numbers(machine, first, end)
     mem_map, offsets = machine.mem_map, starts - first
-    columns = (
-        mem_map.flags.all[where] & np.uint32(_TELLING),
-        mem_map.mapcount.all[where],
-        mem_map.mapping.all[where] != 0,
-        mem_map.count.all[where] != 0,
-    )
-    alike = starts >= machine.zones[0].start
-    for column in columns:
-        alike &= np.minimum.reduceat(column, offsets) == np.maximum.reduceat(column, offsets)
+    flags = mem_map.flags.all[where]
+    differ = np.bitwise_or.reduceat(flags, offsets) ^ np.bitwise_and.reduceat(flags, offsets)
+    alike: NDArray[np.bool_] = (differ & np.uint32(_TELLING) == 0) & (starts >= machine.zones[0].start)
+    # Whether there are any is what counts of references and of the mapping; of PTEs, whether there are two.
+    for column, least in ((mem_map.count, 1), (mem_map.mapping, 1), (mem_map.mapcount, _FILLS - 1)):
+        values = column.all[where]
+        low, high = np.minimum.reduceat(values, offsets), np.maximum.reduceat(values, offsets)
+        alike &= (low == high) | (low >= least)
     return alike
 
 
