@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -53,31 +54,34 @@ class Cell:
         return sum(self.counts[at : at + _FILLS])
 
     @property
-    def used(self) -> int:
-        """How many are not free."""
-        return self.frames - self.of("free")
-
-    @property
     def kind(self) -> str:
-        """What most of those in use are."""
-        return max((kind for kind in KINDS if kind != "free"), key=self.of) if self.used else "free"
+        """What most of those in use are; ``free`` where none is."""
+        return _looks(self.frames, self.counts)[0]
 
     @property
     def sign(self) -> tuple[str, str]:
         """Two signs: of the commonest kind, filled as most of them are mapped; and how full the cell is."""
-        kind = self.kind
-        if kind == "free":
-            return char("free"), " "
-        at = _NUMBER[kind] * _FILLS
-        fills = self.counts[at : at + _FILLS]
-        name = f"{kind}_{fills.index(max(fills))}" if kind in _FILLED else kind
-        return char(name), BLOCKS[-(-self.used * (len(BLOCKS) - 1) // self.frames)]
+        return _looks(self.frames, self.counts)[1:]
 
     @property
     def text(self) -> str:
         """What it holds in words, the commonest first."""
         held = sorted((kind for kind in KINDS if self.of(kind)), key=self.of, reverse=True)
         return " · ".join(f"{self.of(kind):,} {KINDS[kind]}" for kind in held)
+
+
+@lru_cache(maxsize=4096)
+def _looks(frames: int, counts: tuple[int, ...]) -> tuple[str, str, str]:
+    """Kind and signs of a cell. Memory in use is mostly full, so that most cells look like another."""
+    cell = Cell(0, frames, counts)
+    used = frames - cell.of("free")
+    if not used:
+        return "free", char("free"), " "
+    kind = max((kind for kind in KINDS if kind != "free"), key=cell.of)
+    at = _NUMBER[kind] * _FILLS
+    fills = counts[at : at + _FILLS]
+    name = f"{kind}_{fills.index(max(fills))}" if kind in _FILLED else kind
+    return kind, char(name), BLOCKS[-(-used * (len(BLOCKS) - 1) // frames)]
 
 
 def census(machine: Machine, first: int, end: int, zoom: int) -> list[Cell]:
