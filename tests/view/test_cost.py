@@ -68,3 +68,15 @@ def test_cost_hardly_follows_the_processes():
         calls(session)
 
     assert calls(many) < 3 * calls(few)
+
+
+def test_a_step_of_a_long_walk_costs_what_one_of_a_short_walk_does():
+    """Once a walk has been drawn, the next step of 1,001 candidates takes the calls that one of 101 takes."""
+    counted = []
+    for children in (100, 1000):
+        session = lab("64M", children)
+        calls(session)
+        session.step()
+        counted.append(calls(session))
+
+    assert counted[1] <= 1.2 * counted[0]
