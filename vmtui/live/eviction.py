@@ -1,0 +1,121 @@
+"""
+Pushing out one page by name, whoever maps it.
+
+A private page goes by MADV_PAGEOUT; a shared one that leaves alone, so its cgroup is emptied.  That would free
+the frame at once (a version 1 cgroup waits for the write and goes round again), and a swapped-out page's frame
+is to wait in the swap cache: so a pipe holds a reference to it in the meantime.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from vmtui.live.agents import Agent
+from vmtui.live.calls import ADVICE
+from vmtui.live.cgroups import MemoryCgroups
+from vmtui.live.frames import Frames, entries
+from vmtui.live.pagemap import PAGE_SIZE, PagemapEntry
+
+__all__ = ["Eviction"]
+
+_TRIES: Final = 8
+_WRITEBACK_PATIENCE: Final = 2.0
+
+Slot = tuple[int, int]  # the swap area's number, and the offset in it
+
+
+class Eviction:
+    """
+    Pushes pages out, and knows where their frames wait.
+
+    Args:
+        frames: What the kernel says of frames.
+        cgroups: Those that pages are charged to.
+    """
+
+    def __init__(self, frames: Frames, cgroups: MemoryCgroups) -> None:
+        self._frames = frames
+        self._cgroups = cgroups
+        self._waiting: dict[Slot, tuple[int, int]] = {}
+
+    def charged(self, pid: int, start: int, pages: int) -> None:
+        """Pages were touched: note to which cgroups they are charged."""
+        found = entries(pid, start, start + pages * PAGE_SIZE)
+        frames = self._frames.of([entry.pfn for entry in found.values() if entry.pfn])
+        self._cgroups.charged(frame.cgroup for frame in frames.values())
+
+    def waiting(self, entry: PagemapEntry) -> int | None:
+        """The frame in the swap cache behind a swap entry; None if there is none, or it is not known."""
+        pfn, cgroup = self._waiting.get(_slot(entry), (0, 0))
+        if not pfn:
+            return None
+        frame = self._frames.at(pfn)
+        return pfn if frame.cgroup == cgroup and {"ANON", "SWAPCACHE"} <= frame.flags else None
+
+    def push_out(self, agent: Agent, start: int, pages: int, *, until_free: bool = False) -> None:
+        """
+        Swap out the frames behind a range, each once.
+
+        Args:
+            until_free: Until the frames are free; else those that were mapped wait in the swap cache, and
+                those that waited there are freed.
+        """
+        done: set[int] = set()
+        for address, entry in sorted(entries(agent.pid, start, start + pages * PAGE_SIZE).items()):
+            pfn = entry.pfn if entry.present else self.waiting(entry)
+            if not pfn or pfn in done or "ZERO_PAGE" in self._frames.at(pfn).flags:
+                continue
+            done.add(pfn)
+            if not entry.present:
+                self._free(pfn)
+                continue
+            self._unmap(agent, address, pfn, hold=not until_free)
+            if until_free:
+                self._free(pfn)
+
+    def _unmap(self, agent: Agent, address: int, pfn: int, *, hold: bool) -> None:
+        """Take a page out of every page table; what holds it (mlock) keeps it."""
+        frame = self._frames.at(pfn)
+        if frame.mapcount == 1:
+            agent.ask("madvise", address, PAGE_SIZE, ADVICE["pageout"])
+            self._note(agent.pid, address, pfn, frame.cgroup)
+        elif self._cgroups.has(frame.cgroup):
+            held = hold and agent.ask("hold", address)[0] == 0
+            try:
+                for _ in range(_TRIES):
+                    self._cgroups.empty(frame.cgroup)
+                    if not _maps(agent.pid, address, pfn):
+                        break
+            finally:
+                if held:
+                    agent.ask("let_go")
+            self._note(agent.pid, address, pfn, frame.cgroup)
+
+    def _note(self, pid: int, address: int, pfn: int, cgroup: int) -> None:
+        """Remember which frame waits behind the swap entry, once it has been written."""
+        entry = entries(pid, address, address + PAGE_SIZE).get(address)
+        if entry is None or not entry.swapped:
+            return
+        self._waiting[_slot(entry)] = pfn, cgroup
+        end = time.monotonic() + _WRITEBACK_PATIENCE
+        while "WRITEBACK" in self._frames.at(pfn).flags and time.monotonic() < end:
+            time.sleep(0.001)
+
+    def _free(self, pfn: int) -> None:
+        """Free a frame that nobody maps any more."""
+        cgroup = self._frames.at(pfn).cgroup
+        for _ in range(_TRIES):
+            frame = self._frames.at(pfn)
+            if frame.cgroup != cgroup or frame.mapcount or not self._cgroups.has(cgroup):
+                return
+            self._cgroups.empty(cgroup)
+
+
+def _slot(entry: PagemapEntry) -> Slot:
+    return entry.swap_type, entry.swap_offset
+
+
+def _maps(pid: int, address: int, pfn: int) -> bool:
+    entry = entries(pid, address, address + PAGE_SIZE).get(address)
+    return entry is not None and entry.present and entry.pfn == pfn

@@ -1,0 +1,130 @@
+"""
+/proc/PID/maps and smaps, decoded.
+
+The functions are pure: text in, frozen values out.  A path in these files is whatever somebody called a file;
+`MapsLine.path` is that name, decoded, and whoever shows it passes it through `vmtui.errors.printable`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import attrs
+
+from vmtui.errors import VmtuiError
+
+__all__ = ["MapsLine", "ProcError", "Smap", "parse_maps", "parse_smaps", "print_maps_line"]
+
+_LINE: Final = re.compile(
+    r"(?P<start>[0-9a-f]+)-(?P<end>[0-9a-f]+) (?P<perms>[r-][w-][x-][ps]) (?P<offset>[0-9a-f]+) "
+    r"(?P<device>[0-9a-f]+:[0-9a-f]+) (?P<inode>[0-9]+)(?: +(?P<path>.*))?"
+)
+_FIELD: Final = re.compile(r"(?P<name>\w+): +(?P<kilobytes>[0-9]+) kB")
+_NEWLINE: Final = r"\012"  # the one character of a name that the kernel escapes in these files
+
+
+class ProcError(VmtuiError):
+    """A file under /proc that does not say what the kernel's documentation says it would."""
+
+
+@attrs.frozen
+class MapsLine:
+    """
+    A VMA, as a line of /proc/PID/maps tells of it.
+
+    Attributes:
+        start, end: Bytes, half open.
+        perms: ``rw-p``.
+        offset: Where in its file it begins, in bytes; 0 for private anonymous memory, whatever its vm_pgoff.
+        device: ``major:minor``, as it stands.
+        inode: 0 for anonymous memory.
+        path: The file, or a ``[name]`` of the kernel's; "" for none.
+    """
+
+    start: int
+    end: int
+    perms: str
+    offset: int = 0
+    device: str = "00:00"
+    inode: int = 0
+    path: str = ""
+
+
+@attrs.frozen
+class Smap:
+    """
+    A VMA with what smaps counts of it.
+
+    Attributes:
+        vma: The VMA.
+        kilobytes: By name, as ``Rss``: each of the lines that end in kB.
+        flags: The two-letter words of ``VmFlags``.
+    """
+
+    vma: MapsLine
+    kilobytes: Mapping[str, int]
+    flags: frozenset[str] = frozenset()
+
+
+def parse_maps(text: str) -> tuple[MapsLine, ...]:
+    """
+    Every line of /proc/PID/maps, in order.
+
+    Raises:
+        ProcError: a line that is none.
+    """
+    return tuple(_maps_line(line) for line in text.split("\n") if line)
+
+
+def print_maps_line(vma: MapsLine) -> str:
+    """A line of /proc/PID/maps, the other way round."""
+    head = f"{vma.start:08x}-{vma.end:08x} {vma.perms} {vma.offset:08x} {vma.device} {vma.inode}"
+    return f"{head:<72} {vma.path.replace(chr(10), _NEWLINE)}" if vma.path else f"{head} "
+
+
+def parse_smaps(text: str) -> tuple[Smap, ...]:
+    """
+    Every VMA of /proc/PID/smaps, in order.
+
+    Raises:
+        ProcError: a line that is none of a VMA, or counts that belong to none.
+    """
+    return tuple(_smaps(text))
+
+
+def _smaps(text: str) -> Iterator[Smap]:
+    vma: MapsLine | None = None
+    counts: dict[str, int] = {}
+    flags: frozenset[str] = frozenset()
+    for line in text.split("\n"):
+        if _LINE.fullmatch(line) is not None:
+            if vma is not None:
+                yield Smap(vma, counts, flags)
+            vma, counts, flags = _maps_line(line), {}, frozenset()
+        elif line and vma is None:
+            raise ProcError(f"smaps begins with a line that is no VMA: {line!r}")
+        elif line.startswith("VmFlags:"):
+            flags = frozenset(line.split()[1:])
+        else:
+            field = _FIELD.fullmatch(line)
+            if field is not None:
+                counts[field["name"]] = int(field["kilobytes"])
+    if vma is not None:
+        yield Smap(vma, counts, flags)
+
+
+def _maps_line(line: str) -> MapsLine:
+    found = _LINE.fullmatch(line)
+    if found is None:
+        raise ProcError(f"not a line of /proc/PID/maps: {line!r}")
+    return MapsLine(
+        start=int(found["start"], 16),
+        end=int(found["end"], 16),
+        perms=found["perms"],
+        offset=int(found["offset"], 16),
+        device=found["device"],
+        inode=int(found["inode"]),
+        path=(found["path"] or "").replace(_NEWLINE, "\n"),
+    )

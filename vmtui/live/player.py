@@ -1,0 +1,253 @@
+"""
+Doing to real processes what a scenario says, one call after the other.
+
+After each call the kernel's per-CPU batches are drained: before that, what it says of a page may be a moment
+behind, and is so every time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import mmap
+import os
+from pathlib import Path
+from typing import Final
+
+from vmtui.live.agents import Agent, Agents
+from vmtui.live.calls import Call
+from vmtui.live.cgroups import HOME
+from vmtui.live.errors import CannotError, LiveError
+from vmtui.live.eviction import Eviction
+from vmtui.live.frames import Frames
+from vmtui.live.pagemap import PagemapEntry
+from vmtui.live.premises import Premises
+from vmtui.live.swap import swapoff
+
+__all__ = ["LivePlayer"]
+
+PAGE: Final = 4096
+
+MAP_SHARED, MAP_PRIVATE, MAP_ANONYMOUS, MAP_GROWSDOWN = 0x01, 0x02, 0x20, 0x100
+MAP_FIXED_NOREPLACE: Final = 0x100000
+MREMAP_MAYMOVE_FIXED: Final = 3
+MADV_RANDOM: Final = 1
+_MOVE_PAGES: Final = 279  # the system call's number on x86-64
+_TOUCHES: Final = 1000  # pages in one request
+
+
+class LivePlayer:
+    """
+    Real processes, files and swap.
+
+    Args:
+        premises: Where.
+
+    Attributes:
+        processes: The living, by name.
+        files: The files of the scenario: their paths, by name.
+        frames: What the kernel says of frames; None where it tells us nothing.
+    """
+
+    def __init__(self, premises: Premises) -> None:
+        self._premises = premises
+        self._cgroups = cgroups = premises.cgroups
+        self.processes: dict[str, Agent] = {}
+        self.files: dict[str, Path] = {}
+        self.frames = Frames() if premises.abilities.frames else None
+        pattern = cgroups.tasks_pattern if cgroups is not None else ""
+        self._agents = Agents(premises.folder, pattern, HOME)
+        self._eviction: Eviction | None = None
+        if self.frames is not None and cgroups is not None:
+            self._eviction = Eviction(self.frames, cgroups)
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """What can be said of a state here."""
+        return self._premises.abilities.fields
+
+    @property
+    def scan(self) -> bool:
+        """Whether there is PAGEMAP_SCAN."""
+        return self._premises.abilities.scan
+
+    def waiting(self, entry: PagemapEntry) -> int | None:
+        """The frame in the swap cache behind a swap entry; None if there is none, or it is not known."""
+        return self._eviction.waiting(entry) if self._eviction is not None else None
+
+    def close(self) -> None:
+        """End every process."""
+        self._agents.close()
+        if self.frames is not None:
+            self.frames.close()
+
+    def __enter__(self) -> LivePlayer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def perform(self, call: Call) -> str | None:
+        """
+        Do it; the name of the errno, or None.
+
+        Raises:
+            LiveError: a process died, or does not answer.
+            CannotError: this machine has no way to do it.
+        """
+        number = getattr(self, f"_{call.word}")(call)
+        self.drain()
+        return errno.errorcode[number] if number else None
+
+    def drain(self) -> None:
+        """Empty the per-CPU batches of every LRU list."""
+        if self._cgroups is None or not self._cgroups.drain():
+            _drain_by_move_pages()
+
+    # Processes.
+
+    def _spawn(self, call: Call) -> int:
+        self.processes[call.task] = self._agents.spawn()
+        return 0
+
+    def _fork(self, call: Call) -> int:
+        self.processes[call.child] = self._agents.fork(self.processes[call.task])
+        return 0
+
+    def _exec(self, call: Call) -> int:
+        """To memory, exec is the end of one process and the beginning of another."""
+        self._exit(call)
+        return self._spawn(call)
+
+    def _exit(self, call: Call) -> int:
+        self.processes.pop(call.task).end()
+        return 0
+
+    # Mappings.
+
+    def _mmap(self, call: Call) -> int:
+        agent = self.processes[call.task]
+        flags = (MAP_SHARED if call.shared else MAP_PRIVATE) | MAP_FIXED_NOREPLACE
+        flags |= MAP_GROWSDOWN if call.growsdown else 0
+        path = str(self.files[call.file]) if call.file else ""
+        flags |= 0 if path else MAP_ANONYMOUS
+        number, _ = agent.ask("mmap", call.start, call.length, call.prot, flags, path, call.offset)
+        if path and not number:
+            # No readahead: a fault reads the page that it is about, and no other becomes cached.
+            agent.ask("madvise", call.start, call.length, MADV_RANDOM)
+        return number
+
+    def _munmap(self, call: Call) -> int:
+        return self.processes[call.task].ask("munmap", call.start, call.length)[0]
+
+    def _mprotect(self, call: Call) -> int:
+        return self.processes[call.task].ask("mprotect", call.start, call.length, call.prot)[0]
+
+    def _mremap(self, call: Call) -> int:
+        flags = 0 if call.to is None else MREMAP_MAYMOVE_FIXED
+        arguments = (call.start, call.length, call.new_length, flags, call.to or 0)
+        return self.processes[call.task].ask("mremap", *arguments)[0]
+
+    def _madvise(self, call: Call) -> int:
+        return self.processes[call.task].ask("madvise", call.start, call.length, call.advice)[0]
+
+    def _mlock(self, call: Call) -> int:
+        return self._alone(call, "mlock")
+
+    def _munlock(self, call: Call) -> int:
+        return self.processes[call.task].ask("munlock", call.start, call.length)[0]
+
+    # Pages.
+
+    def _touch(self, call: Call) -> int:
+        for start in range(call.start, call.start + call.length, _TOUCHES * PAGE):
+            pages = min(_TOUCHES, (call.start + call.length - start) // PAGE)
+            number = self._touch_some(call, start, pages)
+            if number:
+                return number
+        return 0
+
+    def _touch_some(self, call: Call, start: int, pages: int) -> int:
+        """Touch each page in a cgroup of its own, so that it can be pushed out by itself."""
+        agent = self.processes[call.task]
+        cgroups = []
+        if self._eviction is not None and self._cgroups is not None:
+            cgroups = [*self._cgroups.spare(pages), HOME]
+        number, _ = agent.ask("touch", start, pages, call.write, cgroups)
+        if self._eviction is not None:
+            self._eviction.charged(agent.pid, start, pages)
+        return number
+
+    def _alone(self, call: Call, word: str) -> int:
+        """A call that may touch pages: each in its own cgroup is not to be had, one for all is."""
+        agent = self.processes[call.task]
+        if self._eviction is None or self._cgroups is None:
+            return agent.ask(word, call.start, call.length)[0]
+        agent.ask("enter", self._cgroups.spare(1)[0])
+        try:
+            return agent.ask(word, call.start, call.length)[0]
+        finally:
+            agent.ask("enter", HOME)
+            self._eviction.charged(agent.pid, call.start, call.length // PAGE)
+
+    # Swap.
+
+    def _swapout(self, call: Call) -> int:
+        self._evicting().push_out(self.processes[call.task], call.start, call.length // PAGE)
+        return 0
+
+    def _evict(self, call: Call) -> int:
+        self._evicting().push_out(self.processes[call.task], call.start, call.length // PAGE, until_free=True)
+        return 0
+
+    def _evicting(self) -> Eviction:
+        if self._eviction is None:
+            raise CannotError("pages cannot be pushed out by name here: that takes root and memory cgroups")
+        return self._eviction
+
+    def _swapoff(self, call: Call) -> int:
+        path = self._premises.own_swap
+        if path is None:
+            raise CannotError("the swap that is on is not ours to turn off")
+        try:
+            swapoff(path)
+        except OSError as error:
+            return error.errno or errno.EINVAL
+        return 0
+
+    # Files.
+
+    def _file(self, call: Call) -> int:
+        path = self._premises.folder / f"file{len(self.files)}"
+        with path.open("xb") as file:
+            file.truncate(call.length)
+        self.files[call.file] = path
+        return 0
+
+    def _truncate(self, call: Call) -> int:
+        try:
+            os.truncate(self.files[call.file], call.length)
+        except OSError as error:
+            return error.errno or errno.EINVAL
+        return 0
+
+
+def _drain_by_move_pages() -> None:
+    """
+    Ask the kernel to move a page of ours to where it is: it drains the batches of all CPUs before.
+
+    Raises:
+        LiveError: it refuses.
+    """
+    page = mmap.mmap(-1, PAGE)
+    page[0] = 1
+    buffer = (ctypes.c_char * PAGE).from_buffer(page)
+    libc = ctypes.CDLL(None, use_errno=True)
+    pages = (ctypes.c_void_p * 1)(ctypes.addressof(buffer))
+    nodes, status = (ctypes.c_int * 1)(0), (ctypes.c_int * 1)(0)
+    done = libc.syscall(_MOVE_PAGES, 0, ctypes.c_ulong(1), pages, nodes, status, 0)
+    number = ctypes.get_errno()
+    del buffer
+    page.close()
+    if done < 0:
+        raise LiveError(f"move_pages: {os.strerror(number)}")

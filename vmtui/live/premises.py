@@ -1,0 +1,119 @@
+"""
+All that a run makes on this machine: a folder, memory cgroups, a swap file; given back at its end.
+
+Used in a ``with``: it is all gone after that, whatever ended it, an interrupt included.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import tempfile
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Final
+
+import attrs
+
+from vmtui.live.abilities import Abilities
+from vmtui.live.cgroups import MemoryCgroups
+from vmtui.live.errors import CannotError
+from vmtui.live.record import PREFIX, Record, records_folder, start_time, undo
+from vmtui.live.swap import SWAP_BYTES, active_swap, make_swap_file, swapon
+
+__all__ = ["Premises"]
+
+_ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
+
+
+class Premises:
+    """
+    What a run has here.
+
+    Args:
+        abilities: What this machine can.
+        wants_swap: Whether anything is going to be swapped out.
+
+    Attributes:
+        folder: For files and the socket.
+        cgroups: None where there can be none.
+        own_swap: The swap file that was turned on; None where there was swap enough, or none is wanted.
+    """
+
+    def __init__(self, abilities: Abilities, *, wants_swap: bool = True) -> None:
+        self.abilities = abilities
+        self.wants_swap = wants_swap
+        self.cgroups: MemoryCgroups | None = None
+        self.own_swap: Path | None = None
+        self._handlers: dict[int, Any] = {}
+        self.name = f"{PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
+        self.folder = Path(tempfile.gettempdir()) / self.name
+        self._record = Record(os.getpid(), start_time(os.getpid()) or 0, str(self.folder))
+
+    def __enter__(self) -> Premises:
+        for number in _ENDINGS[1:]:
+            self._handlers[number] = signal.signal(number, _end)
+        try:
+            self._record.write()
+            self.folder.mkdir(mode=0o700)
+            if self.abilities.hierarchy is not None:
+                base = self.abilities.hierarchy.root / self.name
+                self._note(cgroups=str(base))
+                self.cgroups = MemoryCgroups(self.abilities.hierarchy, base)
+            if self.wants_swap:
+                self._find_swap()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """
+        Give everything back.  An interrupt waits until that is done.
+
+        Raises:
+            LiveError: something is still there, which `vmtui verify --clean` can try again.
+        """
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDINGS}
+        try:
+            undo(self._record)
+        finally:
+            for number, handler in {**before, **self._handlers}.items():
+                signal.signal(number, handler)
+
+    def _note(self, **made: str) -> None:
+        self._record = attrs.evolve(self._record, **made)
+        self._record.write()
+
+    def _find_swap(self) -> None:
+        """Turn on a swap file of ours, unless there is swap enough already."""
+        text = Path("/proc/swaps").read_text(encoding="utf-8", errors="surrogateescape")
+        if sum(active_swap(text).values()) >= SWAP_BYTES:
+            return
+        if not self.abilities.swap:
+            raise CannotError("no swap is on, and turning a swap file on takes root")
+        problems = []
+        for folder in dict.fromkeys((self.folder.parent, Path("/var/tmp"), records_folder())):
+            path = folder / f"{self.name}.swap"
+            self._note(swap=str(path))
+            try:
+                make_swap_file(path)
+                swapon(path)
+            except OSError as error:
+                problems.append(f"{folder}: {error.strerror or error}")
+                path.unlink(missing_ok=True)
+                continue
+            self.own_swap = path
+            return
+        raise CannotError("a swap file can be put nowhere: " + "; ".join(problems))
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """A signal that would kill this process ends it in order: every ``finally`` runs."""
+    raise SystemExit(128 + number)
