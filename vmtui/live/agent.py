@@ -1,9 +1,9 @@
 """
 A real process of a scenario, as a program of its own: ``python -I -S agent.py SOCKET [TASKS]``.
 
-It connects to the controller's socket and obeys one request after the other until the connection ends.  Told
-to fork, it forks itself; the child connects anew.  It maps and touches nothing but what it is told to: its own
-memory lies elsewhere.  It imports nothing of vmtui, so that there is little of it to fork.
+It connects to the controller's socket and obeys one request after the other until the connection ends.
+Told to fork, it forks itself; the child connects anew.  It maps and touches nothing but what it is told to:
+its own memory lies elsewhere.  It imports nothing of vmtui, so that there is little of it to fork.
 
 A request is a JSON list, a word and its arguments; the answer is ``[errno, value]``, errno 0 for success.
 """
@@ -21,7 +21,7 @@ PR_SET_CHILD_SUBREAPER = 36
 PR_SET_THP_DISABLE = 41
 MAX_MESSAGE = 1 << 17
 
-Answer = tuple[int, int]
+Answer = tuple[int, int | str]
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _size, _pointer, _int = ctypes.c_size_t, ctypes.c_void_p, ctypes.c_int
@@ -49,6 +49,7 @@ _mlock = _call("mlock", _int, _pointer, _size)
 _munlock = _call("munlock", _int, _pointer, _size)
 _read = _call("read", ctypes.c_ssize_t, _int, _pointer, _size)
 _write = _call("write", ctypes.c_ssize_t, _int, _pointer, _size)
+_mincore = _call("mincore", _int, _pointer, _size, _pointer)
 _vmsplice = _call("vmsplice", ctypes.c_ssize_t, _int, _pointer, ctypes.c_ulong, ctypes.c_uint)
 _prctl = _call("prctl", _int, _int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
 
@@ -168,6 +169,25 @@ class Agent:
         """Move into a memory cgroup."""
         self.enter(cgroup)
         return 0, 0
+
+    def do_mincore(self, start: int, pages: int) -> Answer:
+        """Which pages are in memory, those of a swap entry in the swap cache among them: a hex byte each."""
+        found = ctypes.create_string_buffer(pages)
+        errno, _ = _mincore(start, pages * PAGE, ctypes.addressof(found))
+        return errno, found.raw.hex()
+
+    def do_cache(self, pages: list[tuple[str, str, int]]) -> Answer:
+        """Read pages of files into the page cache, and no others: each a cgroup, a path and an offset."""
+        for cgroup, path, offset in pages:
+            if cgroup:
+                self.enter(cgroup)
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
+                os.pread(fd, 1, offset)
+            finally:
+                os.close(fd)
+        return 0, len(pages)
 
     def do_hold(self, address: int) -> Answer:
         """Take a reference to a page, so that its frame stays when it is unmapped."""

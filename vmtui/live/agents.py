@@ -42,7 +42,7 @@ class Agent:
         self._connection = connection
         self.pid = pid
 
-    def ask(self, word: str, *arguments: Any) -> tuple[int, int]:
+    def ask(self, word: str, *arguments: Any) -> tuple[int, Any]:
         """
         Have it do something; its errno, 0 for none, and its value.
 
@@ -57,7 +57,7 @@ class Agent:
         if not answer:
             raise LiveError(f"process {self.pid} died over {word}")
         errno, value = json.loads(answer)
-        return int(errno), int(value)
+        return int(errno), value
 
     def end(self) -> None:
         """

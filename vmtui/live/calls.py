@@ -218,7 +218,7 @@ def _mremap(machine: Machine, command: c.Mremap) -> Call | None:
     if to is not None and mm.vmas.overlapping(to, to + length) and not (start < to + length and to < end):
         return None
     vma = mm.vmas.at(start)
-    if to is None and vma is not None and vma.vm_end >= end and length > end - start:
-        if not mremap.room_behind(mm, vma, end, start + length):
-            to = get_unmapped_area(mm, length)
+    grows = vma is not None and vma.vm_end >= end and length > end - start
+    if to is None and vma is not None and grows and not mremap.room_behind(mm, vma, end, start + length):
+        to = get_unmapped_area(mm, length)
     return Call(word="mremap", task=mm.name, start=start, length=end - start, new_length=length, to=to)

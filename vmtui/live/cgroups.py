@@ -2,8 +2,8 @@
 Memory cgroups: so that one page can be pushed out though several processes map it.
 
 A page is charged to the cgroup of the process that touched it first, and stays charged there.  Each first
-touch is made inside a cgroup of its own; to push that page out, that cgroup is emptied, and nothing else is in
-it.  Version 1 has memory.force_empty for that, version 2 memory.reclaim.
+touch is made inside a cgroup of its own; to push that page out, that cgroup is emptied, and nothing else is
+in it.  Version 1 has memory.force_empty for that, version 2 memory.reclaim.
 """
 
 from __future__ import annotations

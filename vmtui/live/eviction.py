@@ -1,9 +1,9 @@
 """
 Pushing out one page by name, whoever maps it.
 
-A private page goes by MADV_PAGEOUT; a shared one that leaves alone, so its cgroup is emptied.  That would free
-the frame at once (a version 1 cgroup waits for the write and goes round again), and a swapped-out page's frame
-is to wait in the swap cache: so a pipe holds a reference to it in the meantime.
+A private page goes by MADV_PAGEOUT; a shared one that leaves alone, so its cgroup is emptied.  That would
+free the frame at once (a version 1 cgroup waits for the write and goes round again), and a swapped-out
+page's frame is to wait in the swap cache: so a pipe holds a reference to it in the meantime.
 """
 
 from __future__ import annotations
@@ -52,6 +52,12 @@ class Eviction:
             return None
         frame = self._frames.at(pfn)
         return pfn if frame.cgroup == cgroup and {"ANON", "SWAPCACHE"} <= frame.flags else None
+
+    def came_back(self, slot: PagemapEntry, page: PagemapEntry) -> None:
+        """A page that was swapped is mapped again: if its frame is in the swap cache, that is where it is."""
+        frame = self._frames.at(page.pfn)
+        if {"ANON", "SWAPCACHE"} <= frame.flags:
+            self._waiting[_slot(slot)] = page.pfn, frame.cgroup
 
     def push_out(self, agent: Agent, start: int, pages: int, *, until_free: bool = False) -> None:
         """

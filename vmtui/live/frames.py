@@ -1,4 +1,4 @@
-"""What the kernel says of frames: how often mapped, their flags, the cgroup they are charged to.  Root only."""
+"""What the kernel says of frames: how often mapped, their flags, whose cgroup they are in.  Root only."""
 
 from __future__ import annotations
 

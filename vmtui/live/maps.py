@@ -15,7 +15,7 @@ import attrs
 
 from vmtui.errors import VmtuiError
 
-__all__ = ["MapsLine", "ProcError", "Smap", "parse_maps", "parse_smaps", "print_maps_line"]
+__all__ = ["MapsLine", "ProcError", "Smap", "parse_maps", "parse_smaps", "print_maps_line", "read_text"]
 
 _LINE: Final = re.compile(
     r"(?P<start>[0-9a-f]+)-(?P<end>[0-9a-f]+) (?P<perms>[r-][w-][x-][ps]) (?P<offset>[0-9a-f]+) "
@@ -66,6 +66,17 @@ class Smap:
     vma: MapsLine
     kilobytes: Mapping[str, int]
     flags: frozenset[str] = frozenset()
+
+
+def read_text(path: str) -> str:
+    """
+    A file under /proc, as text; bytes that are none stay as they are.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+        return file.read()
 
 
 def parse_maps(text: str) -> tuple[MapsLine, ...]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Final
+
+import attrs
 
 from vmtui.live.errors import NoiseError
 from vmtui.live.frames import Frame, entries
-from vmtui.live.maps import MapsLine, Smap, parse_smaps
-from vmtui.live.observed import Observed, PageSeen, ProcessSeen, VmaSeen, Where
-from vmtui.live.pagemap import PagemapEntry
+from vmtui.live.maps import MapsLine, Smap, parse_smaps, read_text
+from vmtui.live.observed import SHARED_MEMORY, Observed, PageSeen, ProcessSeen, VmaSeen, Where
+from vmtui.live.pagemap import PAGE_SIZE, PagemapEntry
 from vmtui.live.player import LivePlayer
 from vmtui.live.scan import pagemap_scan
 
@@ -20,11 +21,28 @@ __all__ = ["LiveObserver"]
 ARENA: Final = ((0x0800_0000, 0x1_0000_0000), (0x2000_0000_0000, 0x4000_0000_0000))
 """The addresses that scenarios use, of 32 and of 64 bits; an interpreter's own mappings lie elsewhere."""
 
-SHARED_MEMORY: Final = "shared memory"
 _SHMEM_PATH: Final = "/dev/zero (deleted)"
 _TRIES: Final = 3
 
-Entries = dict[str, dict[int, PagemapEntry]]
+
+@attrs.frozen
+class _Look:
+    """
+    What was read at one moment.
+
+    Attributes:
+        smaps: VMAs, by process.
+        entries: The pagemap entries that are not empty, by page.
+        frames: By pfn.
+        cached: The swapped pages whose frame is in the swap cache.
+        zeroes: The pages that map the zero page, as far as PAGEMAP_SCAN had to tell.
+    """
+
+    smaps: Mapping[str, tuple[Smap, ...]] = attrs.field(factory=dict)
+    entries: Mapping[Where, PagemapEntry] = attrs.field(factory=dict)
+    frames: Mapping[int, Frame] = attrs.field(factory=dict)
+    cached: frozenset[Where] = frozenset()
+    zeroes: frozenset[Where] = frozenset()
 
 
 class LiveObserver:
@@ -37,7 +55,9 @@ class LiveObserver:
 
     def __init__(self, player: LivePlayer) -> None:
         self._player = player
-        self._before: dict[int, frozenset[Where]] = {}
+        self._before = _Look()
+        self._owners: dict[int, frozenset[Where]] = {}
+        self._strays: frozenset[Where] = frozenset()
 
     def observe(self, errno: str | None) -> Observed:
         """
@@ -47,79 +67,75 @@ class LiveObserver:
             NoiseError: something else moves the pages.
         """
         for _ in range(_TRIES):
-            smaps = {name: self._smaps(agent.pid) for name, agent in self._player.processes.items()}
-            pages = self._entries(smaps)
-            frames = self._frames(pages)
-            processes = {name: self._process(name, smaps[name], pages[name], frames) for name in smaps}
-            if pages == self._entries(smaps):
-                self._remember(pages)
-                return Observed(processes, self._player.fields, errno)
-        raise NoiseError("pages move while they are looked at")
+            look = self._look()
+            if look.entries == self._entries(look.smaps):
+                break
+        else:
+            raise NoiseError("pages move while they are looked at")
+        self._find_what_came_back(look)
+        pages = {where: self._page(where, look) for where in look.entries}
+        self._before = look
+        self._remember(look)
+        processes = {
+            name: ProcessSeen(
+                tuple(self._vma(smap) for smap in smaps),
+                {address: page for (task, address), page in pages.items() if task == name},
+            )
+            for name, smaps in look.smaps.items()
+        }
+        return Observed(processes, self._player.fields, errno)
 
-    def _smaps(self, pid: int) -> tuple[Smap, ...]:
-        text = Path(f"/proc/{pid}/smaps").read_text(encoding="utf-8", errors="surrogateescape")
-        return tuple(smap for smap in parse_smaps(text) if _in_arena(smap.vma))
+    # Reading.
 
-    def _entries(self, smaps: Mapping[str, tuple[Smap, ...]]) -> Entries:
+    def _look(self) -> _Look:
+        smaps = {name: _smaps(agent.pid) for name, agent in self._player.processes.items()}
+        found = self._entries(smaps)
+        frames: dict[int, Frame] = {}
+        zeroes: set[Where] = set()
+        if self._player.frames is not None:
+            frames = self._player.frames.of([entry.pfn for entry in found.values() if entry.pfn])
+        elif self._player.scan:
+            zeroes.update(self._zeroes(smaps))
+        return _Look(smaps, found, frames, frozenset(self._cached(found)), frozenset(zeroes))
+
+    def _entries(self, smaps: Mapping[str, tuple[Smap, ...]]) -> dict[Where, PagemapEntry]:
         return {
-            name: {
-                address: entry
-                for smap in smaps[name]
-                for address, entry in entries(agent.pid, smap.vma.start, smap.vma.end).items()
-            }
+            (name, address): entry
             for name, agent in self._player.processes.items()
+            for smap in smaps[name]
+            for address, entry in entries(agent.pid, smap.vma.start, smap.vma.end).items()
         }
 
-    def _frames(self, pages: Entries) -> dict[int, Frame]:
-        known = self._player.frames
-        if known is None:
-            return {}
-        return known.of([entry.pfn for found in pages.values() for entry in found.values() if entry.pfn])
+    def _cached(self, found: Mapping[Where, PagemapEntry]) -> Iterable[Where]:
+        """Swapped pages with a frame in the swap cache: mincore tells, whoever asks."""
+        for name, agent in self._player.processes.items():
+            swapped = [where[1] for where, entry in found.items() if where[0] == name and entry.swapped]
+            if swapped:
+                there = self._player.in_core(agent, min(swapped), max(swapped) + PAGE_SIZE)
+                yield from ((name, address) for address in swapped if address in there)
 
-    def _process(
-        self,
-        name: str,
-        smaps: tuple[Smap, ...],
-        pages: Mapping[int, PagemapEntry],
-        frames: Mapping[int, Frame],
-    ) -> ProcessSeen:
-        zeroes = self._zeroes(name, smaps) if self._player.frames is None else frozenset()
-        return ProcessSeen(
-            tuple(self._vma(smap) for smap in smaps),
-            {address: self._page(entry, frames, address in zeroes) for address, entry in pages.items()},
-        )
+    def _zeroes(self, smaps: Mapping[str, tuple[Smap, ...]]) -> Iterable[Where]:
+        """Pages that map the zero page, for one who may not see frames."""
+        for name, agent in self._player.processes.items():
+            for smap in smaps[name]:
+                for region in pagemap_scan(f"/proc/{agent.pid}/pagemap", smap.vma.start, smap.vma.end):
+                    if "PFNZERO" in region.categories:
+                        yield from ((name, at) for at in range(region.start, region.end, PAGE_SIZE))
 
-    def _zeroes(self, name: str, smaps: tuple[Smap, ...]) -> frozenset[int]:
-        """The addresses that map the zero page, for one who may not see frames."""
-        if not self._player.scan:
-            return frozenset()
-        path = f"/proc/{self._player.processes[name].pid}/pagemap"
-        return frozenset(
-            address
-            for smap in smaps
-            for region in pagemap_scan(path, smap.vma.start, smap.vma.end)
-            if "PFNZERO" in region.categories
-            for address in range(region.start, region.end, 4096)
-        )
+    # Telling.
 
     def _vma(self, smap: Smap) -> VmaSeen:
         vma, kilobytes = smap.vma, smap.kilobytes
-        return VmaSeen(
-            vma.start,
-            vma.end,
-            vma.perms,
-            self._file(vma),
-            vma.offset,
-            {
-                "rss": kilobytes["Rss"],
-                "pss": kilobytes["Pss"],
-                "anonymous": kilobytes["Anonymous"],
-                "swap": kilobytes["Swap"],
-                "swap_pss": kilobytes["SwapPss"],
-                "private": kilobytes["Private_Clean"] + kilobytes["Private_Dirty"],
-                "shared": kilobytes["Shared_Clean"] + kilobytes["Shared_Dirty"],
-            },
-        )
+        counts = {
+            "rss": kilobytes["Rss"],
+            "pss": kilobytes["Pss"],
+            "anonymous": kilobytes["Anonymous"],
+            "swap": kilobytes["Swap"],
+            "swap_pss": kilobytes["SwapPss"],
+            "private": kilobytes["Private_Clean"] + kilobytes["Private_Dirty"],
+            "shared": kilobytes["Shared_Clean"] + kilobytes["Shared_Dirty"],
+        }
+        return VmaSeen(vma.start, vma.end, vma.perms, self._file(vma), vma.offset, counts)
 
     def _file(self, vma: MapsLine) -> str | None:
         """A file by the scenario's name for it."""
@@ -127,42 +143,66 @@ class LiveObserver:
             return SHARED_MEMORY
         if not vma.inode:
             return None
-        here = (os.path.realpath(vma.path), vma.inode)
-        for name, path in self._player.files.items():
-            if (os.path.realpath(path), path.stat().st_ino) == here:
-                return name
-        return vma.path
+        names = {os.path.realpath(path): name for name, path in self._player.files.items()}
+        return names.get(os.path.realpath(vma.path), vma.path)
 
-    def _page(self, entry: PagemapEntry, frames: Mapping[int, Frame], zero: bool) -> PageSeen:
-        frame = frames.get(entry.pfn)
+    def _page(self, where: Where, look: _Look) -> PageSeen:
+        entry = look.entries[where]
+        frame = look.frames.get(entry.pfn)
         if entry.swapped:
-            waiting = self._player.waiting(entry)
             slot = entry.swap_offset << 5 | entry.swap_type if self._player.frames is not None else None
-            return PageSeen("swapped", slot=slot, swapcache=waiting is not None)
-        if zero or (frame is not None and "ZERO_PAGE" in frame.flags):
+            return PageSeen("swapped", slot=slot, swapcache=where in look.cached)
+        if where in look.zeroes or (frame is not None and "ZERO_PAGE" in frame.flags):
             return PageSeen("zero")
         if frame is None:
             return PageSeen("present", exclusive=entry.exclusive, anon=not entry.file)
+        anon = "ANON" in frame.flags
         return PageSeen(
             "present",
             frame=entry.pfn,
-            was=self._before.get(entry.pfn, frozenset()),
+            was=self._was(entry.pfn, look),
             mapcount=frame.mapcount,
             exclusive=entry.exclusive,
-            anon="ANON" in frame.flags,
-            anon_excl="ANON" in frame.flags and "OWNER_2" in frame.flags,
-            swapcache="SWAPCACHE" in frame.flags and "ANON" in frame.flags,
+            anon=anon,
+            anon_excl="OWNER_2" in frame.flags if anon else None,
+            swapcache=anon and "SWAPCACHE" in frame.flags,
         )
 
-    def _remember(self, pages: Entries) -> None:
+    def _was(self, pfn: int, look: _Look) -> frozenset[Where] | None:
+        """
+        Who had a frame one command before.  None: it may be one that waited in the swap cache, and which that
+        was is not known: swap-in reads into the cache what a write then copies.
+        """
+        if pfn in self._owners:
+            return self._owners[pfn]
+        mappers = {where for where, entry in look.entries.items() if entry.present and entry.pfn == pfn}
+        return None if mappers & self._strays else frozenset()
+
+    # Remembering.
+
+    def _find_what_came_back(self, look: _Look) -> None:
+        """Swapped pages that are mapped again tell which frame is behind their slot."""
+        for where, entry in look.entries.items():
+            before = self._before.entries.get(where)
+            if entry.present and entry.pfn and before is not None and before.swapped:
+                self._player.came_back(before, entry)
+
+    def _remember(self, look: _Look) -> None:
         """Who has which frame now, so that the next look can say whose it was."""
         owners: dict[int, set[Where]] = {}
-        for name, found in pages.items():
-            for address, entry in found.items():
-                pfn = entry.pfn if entry.present else self._player.waiting(entry)
-                if pfn:
-                    owners.setdefault(pfn, set()).add((name, address))
-        self._before = {pfn: frozenset(whose) for pfn, whose in owners.items()}
+        strays = set()
+        for where, entry in look.entries.items():
+            pfn = entry.pfn if entry.present else self._player.waiting(entry)
+            if pfn:
+                owners.setdefault(pfn, set()).add(where)
+            elif where in look.cached:
+                strays.add(where)
+        self._owners = {pfn: frozenset(whose) for pfn, whose in owners.items()}
+        self._strays = frozenset(strays)
+
+
+def _smaps(pid: int) -> tuple[Smap, ...]:
+    return tuple(smap for smap in parse_smaps(read_text(f"/proc/{pid}/smaps")) if _in_arena(smap.vma))
 
 
 def _in_arena(vma: MapsLine) -> bool:

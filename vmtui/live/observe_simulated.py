@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
-from vmtui.live.observed import FIELDS, Observed, PageSeen, ProcessSeen, VmaSeen, Where
+from vmtui.live.observed import FIELDS, SHARED_MEMORY, Observed, PageSeen, ProcessSeen, VmaSeen, Where
 from vmtui.mm.machine import Machine
 from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE
 from vmtui.mm.swap_state import lookup_swap_cache
@@ -15,7 +15,6 @@ from vmtui.session import Session
 
 __all__ = ["SimulatedObserver"]
 
-SHARED_MEMORY: Final = "shared memory"
 _PSS_SHIFT: Final = 12  # smaps divides in fixed point, and truncates each page's share
 
 Json = Mapping[str, Any]

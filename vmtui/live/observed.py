@@ -16,6 +16,7 @@ __all__ = [
     "COUNTS",
     "FIELDS",
     "PRIVILEGED",
+    "SHARED_MEMORY",
     "Observed",
     "PageSeen",
     "ProcessSeen",
@@ -57,6 +58,10 @@ COUNTS: Final = {
     "shared": "Shared",
 }
 """The smaps counts that are compared; Private and Shared are each the sum of their clean and dirty lines."""
+
+
+SHARED_MEMORY: Final = "shared memory"
+"""What the file of anonymous memory that is shared is called."""
 
 
 @attrs.frozen

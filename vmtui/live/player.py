@@ -20,6 +20,7 @@ from vmtui.live.cgroups import HOME
 from vmtui.live.errors import CannotError, LiveError
 from vmtui.live.eviction import Eviction
 from vmtui.live.frames import Frames
+from vmtui.live.maps import parse_maps, read_text
 from vmtui.live.pagemap import PagemapEntry
 from vmtui.live.premises import Premises
 from vmtui.live.swap import swapoff
@@ -173,10 +174,48 @@ class LivePlayer:
         cgroups = []
         if self._eviction is not None and self._cgroups is not None:
             cgroups = [*self._cgroups.spare(pages), HOME]
+        self._read_ahead_nothing(agent, start, pages, cgroups)
         number, _ = agent.ask("touch", start, pages, call.write, cgroups)
         if self._eviction is not None:
             self._eviction.charged(agent.pid, start, pages)
         return number
+
+    def _read_ahead_nothing(self, agent: Agent, start: int, pages: int, cgroups: list[str]) -> None:
+        """
+        Cache what a fault on an executable file page would read, and that alone.
+
+        For such pages the kernel reads ahead whatever MADV_RANDOM says.
+        """
+        if not self.files:
+            return
+        wanted = []
+        for vma in parse_maps(read_text(f"/proc/{agent.pid}/maps")):
+            if "x" not in vma.perms or not vma.path.startswith(str(self._premises.folder)):
+                continue
+            for page in range(pages):
+                address = start + page * PAGE
+                if vma.start <= address < vma.end:
+                    offset = vma.offset + address - vma.start
+                    wanted.append((cgroups[page] if cgroups else "", vma.path, offset))
+        if wanted:
+            agent.ask("cache", wanted)
+            if cgroups:
+                agent.ask("enter", HOME)
+
+    def in_core(self, agent: Agent, start: int, end: int) -> set[int]:
+        """The addresses of [start, end) whose page, or the one behind its swap entry, is in memory."""
+        found: set[int] = set()
+        for first in range(start, end, _TOUCHES * PAGE):
+            pages = min(_TOUCHES, (end - first) // PAGE)
+            number, text = agent.ask("mincore", first, pages)
+            if not number:
+                found.update(first + at * PAGE for at, there in enumerate(bytes.fromhex(text)) if there & 1)
+        return found
+
+    def came_back(self, slot: PagemapEntry, page: PagemapEntry) -> None:
+        """A page that was swapped is mapped again."""
+        if self._eviction is not None:
+            self._eviction.came_back(slot, page)
 
     def _alone(self, call: Call, word: str) -> int:
         """A call that may touch pages: each in its own cgroup is not to be had, one for all is."""

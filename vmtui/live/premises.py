@@ -59,7 +59,7 @@ class Premises:
             self.folder.mkdir(mode=0o700)
             if self.abilities.hierarchy is not None:
                 base = self.abilities.hierarchy.root / self.name
-                self._note(cgroups=str(base))
+                self._note(attrs.evolve(self._record, cgroups=str(base)))
                 self.cgroups = MemoryCgroups(self.abilities.hierarchy, base)
             if self.wants_swap:
                 self._find_swap()
@@ -87,9 +87,9 @@ class Premises:
             for number, handler in {**before, **self._handlers}.items():
                 signal.signal(number, handler)
 
-    def _note(self, **made: str) -> None:
-        self._record = attrs.evolve(self._record, **made)
-        self._record.write()
+    def _note(self, record: Record) -> None:
+        self._record = record
+        record.write()
 
     def _find_swap(self) -> None:
         """Turn on a swap file of ours, unless there is swap enough already."""
@@ -101,7 +101,7 @@ class Premises:
         problems = []
         for folder in dict.fromkeys((self.folder.parent, Path("/var/tmp"), records_folder())):
             path = folder / f"{self.name}.swap"
-            self._note(swap=str(path))
+            self._note(attrs.evolve(self._record, swap=str(path)))
             try:
                 make_swap_file(path)
                 swapon(path)

@@ -123,7 +123,7 @@ def check_script(script: Script) -> None:
     Raises:
         ScenarioErrors: every command that cannot be, at most ten.
     """
-    errors = []
+    errors: list[ScenarioError] = []
     for item in script.items:
         reason = why_not(item.command) if isinstance(item, Run | CheckError) else None
         if reason is not None and all(error.line != item.line for error in errors):
@@ -239,9 +239,10 @@ class _Playing:
             for task, process in state.processes.items():
                 addresses = {*process.pages, *(vma.start for vma in process.vmas)}
                 found = machine.task_named(task)
-                for address in addresses if found is not None and found.mm is not None else ():
-                    assert found is not None and found.mm is not None
-                    self._names[task, address] = place_name(found.mm, address)
+                mm = found.mm if found is not None else None
+                if mm is not None:
+                    names = {(task, address): place_name(mm, address) for address in addresses}
+                    self._names.update(names)
         return dict(self._names)
 
     def _decision(self, done: Done, difference: Difference, simulated: Observed) -> Decision | None:

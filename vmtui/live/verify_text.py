@@ -96,8 +96,7 @@ def _verdict(found: Verification) -> str:
 
 def cannot_lines(abilities: Abilities) -> Iterator[str]:
     """What is missing on this machine, and what can be compared all the same."""
-    for sentence in abilities.missing:
-        yield sentence
+    yield from abilities.missing
     fields = [field for field in FIELDS if field in abilities.fields]
     yield f"fields that can be compared here: {', '.join(fields) or 'none'}"
 
