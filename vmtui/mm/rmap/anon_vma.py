@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from vmtui.mm.filemap import page_mapping
-from vmtui.mm.mm_types import VM_ACCESS, VM_LOCKED, VM_SHARED, AnonVma, Mm, Vma, linear_page_index, vma_name
+from vmtui.mm.mm_types import VM_ACCESS, VM_LOCKED, VM_SHARED, AnonVma, Vma, linear_page_index, vma_name
 from vmtui.mm.mmap import can_vma_merge
 from vmtui.mm.page import Page, PG_anon, PG_referenced
 from vmtui.mm.rmap import explained
+from vmtui.mm.rmap.base import Indifferent
 from vmtui.mm.rmap.lists import Lists, anon_vma_lists, file_lists
 from vmtui.mm.rmap.picture import CandidateRow, draw_list
 from vmtui.mm.rmap.prio_tree import PrioTrees
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from vmtui.state.containers import ObjectTable
 
 
-class AnonVmaMerged:
+class AnonVmaMerged(Indifferent):
     """The scheme, of one machine."""
 
     name: ClassVar[str] = "anon_vma"
@@ -126,12 +127,6 @@ class AnonVmaMerged:
         return vma.vm_pgoff, vma.vm_pgoff + vma.pages - 1
 
     # Address spaces come and go: nothing to do.
-
-    def mm_create(self, mm: Mm, parent: Mm | None) -> None:
-        """Nothing."""
-
-    def mm_exit(self, mm: Mm) -> None:
-        """Nothing."""
 
     # The first write: before there is a page, there is a list for it.
 

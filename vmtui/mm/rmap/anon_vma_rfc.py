@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from vmtui.mm.filemap import page_mapping
-from vmtui.mm.mm_types import VM_LOCKED, AnonVma, Mm, Vma, linear_page_index, vma_name
+from vmtui.mm.mm_types import VM_LOCKED, AnonVma, Vma, linear_page_index, vma_name
 from vmtui.mm.page import Page, PG_anon, PG_direct, PG_referenced, PG_swapcache
 from vmtui.mm.pgtable import (
     present_ptes,
@@ -33,6 +33,7 @@ from vmtui.mm.pgtable import (
     pte_young,
 )
 from vmtui.mm.rmap import explained
+from vmtui.mm.rmap.base import Indifferent
 from vmtui.mm.rmap.lists import Lists, anon_vma_lists, file_lists
 from vmtui.mm.rmap.picture import CandidateRow, draw_file, draw_list
 from vmtui.mm.rmap.scheme import Pfns, Picture, mapped_ptep, page_check_address, walk_begins, walk_ends
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from vmtui.state.containers import ObjectTable
 
 
-class AnonVmaRfc:
+class AnonVmaRfc(Indifferent):
     """The scheme, of one machine."""
 
     name: ClassVar[str] = "anon_vma_rfc"
@@ -114,12 +115,6 @@ class AnonVmaRfc:
         return (ptep for vma in self.candidates(page) if (ptep := mapped_ptep(page, vma)))
 
     # Address spaces come and go: nothing to do.
-
-    def mm_create(self, mm: Mm, parent: Mm | None) -> None:
-        """Nothing."""
-
-    def mm_exit(self, mm: Mm) -> None:
-        """Nothing."""
 
     # A page is mapped and unmapped.
 
@@ -238,9 +233,6 @@ class AnonVmaRfc:
 
     def file_link(self, vma: Vma, parent: Vma | None) -> None:
         """Nothing: the file's own list is what is walked."""
-
-    def file_unlink(self, vma: Vma) -> None:
-        """Nothing."""
 
     def vma_unlink(self, vma: Vma) -> None:
         """A VMA that goes leaves its list; an anon_vma without VMAs is freed (anon_vma_unlink)."""
@@ -502,4 +494,3 @@ class AnonVmaRfc:
 
 
 SCHEME = AnonVmaRfc
-

@@ -40,6 +40,7 @@ from vmtui.mm.pgtable import (
     ptep_to_mm_address,
 )
 from vmtui.mm.rmap import explained
+from vmtui.mm.rmap.base import Indifferent
 from vmtui.mm.rmap.bundle import (
     Candidate,
     bundle_of,
@@ -61,10 +62,9 @@ from vmtui.state.containers import ObjectTable
 if TYPE_CHECKING:
     from vmtui.mm.kernel import Options
     from vmtui.mm.machine import Machine
-    from vmtui.state.column import Column
 
 
-class AnonmmScheme:
+class AnonmmScheme(Indifferent):
     """The scheme, of one machine."""
 
     name: ClassVar[str] = "anonmm"
@@ -95,10 +95,6 @@ class AnonmmScheme:
     def object_counts(self) -> dict[str, int]:
         """The anonmms."""
         return {"anonmm": len(self.anonmms)}
-
-    def columns(self) -> Mapping[str, Column]:
-        """None."""
-        return {}
 
     def objects(self) -> Mapping[str, ObjectTable[Any]]:
         """The anonmms."""
@@ -260,28 +256,14 @@ class AnonmmScheme:
         """Nothing: whoever swaps it in first will be noted."""
         yield from ()
 
-    # VMAs are cut, joined and linked: nothing to do, and nothing in the way.
+    # VMAs are cut and joined: nothing is in the way.
 
     def can_vma_merge(self, one: Vma, other: Vma | None) -> bool:
         """Always."""
         return True
 
-    def vma_split(self, vma: Vma, new: Vma) -> Steps:
-        """Nothing."""
-        yield from ()
-
-    def vma_adjust(self, survivor: Vma, donor: Vma, start: int, end: int) -> Steps:
-        """Nothing."""
-        yield from ()
-
-    def vma_unlink(self, vma: Vma) -> None:
-        """Nothing."""
-
     def file_link(self, vma: Vma, parent: Vma | None) -> None:
         """Nothing: the file's own lists are what is walked."""
-
-    def file_unlink(self, vma: Vma) -> None:
-        """Nothing."""
 
     def keeps_pgoff(self, vma: Vma) -> bool:
         """Never: it means nothing for anonymous memory."""
@@ -325,10 +307,6 @@ class AnonmmScheme:
         mm, address = ptep_to_mm_address(self.machine, new_ptep)
         if page.test(PG_anon) and mm is not None:
             self.page_update_anon_rmap(page, mm, address)
-
-    def vma_move(self, vma: Vma, new: Vma) -> Steps:
-        """Nothing."""
-        yield from ()
 
     # The walk.
 
@@ -436,10 +414,6 @@ class AnonmmScheme:
         if len(pfns):
             self.machine.mem_map.mapcount.add(pfns, 1)
             self.machine.work["rmap_add"] += len(pfns)
-
-    def bulk_bytes(self, pfns: Pfns) -> int:
-        """Nothing."""
-        return 0
 
     # What it says of itself.
 

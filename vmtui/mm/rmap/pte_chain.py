@@ -21,10 +21,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from vmtui.mm.mm_types import VM_LOCKED, Mm, Vma, place_name
+from vmtui.mm.mm_types import VM_LOCKED, Vma, place_name
 from vmtui.mm.page import Page, PG_anon, PG_direct, PG_referenced, PG_swapcache
 from vmtui.mm.pgtable import pte_mkold, pte_young
 from vmtui.mm.rmap import explained
+from vmtui.mm.rmap.base import Indifferent
 from vmtui.mm.rmap.chain import PteChains, pte_addr_size, pte_owner
 from vmtui.mm.rmap.chain_picture import chain_lists, chain_target, draw_chain
 from vmtui.mm.rmap.lists import Lists, file_lists
@@ -36,10 +37,9 @@ if TYPE_CHECKING:
     from vmtui.mm.kernel import Options
     from vmtui.mm.machine import Machine
     from vmtui.state.column import Column
-    from vmtui.state.containers import ObjectTable
 
 
-class PteChain:
+class PteChain(Indifferent):
     """The scheme, of one machine."""
 
     name: ClassVar[str] = "pte_chain"
@@ -78,10 +78,6 @@ class PteChain:
         """page->pte, and the nodes."""
         return self.chains.columns()
 
-    def objects(self) -> Mapping[str, ObjectTable[Any]]:
-        """None."""
-        return {}
-
     def mappings(self, page: Page) -> Iterator[int]:
         """The entries."""
         return (ptep for ptep, _, _ in self.chains.entries(page))
@@ -118,13 +114,7 @@ class PteChain:
         for _ in self.chains.chain_add(page, new_ptep):
             pass
 
-    # Address spaces and VMAs: nothing here knows of them.
-
-    def mm_create(self, mm: Mm, parent: Mm | None) -> None:
-        """Nothing."""
-
-    def mm_exit(self, mm: Mm) -> None:
-        """Nothing."""
+    # VMAs: nothing here knows of them.
 
     def vma_prepare(self, vma: Vma) -> Steps:
         """Nothing: the first entry of a page takes no node."""
@@ -132,14 +122,6 @@ class PteChain:
 
     def vma_fork(self, vma: Vma, child: Vma) -> Steps:
         """Nothing: each PTE is entered by itself."""
-        yield from ()
-
-    def page_move_rmap(self, page: Page, vma: Vma, address: int) -> Steps:
-        """Nothing."""
-        yield from ()
-
-    def move_prepare(self, vma: Vma, start: int, end: int) -> Steps:
-        """Nothing."""
         yield from ()
 
     def keeps_pgoff(self, vma: Vma) -> bool:
@@ -150,26 +132,9 @@ class PteChain:
         """Always."""
         return True
 
-    def vma_split(self, vma: Vma, new: Vma) -> Steps:
-        """Nothing."""
-        yield from ()
-
-    def vma_adjust(self, survivor: Vma, donor: Vma, start: int, end: int) -> Steps:
-        """Nothing."""
-        yield from ()
-
     def vma_move(self, vma: Vma, new: Vma) -> Steps:
         """Nothing: the entries have moved with their PTEs."""
         yield from ()
-
-    def file_link(self, vma: Vma, parent: Vma | None) -> None:
-        """Nothing."""
-
-    def file_unlink(self, vma: Vma) -> None:
-        """Nothing."""
-
-    def vma_unlink(self, vma: Vma) -> None:
-        """Nothing."""
 
     # The walk.
 

@@ -48,6 +48,7 @@ from vmtui.mm.pgtable import (
     tables_of,
 )
 from vmtui.mm.rmap import explained, swap_out
+from vmtui.mm.rmap.base import Indifferent
 from vmtui.mm.rmap.lists import Lists, ObjectList, file_lists
 from vmtui.mm.rmap.picture import page_lines
 from vmtui.mm.rmap.scheme import Edge, Node, Pfns, Picture, walk_begins, walk_ends
@@ -59,13 +60,12 @@ from vmtui.state.column import Column
 if TYPE_CHECKING:
     from vmtui.mm.kernel import Options
     from vmtui.mm.machine import Machine
-    from vmtui.state.containers import ObjectTable
 
 #: Leg of a round: an mm, and the addresses of it that are scanned.
 Leg = tuple[Mm, int, int]
 
 
-class VirtualScan:
+class VirtualScan(Indifferent):
     """The scheme, of one machine.
 
     Attributes:
@@ -113,10 +113,6 @@ class VirtualScan:
     def columns(self) -> Mapping[str, Column]:
         """The cursor."""
         return {"swap_address": self.swap_address, "mmlist": self.mmlist}
-
-    def objects(self) -> Mapping[str, ObjectTable[Any]]:
-        """None."""
-        return {}
 
     # mmlist, and the cursor on it.
 
@@ -197,10 +193,6 @@ class VirtualScan:
 
     # A page is mapped and unmapped: nothing is kept.
 
-    def vma_prepare(self, vma: Vma) -> Steps:
-        """Nothing."""
-        yield from ()
-
     def page_add_rmap(self, page: Page, vma: Vma, address: int, ptep: int, *, fresh: bool) -> Steps:
         """Nothing is noted but the machine's own count."""
         page.mapcount += 1
@@ -217,10 +209,6 @@ class VirtualScan:
         page.mapcount += 1
         yield from ()
 
-    def page_move_rmap(self, page: Page, vma: Vma, address: int) -> Steps:
-        """Nothing."""
-        yield from ()
-
     def page_remove_rmap(self, page: Page, ptep: int) -> Steps:
         """Nothing is noted but the machine's own count."""
         page.mapcount -= 1
@@ -228,32 +216,9 @@ class VirtualScan:
             page.clear(PG_anon)
         yield from ()
 
-    def swap_dup_rmap(self, vma: Vma, child: Vma) -> Steps:
-        """Nothing."""
-        yield from ()
-
-    def vma_fork(self, vma: Vma, child: Vma) -> Steps:
-        """Nothing."""
-        yield from ()
-
     def vma_split(self, vma: Vma, new: Vma) -> Steps:
         """Nothing: no page knows its VMA."""
         yield from ()
-
-    def vma_adjust(self, survivor: Vma, donor: Vma, start: int, end: int) -> Steps:
-        """Nothing."""
-        yield from ()
-
-    def move_prepare(self, vma: Vma, start: int, end: int) -> Steps:
-        """Nothing."""
-        yield from ()
-
-    def vma_move(self, vma: Vma, new: Vma) -> Steps:
-        """Nothing."""
-        yield from ()
-
-    def move_rmap(self, page: Page, ptep: int, new_ptep: int) -> None:
-        """Nothing."""
 
     def keeps_pgoff(self, vma: Vma) -> bool:
         """No: vm_pgoff of anonymous memory means nothing."""
@@ -262,15 +227,6 @@ class VirtualScan:
     def can_vma_merge(self, one: Vma, other: Vma | None) -> bool:
         """Always."""
         return True
-
-    def file_link(self, vma: Vma, parent: Vma | None) -> None:
-        """Nothing."""
-
-    def file_unlink(self, vma: Vma) -> None:
-        """Nothing."""
-
-    def vma_unlink(self, vma: Vma) -> None:
-        """Nothing."""
 
     def add_rmap_bulk(self, pfns: Pfns, vma: Vma, first_index: int, pteps: Pfns) -> None:
         """`page_add_rmap` for fresh pages."""
@@ -286,10 +242,6 @@ class VirtualScan:
         """`page_dup_rmap` for many pages."""
         if len(pfns):
             self.machine.mem_map.mapcount.add(pfns, 1)
-
-    def bulk_bytes(self, pfns: Pfns) -> int:
-        """Nothing."""
-        return 0
 
     # One page is looked for.
 

@@ -1,0 +1,87 @@
+"""The hook points at which a reverse map may well have nothing to do.
+
+A scheme of `vmtui.mm.rmap.scheme.Scheme` overrides those that matter to it; what is left tells what it does
+not care about: pte_chains of VMAs, lists of VMAs of the addresses of PTEs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from vmtui.mm.mm_types import Mm, Vma
+from vmtui.mm.page import Page
+from vmtui.mm.rmap.scheme import Pfns
+from vmtui.mm.step import Steps
+
+if TYPE_CHECKING:
+    from vmtui.state.column import Column
+    from vmtui.state.containers import ObjectTable
+
+__all__ = ["Indifferent"]
+
+
+class Indifferent:
+    """A reverse map that keeps nothing of its own and does nothing at any of these hooks."""
+
+    def columns(self) -> Mapping[str, Column]:
+        """No column of its own."""
+        return {}
+
+    def objects(self) -> Mapping[str, ObjectTable[Any]]:
+        """No structs of its own."""
+        return {}
+
+    def bulk_bytes(self, pfns: Pfns) -> int:
+        """One mapping more of a page takes no memory."""
+        return 0
+
+    def mm_create(self, mm: Mm, parent: Mm | None) -> None:
+        """An mm was made."""
+
+    def mm_exit(self, mm: Mm) -> None:
+        """An mm is going."""
+
+    def vma_prepare(self, vma: Vma) -> Steps:
+        """A fault is about to take a page."""
+        yield from ()
+
+    def vma_fork(self, vma: Vma, child: Vma) -> Steps:
+        """fork copied a VMA."""
+        yield from ()
+
+    def swap_dup_rmap(self, vma: Vma, child: Vma) -> Steps:
+        """fork copied a swap entry."""
+        yield from ()
+
+    def page_move_rmap(self, page: Page, vma: Vma, address: int) -> Steps:
+        """A page was reused by its last owner."""
+        yield from ()
+
+    def vma_split(self, vma: Vma, new: Vma) -> Steps:
+        """A VMA was cut."""
+        yield from ()
+
+    def vma_adjust(self, survivor: Vma, donor: Vma, start: int, end: int) -> Steps:
+        """A VMA took over part of its neighbour, or all of it."""
+        yield from ()
+
+    def move_prepare(self, vma: Vma, start: int, end: int) -> Steps:
+        """mremap is about to move PTEs."""
+        yield from ()
+
+    def move_rmap(self, page: Page, ptep: int, new_ptep: int) -> None:
+        """mremap moved a PTE."""
+
+    def vma_move(self, vma: Vma, new: Vma) -> Steps:
+        """mremap moved a VMA."""
+        yield from ()
+
+    def file_link(self, vma: Vma, parent: Vma | None) -> None:
+        """A VMA is on its file's list."""
+
+    def file_unlink(self, vma: Vma) -> None:
+        """A VMA is about to leave its file's list."""
+
+    def vma_unlink(self, vma: Vma) -> None:
+        """A VMA is going."""
