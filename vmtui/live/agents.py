@@ -18,9 +18,9 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from vmtui.errors import LiveError
 from vmtui.live import agent as agent_module
 from vmtui.live.agent import MAX_MESSAGE
-from vmtui.live.errors import LiveError
 
 __all__ = ["Agent", "Agents"]
 

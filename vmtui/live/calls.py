@@ -13,8 +13,7 @@ from typing import Final
 
 import attrs
 
-from vmtui.errors import KernelError
-from vmtui.live.errors import LiveError
+from vmtui.errors import KernelError, LiveError
 from vmtui.mm import mremap
 from vmtui.mm.machine import Machine
 from vmtui.mm.mm_types import VM_READ, VM_WRITE, Mm, find_label
@@ -61,6 +60,7 @@ class Call:
         offset: Of mmap: where in the file, in bytes.
         advice: MADV_*.
         new_length, to: Of mremap; `to` None: in place.
+        keep: Of mremap: the old range stays, emptied (MREMAP_DONTUNMAP).
     """
 
     word: str
@@ -77,6 +77,7 @@ class Call:
     advice: int = 0
     new_length: int = 0
     to: int | None = None
+    keep: bool = False
 
 
 def why_not(command: Command) -> str | None:

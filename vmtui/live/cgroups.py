@@ -16,7 +16,7 @@ from typing import Final
 
 import attrs
 
-from vmtui.live.errors import LiveError
+from vmtui.errors import LiveError
 
 __all__ = ["Hierarchy", "MemoryCgroups", "find_hierarchy"]
 

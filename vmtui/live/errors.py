@@ -1,18 +1,10 @@
-"""What can go wrong between us and the kernel underneath."""
+"""What can get in the way while real processes are looked at."""
 
 from __future__ import annotations
 
-from vmtui.errors import VmtuiError
+from vmtui.errors import LiveError
 
-__all__ = ["CannotError", "LiveError", "NoiseError"]
-
-
-class LiveError(VmtuiError):
-    """The kernel underneath, or a process of ours, did what it should never do."""
-
-
-class CannotError(LiveError):
-    """This machine lacks what is needed: a privilege, a file under /proc, a place for swap."""
+__all__ = ["NoiseError"]
 
 
 class NoiseError(LiveError):

@@ -87,7 +87,8 @@ class Eviction:
             agent.ask("madvise", address, PAGE_SIZE, ADVICE["pageout"])
             self._note(agent.pid, address, pfn, frame.cgroup)
         elif self._cgroups.has(frame.cgroup):
-            held = hold and agent.ask("hold", address)[0] == 0
+            # A page of shared memory that is held is not written, and so gets no slot.
+            held = hold and "ANON" in frame.flags and agent.ask("hold", address)[0] == 0
             try:
                 for _ in range(_TRIES):
                     self._cgroups.empty(frame.cgroup)

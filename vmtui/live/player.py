@@ -14,10 +14,10 @@ import os
 from pathlib import Path
 from typing import Final
 
+from vmtui.errors import CannotError, LiveError
 from vmtui.live.agents import Agent, Agents
 from vmtui.live.calls import Call
 from vmtui.live.cgroups import HOME
-from vmtui.live.errors import CannotError, LiveError
 from vmtui.live.eviction import Eviction
 from vmtui.live.frames import Frames
 from vmtui.live.maps import parse_maps, read_text
@@ -31,7 +31,7 @@ PAGE: Final = 4096
 
 MAP_SHARED, MAP_PRIVATE, MAP_ANONYMOUS, MAP_GROWSDOWN = 0x01, 0x02, 0x20, 0x100
 MAP_FIXED_NOREPLACE: Final = 0x100000
-MREMAP_MAYMOVE_FIXED: Final = 3
+MREMAP_MAYMOVE_FIXED, MREMAP_DONTUNMAP = 3, 4
 MADV_RANDOM: Final = 1
 _MOVE_PAGES: Final = 279  # the system call's number on x86-64
 _TOUCHES: Final = 1000  # pages in one request
@@ -146,6 +146,7 @@ class LivePlayer:
 
     def _mremap(self, call: Call) -> int:
         flags = 0 if call.to is None else MREMAP_MAYMOVE_FIXED
+        flags |= MREMAP_DONTUNMAP if call.keep else 0
         arguments = (call.start, call.length, call.new_length, flags, call.to or 0)
         return self.processes[call.task].ask("mremap", *arguments)[0]
 

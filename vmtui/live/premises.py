@@ -16,9 +16,9 @@ from typing import Any, Final
 
 import attrs
 
+from vmtui.errors import CannotError
 from vmtui.live.abilities import Abilities
 from vmtui.live.cgroups import MemoryCgroups
-from vmtui.live.errors import CannotError
 from vmtui.live.record import PREFIX, Record, records_folder, start_time, undo
 from vmtui.live.swap import SWAP_BYTES, active_swap, make_swap_file, swapon
 
@@ -52,21 +52,30 @@ class Premises:
         self._record = Record(os.getpid(), start_time(os.getpid()) or 0, str(self.folder))
 
     def __enter__(self) -> Premises:
+        try:
+            self._record.write()
+        except OSError as error:
+            raise CannotError(f"{self._record.path}: {error.strerror or error}") from error
         for number in _ENDINGS[1:]:
             self._handlers[number] = signal.signal(number, _end)
         try:
-            self._record.write()
-            self.folder.mkdir(mode=0o700)
-            if self.abilities.hierarchy is not None:
-                base = self.abilities.hierarchy.root / self.name
-                self._note(attrs.evolve(self._record, cgroups=str(base)))
-                self.cgroups = MemoryCgroups(self.abilities.hierarchy, base)
-            if self.wants_swap:
-                self._find_swap()
+            self._make()
+        except OSError as error:
+            self.close()
+            raise CannotError(f"{error.filename or self.folder}: {error.strerror or error}") from error
         except BaseException:
             self.close()
             raise
         return self
+
+    def _make(self) -> None:
+        self.folder.mkdir(mode=0o700)
+        if self.abilities.hierarchy is not None:
+            base = self.abilities.hierarchy.root / self.name
+            self._note(attrs.evolve(self._record, cgroups=str(base)))
+            self.cgroups = MemoryCgroups(self.abilities.hierarchy, base)
+        if self.wants_swap:
+            self._find_swap()
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None

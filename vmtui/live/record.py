@@ -13,18 +13,18 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import attrs
 
+from vmtui.errors import LiveError
 from vmtui.live.cgroups import processes_of, remove_tree
-from vmtui.live.errors import LiveError
 from vmtui.live.swap import active_swap, swapoff
 from vmtui.sessionlog.folder import directory
 
-__all__ = ["PREFIX", "Record", "abandoned", "start_time", "undo"]
+__all__ = ["PREFIX", "Record", "abandoned", "start_time", "undo", "undo_all"]
 
 PREFIX: Final = "vmtui-live-"
 """How the name of everything begins that a run makes outside its folder, and the folder's own."""
@@ -105,6 +105,25 @@ def _read(path: Path) -> Record | None:
     return record if ours and record.folder else None
 
 
+def undo_all() -> int:
+    """
+    Take back what dead runs left; how many runs that were.
+
+    Raises:
+        LiveError: something of one is still there; the others are done all the same.
+    """
+    count, problems = 0, []
+    for record in abandoned():
+        try:
+            undo(record)
+            count += 1
+        except LiveError as error:
+            problems.append(error.message)
+    if problems:
+        raise LiveError("; ".join(problems))
+    return count
+
+
 def undo(record: Record) -> None:
     """
     Take back what a run made, and its record.
@@ -113,12 +132,12 @@ def undo(record: Record) -> None:
         LiveError: something is still there; the record stays.
     """
     left = [problem for step in (_processes, _swap, _cgroups, _folder) if (problem := _tried(step, record))]
+    left = left or [problem for problem in [_tried(_record, record)] if problem]
     if left:
         raise LiveError("not undone: " + "; ".join(left))
-    record.path.unlink(missing_ok=True)
 
 
-def _tried(step: Any, record: Record) -> str:
+def _tried(step: Callable[[Record], None], record: Record) -> str:
     try:
         step(record)
     except OSError as error:
@@ -150,6 +169,10 @@ def _swap(record: Record) -> None:
 def _cgroups(record: Record) -> None:
     if record.cgroups:
         remove_tree(Path(record.cgroups))
+
+
+def _record(record: Record) -> None:
+    record.path.unlink(missing_ok=True)
 
 
 def _folder(record: Record) -> None:

@@ -10,11 +10,11 @@ from typing import Final
 
 import attrs
 
-from vmtui.errors import KernelError, ScenarioError, ScenarioErrors
+from vmtui.errors import CannotError, FaultError, KernelError, ScenarioError, ScenarioErrors, VmtuiError
 from vmtui.live.abilities import Abilities
 from vmtui.live.calls import Call, resolve, why_not
 from vmtui.live.compare import Difference, Namer, compare
-from vmtui.live.errors import CannotError, NoiseError
+from vmtui.live.errors import NoiseError
 from vmtui.live.observe_live import LiveObserver
 from vmtui.live.observe_simulated import SimulatedObserver
 from vmtui.live.observed import FIELDS, Observed, Where
@@ -197,12 +197,24 @@ class _Playing:
                 player.run_item()
                 continue
             call = self._call(item.command)
-            done = player.run_item()
-            assert done is not None
+            done = self._simulate()
             yield self._row(item, done, call)
             if player.refused is not None:
                 self.refused = f"{player.refused.text}: {player.refused.error}"
                 return
+
+    def _simulate(self) -> Done:
+        """Run the command in the simulator; a fault of its own becomes one that can be reproduced."""
+        session = self._player.session
+        try:
+            done = self._player.run_item()
+        except VmtuiError:
+            raise
+        except Exception as fault:
+            log = (f"machine {session.options.text}", *(done.text for done in session.commands))
+            raise FaultError(fault, log) from fault
+        assert done is not None
+        return done
 
     def _call(self, command: Command) -> Call | None:
         """What the kernel is to do, worked out on the simulated machine as it stands before."""
