@@ -10,7 +10,7 @@ from typing import Final
 import attrs
 
 from vmtui.live.cgroups import Hierarchy, find_hierarchy
-from vmtui.live.maps import ProcError
+from vmtui.live.maps import ProcError, parse_maps, read_text
 from vmtui.live.observed import FIELDS, PRIVILEGED
 from vmtui.live.pagemap import PagemapEntry, Words
 from vmtui.live.scan import has_pagemap_scan
@@ -18,6 +18,7 @@ from vmtui.live.scan import has_pagemap_scan
 __all__ = ["Abilities", "probe"]
 
 _PAGE: Final = 4096
+_CAP_SYS_ADMIN: Final = 21
 
 
 @attrs.frozen
@@ -66,35 +67,40 @@ def probe() -> Abilities:
         missing.append(
             "no memory cgroups of our own: a page that several processes share cannot be swapped out"
         )
-    swap = os.geteuid() == 0
+    swap = has_capability(read_text("/proc/self/status"), _CAP_SYS_ADMIN)
     if not swap:
-        missing.append("no swap file of our own: turning one on takes root")
+        missing.append("no swap file of our own: turning one on takes CAP_SYS_ADMIN, which root has")
     scan = has_pagemap_scan()
     if not scan and not frames:
         missing.append("no PAGEMAP_SCAN (Linux 6.7): the zero page cannot be told from another")
     return Abilities(True, frames, hierarchy, swap, scan, tuple(missing))
 
 
+def has_capability(status: str, number: int) -> bool:
+    """Whether a process has a capability, by its /proc/PID/status."""
+    for line in status.split("\n"):
+        name, _, value = line.partition(":")
+        if name == "CapEff":
+            return bool(int(value, 16) >> number & 1)
+    return False
+
+
 def _sees_frames() -> bool:
     """Whether pagemap and kpageflags tell of a page of this very process."""
     try:
-        with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as file:
-            text = file.read()
+        maps = parse_maps(read_text("/proc/self/maps"))
         with Words("/proc/self/pagemap") as pagemap, Words("/proc/kpagecount"), Words("/proc/kpageflags"):
-            for line in text.split("\n"):
-                start, _, end = line.split(" ", 1)[0].partition("-")
-                if "[heap]" in line or "[stack]" in line:
-                    words = pagemap.read(int(start, 16) // _PAGE, (int(end, 16) - int(start, 16)) // _PAGE)
-                    return any(PagemapEntry.decode(word).pfn for word in words)
-    except (OSError, ProcError):
+            stack = next(vma for vma in maps if vma.path == "[stack]")
+            words = pagemap.read(stack.start // _PAGE, (stack.end - stack.start) // _PAGE)
+            return any(PagemapEntry.decode(word).pfn for word in words)
+    except (OSError, ProcError, StopIteration):
         return False
-    return False
 
 
 def _hierarchy() -> Hierarchy | None:
     """The memory controller's hierarchy, if its root can be written to."""
     try:
-        mounts = Path("/proc/mounts").read_text(encoding="utf-8", errors="surrogateescape")
+        mounts = read_text("/proc/mounts")
         unified = next(
             (line.split(" ")[1] for line in mounts.split("\n") if line.split(" ")[2:3] == ["cgroup2"]), None
         )

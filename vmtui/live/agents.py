@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from vmtui.errors import LiveError
+from vmtui.errors import CannotError, LiveError
 from vmtui.live import agent as agent_module
 from vmtui.live.agent import MAX_MESSAGE
 
@@ -93,7 +93,8 @@ class Agents:
         home: The cgroup in which processes live.
 
     Raises:
-        LiveError: no process can be started.
+        CannotError: no process can be started.
+        LiveError: one was, and does not answer.
     """
 
     def __init__(self, folder: Path, tasks: str = "", home: str = "") -> None:
@@ -105,9 +106,13 @@ class Agents:
         self._listening.settimeout(_PATIENCE)
         # A session of its own: Ctrl-C at the terminal is for us, and we end it in order.
         program = [sys.executable, "-I", "-S", str(agent_module.__file__), str(path), tasks]
-        self._root_process = subprocess.Popen(
-            program, start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-        )
+        try:
+            self._root_process = subprocess.Popen(
+                program, start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+            )
+        except OSError as error:
+            self._listening.close()
+            raise CannotError(f"{sys.executable} cannot be started: {error.strerror or error}") from error
         try:
             self._root = self._accept(self._root_process.pid)
             if tasks:

@@ -11,13 +11,14 @@ from __future__ import annotations
 import time
 from typing import Final
 
+from vmtui.errors import CannotError
 from vmtui.live.agents import Agent
 from vmtui.live.calls import ADVICE
 from vmtui.live.cgroups import MemoryCgroups
 from vmtui.live.frames import Frames, entries
 from vmtui.live.pagemap import PAGE_SIZE, PagemapEntry
 
-__all__ = ["Eviction"]
+__all__ = ["Eviction", "push_out_private"]
 
 _TRIES: Final = 8
 _WRITEBACK_PATIENCE: Final = 2.0
@@ -117,6 +118,22 @@ class Eviction:
             if frame.cgroup != cgroup or frame.mapcount or not self._cgroups.has(cgroup):
                 return
             self._cgroups.empty(cgroup)
+
+
+def push_out_private(agent: Agent, start: int, pages: int) -> None:
+    """
+    Swap out pages that one process maps, which takes no privilege.
+
+    Raises:
+        CannotError: one is shared, or its frame waits in the swap cache already.
+    """
+    for address, entry in sorted(entries(agent.pid, start, start + pages * PAGE_SIZE).items()):
+        if not (entry.present and entry.exclusive):
+            what = "is shared or the zero page" if entry.present else "is swapped out already"
+            raise CannotError(
+                f"process {agent.pid}, {address:#x} {what}: pushing it out takes root and cgroups"
+            )
+        agent.ask("madvise", address, PAGE_SIZE, ADVICE["pageout"])
 
 
 def _slot(entry: PagemapEntry) -> Slot:

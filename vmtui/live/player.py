@@ -18,7 +18,7 @@ from vmtui.errors import CannotError, LiveError
 from vmtui.live.agents import Agent, Agents
 from vmtui.live.calls import Call
 from vmtui.live.cgroups import HOME
-from vmtui.live.eviction import Eviction
+from vmtui.live.eviction import Eviction, push_out_private
 from vmtui.live.frames import Frames
 from vmtui.live.maps import parse_maps, read_text
 from vmtui.live.pagemap import PagemapEntry
@@ -233,17 +233,19 @@ class LivePlayer:
     # Swap.
 
     def _swapout(self, call: Call) -> int:
-        self._evicting().push_out(self.processes[call.task], call.start, call.length // PAGE)
+        agent, pages = self.processes[call.task], call.length // PAGE
+        if self._eviction is not None:
+            self._eviction.push_out(agent, call.start, pages)
+        else:
+            push_out_private(agent, call.start, pages)
         return 0
 
     def _evict(self, call: Call) -> int:
-        self._evicting().push_out(self.processes[call.task], call.start, call.length // PAGE, until_free=True)
-        return 0
-
-    def _evicting(self) -> Eviction:
         if self._eviction is None:
-            raise CannotError("pages cannot be pushed out by name here: that takes root and memory cgroups")
-        return self._eviction
+            raise CannotError("a frame cannot be freed by name here: that takes root and memory cgroups")
+        agent = self.processes[call.task]
+        self._eviction.push_out(agent, call.start, call.length // PAGE, until_free=True)
+        return 0
 
     def _swapoff(self, call: Call) -> int:
         path = self._premises.own_swap

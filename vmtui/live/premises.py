@@ -19,6 +19,7 @@ import attrs
 from vmtui.errors import CannotError
 from vmtui.live.abilities import Abilities
 from vmtui.live.cgroups import MemoryCgroups
+from vmtui.live.maps import read_text
 from vmtui.live.record import PREFIX, Record, records_folder, start_time, undo
 from vmtui.live.swap import SWAP_BYTES, active_swap, make_swap_file, swapon
 
@@ -102,7 +103,7 @@ class Premises:
 
     def _find_swap(self) -> None:
         """Turn on a swap file of ours, unless there is swap enough already."""
-        text = Path("/proc/swaps").read_text(encoding="utf-8", errors="surrogateescape")
+        text = read_text("/proc/swaps")
         if sum(active_swap(text).values()) >= SWAP_BYTES:
             return
         if not self.abilities.swap:

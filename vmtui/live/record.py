@@ -21,6 +21,7 @@ import attrs
 
 from vmtui.errors import LiveError
 from vmtui.live.cgroups import processes_of, remove_tree
+from vmtui.live.maps import read_text
 from vmtui.live.swap import active_swap, swapoff
 from vmtui.sessionlog.folder import directory
 
@@ -78,7 +79,7 @@ def records_folder() -> Path:
 def start_time(pid: int) -> int | None:
     """When a process started, in clock ticks since boot; None if there is no such process."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="surrogateescape")
+        text = read_text(f"/proc/{pid}/stat")
     except OSError:
         return None
     # The name may hold anything, so the fields are counted from behind it.
@@ -161,7 +162,7 @@ def _swap(record: Record) -> None:
     if not record.swap:
         return
     path = Path(record.swap)
-    if str(path) in active_swap(Path("/proc/swaps").read_text(encoding="utf-8", errors="surrogateescape")):
+    if str(path) in active_swap(read_text("/proc/swaps")):
         swapoff(path)
     path.unlink(missing_ok=True)
 
