@@ -64,7 +64,9 @@ def test_a_new_mapping_merges_in_the_parent_and_not_in_the_child(stage):
 def test_dontfork_and_wipeonfork(stage):
     """The one is absent in the child, the other empty; the parent's pages stay exclusive.  A lock's split
     comes along, the lock does not."""
-    stage.do(*HEAP, "write a.h", "madvise a.h[0] dontfork", "madvise a.h[1] wipeonfork", "mlock a.h[2]", "fork a b")
+    stage.do(
+        *HEAP, "write a.h", "madvise a.h[0] dontfork", "madvise a.h[1] wipeonfork", "mlock a.h[2]", "fork a b"
+    )
 
     assert ["1 rw-p", "1 rw-p", "1 rw-p"] == stage.vmas("b")
     assert "--pp" == stage.states("b", "h", 4)
@@ -227,7 +229,7 @@ def test_a_gap_that_is_filled_merges_to_the_left(stage):
 
 
 def test_a_moved_vma_keeps_its_pgoff(stage):
-    """So it merges where it came from, and not beside a stranger; if it was never touched, it gets a new one."""
+    """So it merges where it came from, not beside a stranger; one that was never touched gets a new pgoff."""
     stage.do("spawn a", "mmap a h 4 pages rw private at 0x50000000", "write a.h")
     stage.do("mmap a u 4 pages rw private at 0x60000000", "mremap a.h[2:4] 2 pages to 0x60004000 as moved")
     assert ["2 rw-p", "4 rw-p", "2 rw-p"] == stage.vmas("a")
@@ -294,7 +296,7 @@ def test_dontneed_drops_the_callers_page_alone(stage):
 
 
 def test_a_page_that_was_freed_lazily_needs_no_swap(stage):
-    """Pageout drops it.  One that was written since is only found out to be in use, and goes the next time."""
+    """Pageout drops it.  One that was written since is found to be in use, and goes the next time."""
     stage.do(*HEAP, "write a.h", "madvise a.h free", "write a.h[1]", "madvise a.h pageout")
     assert "-p--" == stage.states("a", "h", 4)
     stage.do("madvise a.h pageout")

@@ -96,7 +96,9 @@ def test_mremap_moves_where_the_simulator_moves_it(session):
 def test_the_heap_is_a_mapping(session):
     """brk maps what the heap gains and unmaps what it loses."""
     start = 0x08100000
-    assert Call(word="mmap", task="sh", start=start, length=2 * PAGE, prot=3) == call(session, "brk sh arena 2 pages")
+    assert Call(word="mmap", task="sh", start=start, length=2 * PAGE, prot=3) == call(
+        session, "brk sh arena 2 pages"
+    )
     session.do("brk sh arena 2 pages")
 
     grown = Call(word="mmap", task="sh", start=start + 2 * PAGE, length=PAGE, prot=3)

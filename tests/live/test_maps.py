@@ -44,7 +44,9 @@ def test_a_line_break_in_a_path_does_not_make_a_line():
     assert (vma,) == parse_maps(print_maps_line(vma) + "\n")
 
 
-@pytest.mark.parametrize("line", ["nonsense", "1000-2000 rw-p", "1000-2000 rwzp 0 00:00 0 ", "-2000 rw-p 0 0:0 0 "])
+@pytest.mark.parametrize(
+    "line", ["nonsense", "1000-2000 rw-p", "1000-2000 rwzp 0 00:00 0 ", "-2000 rw-p 0 0:0 0 "]
+)
 def test_what_is_no_line_is_refused(line):
     """A line that is not of the documented form is an error that quotes it."""
     with pytest.raises(ProcError, match="not a line") as caught:

@@ -21,9 +21,7 @@ def observe(*lines, **options):
 
 def test_a_shared_and_a_private_page():
     """After fork and a write: one frame for two, one for each; the copy is a new frame."""
-    seen = observe(
-        "spawn a", "mmap a h 2 pages rw private", "write a.h", "fork a b", "write b.h[0]"
-    )
+    seen = observe("spawn a", "mmap a h 2 pages rw private", "write a.h", "fork a b", "write b.h[0]")
     mine, copy = seen.page(("a", BASE)), seen.page(("b", BASE))
 
     assert frozenset({("a", BASE), ("b", BASE)}) == mine.was
@@ -74,7 +72,7 @@ def test_the_zero_page_is_no_frame():
 
 
 def test_files_and_shared_memory_are_told_apart():
-    """A file by name and offset; shared memory as such, and the swap it has counts though no entry says so."""
+    """A file by name and offset; shared memory as such, and what it has in swap counts."""
     seen = observe(
         "file data 8 pages",
         "spawn a",

@@ -12,7 +12,7 @@ from vmtui.live.scan import CATEGORIES, Region, decode_regions, encode_request
 
 
 def test_words_seen_on_a_live_kernel():
-    """A shared anonymous page, a swap entry, an exclusive one, and a guard region, which counts as swapped."""
+    """A shared anonymous page, a swap entry, an exclusive page, and a guard region."""
     assert PagemapEntry(present=True, pfn=0x532A42) == PagemapEntry.decode(0x8000000000532A42)
     assert PagemapEntry(swapped=True, swap_offset=9) == PagemapEntry.decode(0x4000000000000120)
     assert PagemapEntry(present=True, exclusive=True, pfn=0x11C6D9) == PagemapEntry.decode(0x810000000011C6D9)

@@ -82,7 +82,9 @@ def test_a_record_of_other_things_is_none(record, field, tmp_path):
     assert victim.is_dir()
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"pid": "x"}', "\x00", json.dumps({"pid": 1, "started": 2})])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"pid": "x"}', "\x00", json.dumps({"pid": 1, "started": 2})]
+)
 def test_a_file_that_is_no_record_is_left_alone(text):
     """A half-written or foreign file is skipped."""
     records_folder().mkdir(parents=True, exist_ok=True)

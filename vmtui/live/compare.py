@@ -6,14 +6,14 @@ A page that differs in its state is not asked for more: the rest would follow fr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 import attrs
 
 from vmtui.live.observed import COUNTS, FIELDS, Observed, PageSeen, ProcessSeen, VmaSeen, Where
 
-__all__ = ["Difference", "compare", "describe_page"]
+__all__ = ["Difference", "compare", "describe_page", "unlike_pages"]
 
 PAGE: Final = 4096
 
@@ -61,21 +61,40 @@ class Difference:
         return f"{about}{self.simulated} in the simulator, {self.live} on this kernel"
 
 
-def compare(simulated: Observed, live: Observed, name: Namer) -> tuple[Difference, ...]:
+def compare(
+    simulated: Observed, live: Observed, name: Namer, unlike: frozenset[Where] = frozenset()
+) -> tuple[Difference, ...]:
     """
     What differs, in the order of `FIELDS`, then by process and address; equal neighbours in one.
 
     Args:
         name: How a person names a page.
+
+        unlike: The pages that differed one command before: that they had, or had not, a frame then is no
+            news now.
     """
     common = simulated.fields & live.fields
-    found = [difference for difference in _differences(simulated, live, name) if difference.field in common]
+    found = [
+        difference for difference in _differences(simulated, live, name, unlike) if difference.field in common
+    ]
     order = list(FIELDS)
     found.sort(key=lambda each: (order.index(each.field), each.process, each.start))
     return tuple(_folded(found))
 
 
-def _differences(simulated: Observed, live: Observed, name: Namer) -> Iterator[Difference]:
+def unlike_pages(differences: Iterable[Difference]) -> frozenset[Where]:
+    """The pages of which something was said."""
+    return frozenset(
+        (each.process, address)
+        for each in differences
+        if each.field in ("state", "frame", "slot", "was", "swapcache")
+        for address in range(each.start, each.end, PAGE)
+    )
+
+
+def _differences(
+    simulated: Observed, live: Observed, name: Namer, unlike: frozenset[Where]
+) -> Iterator[Difference]:
     if simulated.errno != live.errno:
         said = (simulated.errno or "no error", live.errno or "no error")
         yield Difference("errno", "", "", 0, 0, *said)
@@ -91,7 +110,7 @@ def _differences(simulated: Observed, live: Observed, name: Namer) -> Iterator[D
         yield from _vmas(task, one, other)
         for address in sorted(one.pages.keys() | other.pages.keys()):
             where = (task, address)
-            yield from _page(where, one.pages.get(address), other.pages.get(address), name, sharers)
+            yield from _page(where, one.pages.get(address), other.pages.get(address), name, sharers, unlike)
         yield from _smaps(task, one, other, name)
 
 
@@ -119,7 +138,12 @@ Sharers = Mapping[str, tuple[dict[Where, frozenset[Where]], dict[Where, frozense
 
 
 def _page(
-    where: Where, one: PageSeen | None, other: PageSeen | None, name: Namer, sharers: Sharers
+    where: Where,
+    one: PageSeen | None,
+    other: PageSeen | None,
+    name: Namer,
+    sharers: Sharers,
+    unlike: frozenset[Where],
 ) -> Iterator[Difference]:
     def differs(field: str, here: str, there: str) -> Difference:
         return Difference(field, name(where), where[0], where[1], where[1] + PAGE, here, there)
@@ -133,7 +157,7 @@ def _page(
         if groups[0] != groups[1]:
             texts = [some.format(_names(group, name)) if group else nobody for group in groups]
             yield differs(field, *texts)
-    if one.was is not None and other.was is not None and one.was != other.was:
+    if one.was is not None and other.was is not None and (one.was ^ other.was) - unlike:
         yield differs("was", _was(one.was, name), _was(other.was, name))
     for field, attribute, text in _VALUES:
         values = getattr(one, attribute), getattr(other, attribute)

@@ -13,7 +13,7 @@ import attrs
 from vmtui.errors import CannotError, FaultError, KernelError, ScenarioError, ScenarioErrors, VmtuiError
 from vmtui.live.abilities import Abilities
 from vmtui.live.calls import Call, resolve, why_not
-from vmtui.live.compare import Difference, Namer, compare
+from vmtui.live.compare import Difference, Namer, compare, unlike_pages
 from vmtui.live.errors import NoiseError
 from vmtui.live.observe_live import LiveObserver
 from vmtui.live.observe_simulated import SimulatedObserver
@@ -184,6 +184,7 @@ class _Playing:
         self._live = live
         self._simulated_observer = SimulatedObserver(player.session)
         self._live_observer = LiveObserver(live)
+        self._unlike: frozenset[Where] = frozenset()
         self._known: set[Difference] = set()
         self._names: dict[Where, str] = {}
         self.refused = ""
@@ -229,7 +230,8 @@ class _Playing:
         simulated = self._simulated_observer.observe(error)
         live = self._live_observer.observe(self._live.perform(call) if call is not None else error)
         names = self._name_all(simulated, live)
-        differences = compare(simulated, live, _namer(names))
+        differences = compare(simulated, live, _namer(names), self._unlike)
+        self._unlike = unlike_pages(differences)
         new = [difference for difference in differences if difference not in self._known]
         self._known = {difference for difference in differences if difference.field != "errno"}
         return Row(
