@@ -401,6 +401,8 @@ def _range(given: str) -> tuple[str, int, int]:
 @click.option("-c", "text", metavar="TEXT", help="verify these commands, separated by ;")
 @click.option("--json", "as_json", is_flag=True, help="one JSON object, and nothing else, on standard output")
 @click.option("--repeat", type=click.IntRange(1, 1000), default=1, help="play each so often; 1")
+@click.option("--fuzz", "seconds", metavar="SECONDS", type=click.FloatRange(0, 1e6), help="random programs for so long")
+@click.option("--seed", metavar="N", type=click.IntRange(0, 2**63), help="with --fuzz: which programs; new ones without")
 @click.option("--clean", is_flag=True, help="take back what a verify that was killed has left here")
 @click.option("--set", "params", metavar="NAME=N", multiple=True, help="give a param a value")
 @_machine_options
@@ -409,6 +411,8 @@ def verify(
     text: str | None,
     as_json: bool,
     repeat: int,
+    seconds: float | None,
+    seed: int | None,
     clean: bool,
     params: tuple[str, ...],
     **machine: str | None,
@@ -428,6 +432,8 @@ def verify(
     if clean:
         count = undo_all()
         _complain(f"taken back what {count:,} {'run' if count == 1 else 'runs'} left")
+    if seconds is not None:
+        return _fuzz(seconds, seed, _given(machine))
     if not files and text is None:
         if clean:
             return OK
@@ -448,6 +454,32 @@ def verify(
     if not all(each.agrees for each in found):
         return FAILED
     return CANNOT if abilities.missing else OK
+
+
+def _fuzz(seconds: float, seed: int | None, options: dict[str, str]) -> int:
+    """Random programs on both sides; the first difference, shortened, becomes a file in this folder."""
+    import secrets
+
+    from vmtui.live import verify_text
+    from vmtui.live.abilities import probe
+    from vmtui.live.fuzz import Tally, fuzz
+
+    abilities = probe()
+    if abilities.missing:
+        raise CannotError("; ".join(abilities.missing))
+    seed = secrets.randbelow(1_000_000) if seed is None else seed
+    tally = Tally()
+    try:
+        found = fuzz(abilities, options, seconds=seconds, seed=seed, tally=tally)
+    finally:
+        _complain(f"seed {seed}: {tally.text}")
+    if found is None:
+        return OK
+    path = Path(f"vmtui-fuzz-{seed}-{found.number}.scenario")
+    path.write_text(found.text, encoding="utf-8")
+    _print_lines(verify_text.verification_lines(found.verification))
+    _print(f"written to {path}")
+    return FAILED
 
 
 # ------------------------------------------------------------------------------------------------ files

@@ -119,6 +119,10 @@ class MemoryCgroups:
         taken = {self._names[inode] for inode in inodes if inode in self._names}
         self._spare = [name for name in self._spare if name not in taken]
 
+    def recycle(self) -> None:
+        """All are spare again: the processes whose pages they held have gone."""
+        self._spare = [name for name in self._names.values() if name not in (HOME, _DRAIN)]
+
     def has(self, inode: int) -> bool:
         """Whether a cgroup is one of a page."""
         return self._names.get(inode, HOME) not in (HOME, _DRAIN)

@@ -11,6 +11,8 @@ import ctypes
 import errno
 import mmap
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -57,7 +59,10 @@ class LivePlayer:
         self.files: dict[str, Path] = {}
         self.frames = Frames() if premises.abilities.frames else None
         pattern = cgroups.tasks_pattern if cgroups is not None else ""
-        self._agents = Agents(premises.folder, pattern, HOME)
+        self._folder = Path(tempfile.mkdtemp(prefix="play", dir=premises.folder))
+        if cgroups is not None:
+            cgroups.recycle()
+        self._agents = Agents(self._folder, pattern, HOME)
         self._eviction: Eviction | None = None
         if self.frames is not None and cgroups is not None:
             self._eviction = Eviction(self.frames, cgroups)
@@ -79,6 +84,7 @@ class LivePlayer:
     def close(self) -> None:
         """End every process."""
         self._agents.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
         if self.frames is not None:
             self.frames.close()
 
@@ -191,7 +197,7 @@ class LivePlayer:
             return
         wanted = []
         for vma in parse_maps(read_text(f"/proc/{agent.pid}/maps")):
-            if "x" not in vma.perms or not vma.path.startswith(str(self._premises.folder)):
+            if "x" not in vma.perms or not vma.path.startswith(str(self._folder)):
                 continue
             for page in range(pages):
                 address = start + page * PAGE
@@ -260,7 +266,7 @@ class LivePlayer:
     # Files.
 
     def _file(self, call: Call) -> int:
-        path = self._premises.folder / f"file{len(self.files)}"
+        path = self._folder / f"file{len(self.files)}"
         with path.open("xb") as file:
             file.truncate(call.length)
         self.files[call.file] = path

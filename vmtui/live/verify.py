@@ -29,7 +29,7 @@ from vmtui.scenario.script import Script
 from vmtui.scenario.substitution import replace_variables
 from vmtui.session import Done, Session
 
-__all__ = ["Decision", "Row", "Verification", "check_script", "verify"]
+__all__ = ["Decision", "Row", "Verification", "check_script", "play_on", "verify"]
 
 _PUSHES: Final = (c.Swapout, c.Evict, c.Swapoff)
 
@@ -111,6 +111,11 @@ class Verification:
         return tuple(field for field in FIELDS if any(row.says(field) is not None for row in self.rows))
 
     @property
+    def pages(self) -> int:
+        """How many pages were compared, in all rows together."""
+        return sum(len(process.pages) for row in self.rows for process in row.live.processes.values())
+
+    @property
     def agrees(self) -> bool:
         """Whether both sides said the same after every command, to the end."""
         return not self.refused and not any(row.differences for row in self.rows)
@@ -166,7 +171,20 @@ def verify(script: Script, abilities: Abilities, *, repeat: int = 1) -> Verifica
 def _play(script: Script, abilities: Abilities) -> Verification:
     commands = [item.command for item in script.items if isinstance(item, Run | CheckError)]
     wants_swap = any(isinstance(command, _PUSHES) or _pages_out(command) for command in commands)
-    with Premises(abilities, wants_swap=wants_swap) as premises, LivePlayer(premises) as live:
+    with Premises(abilities, wants_swap=wants_swap) as premises:
+        return play_on(premises, script)
+
+
+def play_on(premises: Premises, script: Script) -> Verification:
+    """
+    Play a scenario once on both sides, where everything is made already.
+
+    Raises:
+        NoiseError: something else moved the pages.
+        CannotError: this machine cannot.
+        LiveError: a process of ours did what it should not.
+    """
+    with LivePlayer(premises) as live:
         playing = _Playing(Player(Session(**script.options), script), live)
         rows = tuple(playing.rows())
     return Verification(script, rows, refused=playing.refused)

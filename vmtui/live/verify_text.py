@@ -87,8 +87,7 @@ def _verdict(found: Verification) -> str:
     times = f"{found.runs:,} run{'s' if found.runs > 1 else ''}"
     noise = f"; {found.noisy} had to be done again, something else moved the pages" if found.noisy else ""
     if found.agrees:
-        pages = sum(len(process.pages) for row in found.rows for process in row.live.processes.values())
-        agreed = f"the simulator and this kernel agree: {len(found.rows):,} commands, {pages:,} pages"
+        agreed = f"the simulator and this kernel agree: {len(found.rows):,} commands, {found.pages:,} pages"
         return f"{agreed}, {len(found.fields)} fields, {times}{noise}"
     rows = sum(bool(row.differences) for row in found.rows)
     return f"they differ after {rows:,} of {len(found.rows):,} commands, in run {found.runs:,}{noise}"
