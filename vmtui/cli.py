@@ -401,8 +401,10 @@ def _range(given: str) -> tuple[str, int, int]:
 @click.option("-c", "text", metavar="TEXT", help="verify these commands, separated by ;")
 @click.option("--json", "as_json", is_flag=True, help="one JSON object, and nothing else, on standard output")
 @click.option("--repeat", type=click.IntRange(1, 1000), default=1, help="play each so often; 1")
-@click.option("--fuzz", "seconds", metavar="SECONDS", type=click.FloatRange(0, 1e6), help="random programs for so long")
-@click.option("--seed", metavar="N", type=click.IntRange(0, 2**63), help="with --fuzz: which programs; new ones without")
+@click.option(
+    "--fuzz", "seconds", metavar="SECONDS", type=click.FloatRange(0, 1e6), help="random programs for so long"
+)
+@click.option("--seed", metavar="N", type=click.IntRange(0, 2**63), help="of --fuzz: which programs")
 @click.option("--clean", is_flag=True, help="take back what a verify that was killed has left here")
 @click.option("--set", "params", metavar="NAME=N", multiple=True, help="give a param a value")
 @_machine_options

@@ -22,7 +22,7 @@ from vmtui.mm.page import PAGE_MASK, PAGE_SIZE
 from vmtui.scenario import commands as c
 from vmtui.scenario.commands import Command
 from vmtui.scenario.names import known_name
-from vmtui.scenario.places import PfnPlace, Place, find_range, known_number, label_of
+from vmtui.scenario.places import PfnPlace, Place, find_range, frames_of, known_number, label_of
 
 __all__ = ["ADVICE", "Call", "resolve", "why_not"]
 
@@ -132,7 +132,10 @@ def _resolve(machine: Machine, command: Command) -> Call | None:
             return _on(machine, place, "madvise", advice=ADVICE[advice])
         case c.Read(place) | c.Write(place):
             return _on(machine, place, "touch", write=isinstance(command, c.Write))
-        case c.Munmap(place) | c.Mlock(place) | c.Munlock(place) | c.Swapout(place) | c.Evict(place):
+        case c.Munmap(place) | c.Mlock(place) | c.Munlock(place):
+            return _on(machine, place, command.keyword)
+        case c.Swapout(place) | c.Evict(place):
+            frames_of(machine, place, "push out")  # refused where there are none
             return _on(machine, place, command.keyword)
         case c.Swapoff():
             return Call(word="swapoff")

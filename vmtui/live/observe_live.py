@@ -151,7 +151,9 @@ class LiveObserver:
         frame = look.frames.get(entry.pfn)
         if entry.swapped:
             slot = entry.swap_offset << 5 | entry.swap_type if self._player.frames is not None else None
-            return PageSeen("swapped", slot=slot, swapcache=where in look.cached)
+            # Readahead may have cached it again since it was freed, for whoever swapped in beside it.
+            waits = True if self._player.waiting(entry) is not None else None
+            return PageSeen("swapped", slot=slot, swapcache=waits)
         if where in look.zeroes or (frame is not None and "ZERO_PAGE" in frame.flags):
             return PageSeen("zero")
         if frame is None:

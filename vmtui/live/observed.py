@@ -104,7 +104,8 @@ class PageSeen:
         exclusive: Whether that is one.
         anon: Whether the frame is anonymous.
         anon_excl: Whether it is AnonExclusive.
-        swapcache: Whether the frame is in the swap cache; of a swapped page, whether one still waits there.
+        swapcache: Whether the frame is in the swap cache; of a swapped page, whether its frame still waits
+            there, where that is known.
     """
 
     state: str

@@ -16,13 +16,15 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+import attrs
+
 from vmtui.errors import CannotError, LiveError
 from vmtui.live.agents import Agent, Agents
 from vmtui.live.calls import Call
 from vmtui.live.cgroups import HOME
 from vmtui.live.eviction import Eviction, push_out_private
-from vmtui.live.frames import Frames
-from vmtui.live.maps import parse_maps, read_text
+from vmtui.live.frames import Frames, entries
+from vmtui.live.maps import MapsLine, parse_maps, read_text
 from vmtui.live.pagemap import PagemapEntry
 from vmtui.live.premises import Premises
 from vmtui.live.swap import swapoff
@@ -160,7 +162,31 @@ class LivePlayer:
         return self.processes[call.task].ask("madvise", call.start, call.length, call.advice)[0]
 
     def _mlock(self, call: Call) -> int:
-        return self._alone(call, "mlock")
+        """Lock; what that faults in is faulted in before, so that each page is in a cgroup of its own."""
+        agent = self.processes[call.task]
+        for vma, first, end in self._covering(agent, call):
+            write = vma.perms[1] == "w" and vma.perms[3] == "p"
+            swapped = {at for at, entry in entries(agent.pid, first, end).items() if entry.swapped}
+            for start in range(first, end, PAGE):
+                if start not in swapped or write:
+                    self._touch_some(attrs.evolve(call, write=write), start, 1)
+        return agent.ask("mlock", call.start, call.length)[0]
+
+    def _covering(self, agent: Agent, call: Call) -> list[tuple[MapsLine, int, int]]:
+        """
+        The VMAs under a range as far as mlock faults pages in, each with the part of it that is meant.
+
+        None if there is a hole; none from the first on that may not be used at all.
+        """
+        found, at, end = [], call.start, call.start + call.length
+        for vma in parse_maps(read_text(f"/proc/{agent.pid}/maps")):
+            if vma.start <= at < min(vma.end, end):
+                found.append((vma, at, min(vma.end, end)))
+                at = min(vma.end, end)
+        if self._eviction is None or at < end:
+            return []
+        usable = next((n for n, (vma, *_) in enumerate(found) if vma.perms[0] == "-"), len(found))
+        return found[:usable]
 
     def _munlock(self, call: Call) -> int:
         return self.processes[call.task].ask("munlock", call.start, call.length)[0]
@@ -223,18 +249,6 @@ class LivePlayer:
         """A page that was swapped is mapped again."""
         if self._eviction is not None:
             self._eviction.came_back(slot, page)
-
-    def _alone(self, call: Call, word: str) -> int:
-        """A call that may touch pages: each in its own cgroup is not to be had, one for all is."""
-        agent = self.processes[call.task]
-        if self._eviction is None or self._cgroups is None:
-            return agent.ask(word, call.start, call.length)[0]
-        agent.ask("enter", self._cgroups.spare(1)[0])
-        try:
-            return agent.ask(word, call.start, call.length)[0]
-        finally:
-            agent.ask("enter", HOME)
-            self._eviction.charged(agent.pid, call.start, call.length // PAGE)
 
     # Swap.
 
