@@ -49,6 +49,8 @@ def call(session, text):
 )
 def test_a_command_is_a_call_with_addresses(session, text, expected):
     """Labels, slices and names become a process and a range of bytes."""
+    session.do("write sh.heap[0]")
+
     assert expected == call(session, text)
 
 
@@ -122,13 +124,15 @@ def test_the_heap_is_a_mapping(session):
         "mmap sh new 1 pages rw private missing",
         "file data 1 pages",
         "truncate missing 1 pages",
+        "swapout sh.heap[3]",
+        "evict sh.heap[3]",
         "mremap sh.heap[0:2] 1 pages",
         "mremap sh.heap 1 pages to 0x60000000",
     ],
 )
 def test_what_is_no_kernels_business_is_no_call(session, text):
     """A look, and what the language itself refuses: names that are taken, missing, or out of range."""
-    session.do("write sh.heap")
+    session.do("write sh.heap[0]")
     session.do("mmap sh other 1 pages r private at 0x60000000")
 
     assert call(session, text) is None

@@ -86,6 +86,14 @@ def test_smaps_counts_belong_to_the_vma_above_them():
     assert (0x200000005000, {"Rss": 0}) == (shared.vma.start, shared.kilobytes)
 
 
+def test_only_what_is_wanted_is_read():
+    """The counts of other VMAs cost nothing."""
+    (shared,) = parse_smaps(SMAPS, lambda vma: vma.perms == "rw-s")
+
+    assert 0x200000005000 == shared.vma.start
+    assert () == parse_smaps("")
+
+
 def test_counts_of_no_vma_are_refused():
     """smaps begins with a VMA."""
     with pytest.raises(ProcError, match="no VMA"):

@@ -101,11 +101,7 @@ def test_the_table(kernel):
     marks = dict(zip(HEADINGS, fork.split()[-len(HEADINGS) :], strict=True))
     assert ("✓", "✗", "✗", "-") == tuple(marks[field] for field in ("errno", "state", "smaps", "anon_excl"))
     told = lines[lines.index(fork) + 1 : lines.index(fork) + 5]
-    assert (
-        told[0]
-        .strip()
-        .startswith("state: b.s[0] to b.s[1]: present in the simulator, no entry on")
-    )
+    assert told[0].strip().startswith("state: b.s[0] to b.s[1]: present in the simulator, no entry on")
     assert told[1].split()[0:2] == ["simulator:", "present,"]
     assert told[2].split()[0:3] == ["kernel:", "no", "entry"]
     assert told[3].strip().startswith("decided at mm/")

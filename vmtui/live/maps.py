@@ -8,7 +8,7 @@ The functions are pure: text in, frozen values out.  A path in these files is wh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import attrs
@@ -21,7 +21,9 @@ _LINE: Final = re.compile(
     r"(?P<start>[0-9a-f]+)-(?P<end>[0-9a-f]+) (?P<perms>[r-][w-][x-][ps]) (?P<offset>[0-9a-f]+) "
     r"(?P<device>[0-9a-f]+:[0-9a-f]+) (?P<inode>[0-9]+)(?: +(?P<path>.*))?"
 )
-_FIELD: Final = re.compile(r"(?P<name>\w+): +(?P<kilobytes>[0-9]+) kB")
+_HEADER: Final = re.compile(r"^[0-9a-f]+-[0-9a-f]+ .*$", re.MULTILINE)
+_FIELD: Final = re.compile(r"^(?P<name>\w+): +(?P<kilobytes>[0-9]+) kB$", re.MULTILINE)
+_FLAGS: Final = re.compile(r"^VmFlags: (.*)$", re.MULTILINE)
 _NEWLINE: Final = r"\012"  # the one character of a name that the kernel escapes in these files
 
 
@@ -95,35 +97,36 @@ def print_maps_line(vma: MapsLine) -> str:
     return f"{head:<72} {vma.path.replace(chr(10), _NEWLINE)}" if vma.path else f"{head} "
 
 
-def parse_smaps(text: str) -> tuple[Smap, ...]:
+def parse_smaps(text: str, wanted: Callable[[MapsLine], bool] = lambda vma: True) -> tuple[Smap, ...]:
     """
-    Every VMA of /proc/PID/smaps, in order.
+    VMAs of /proc/PID/smaps, in order.
+
+    Args:
+        wanted: Which: the counts of the others are not read.
 
     Raises:
-        ProcError: a line that is none of a VMA, or counts that belong to none.
+        ProcError: it does not begin with a line of a VMA.
     """
-    return tuple(_smaps(text))
+    headers = list(_HEADER.finditer(text))
+    before = text[: headers[0].start()] if headers else text
+    if before.strip():
+        raise ProcError(f"smaps begins with a line that is no VMA: {before.splitlines()[0]!r}")
+    found = []
+    ends = [*(header.start() for header in headers[1:]), len(text)]
+    for header, end in zip(headers, ends, strict=False):
+        vma = _maps_line(header[0])
+        if wanted(vma):
+            found.append(_smap(vma, text[header.end() : end]))
+    return tuple(found)
 
 
-def _smaps(text: str) -> Iterator[Smap]:
-    vma: MapsLine | None = None
-    counts: dict[str, int] = {}
-    flags: frozenset[str] = frozenset()
-    for line in text.split("\n"):
-        if _LINE.fullmatch(line) is not None:
-            if vma is not None:
-                yield Smap(vma, counts, flags)
-            vma, counts, flags = _maps_line(line), {}, frozenset()
-        elif line and vma is None:
-            raise ProcError(f"smaps begins with a line that is no VMA: {line!r}")
-        elif line.startswith("VmFlags:"):
-            flags = frozenset(line.split()[1:])
-        else:
-            field = _FIELD.fullmatch(line)
-            if field is not None:
-                counts[field["name"]] = int(field["kilobytes"])
-    if vma is not None:
-        yield Smap(vma, counts, flags)
+def _smap(vma: MapsLine, body: str) -> Smap:
+    flags = _FLAGS.search(body)
+    return Smap(
+        vma,
+        {field["name"]: int(field["kilobytes"]) for field in _FIELD.finditer(body)},
+        frozenset(flags[1].split() if flags is not None else ()),
+    )
 
 
 def _maps_line(line: str) -> MapsLine:

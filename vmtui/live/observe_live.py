@@ -204,7 +204,7 @@ class LiveObserver:
 
 
 def _smaps(pid: int) -> tuple[Smap, ...]:
-    return tuple(smap for smap in parse_smaps(read_text(f"/proc/{pid}/smaps")) if _in_arena(smap.vma))
+    return parse_smaps(read_text(f"/proc/{pid}/smaps"), _in_arena)
 
 
 def _in_arena(vma: MapsLine) -> bool:

@@ -21,6 +21,9 @@ from vmtui.session import Session
 __all__ = ["program", "scenario_lines"]
 
 MAX_PROCESSES: Final = 6
+KNOWN_ADVICE: Final = {"2.6": ("dontneed",)}
+"""By rules, the advice that madvise is given; all of it where nothing is said."""
+
 _MAX_PAGES: Final = 8
 _NEAR: Final = 24  # pages around a mapping in which others are put
 _WEIGHTS: Final = {
@@ -70,7 +73,7 @@ class _Maker:
     def __init__(self, random: Random, options: Mapping[str, Any]) -> None:
         self._random = random
         self._session = Session(**options)
-        self._advice = ["dontneed"] if self._session.options.rules == "2.6" else list(ADVICE)
+        self._advice = KNOWN_ADVICE.get(self._session.options.rules, tuple(ADVICE))
         self._names = 0
         self._files: list[str] = []
         self._makers: dict[str, Callable[[], str | None]] = {
