@@ -21,7 +21,7 @@ from vmtui.live.pagemap import PAGE_SIZE, PagemapEntry
 __all__ = ["Eviction", "push_out_private"]
 
 _TRIES: Final = 8
-_WRITEBACK_PATIENCE: Final = 2.0
+_PATIENCE: Final = 5.0
 
 Slot = tuple[int, int]  # the swap area's number, and the offset in it
 
@@ -82,23 +82,41 @@ class Eviction:
                 self._free(pfn)
 
     def _unmap(self, agent: Agent, address: int, pfn: int, *, hold: bool) -> None:
-        """Take a page out of every page table; what holds it (mlock) keeps it."""
-        frame = self._frames.at(pfn)
-        if frame.mapcount == 1:
-            agent.ask("madvise", address, PAGE_SIZE, ADVICE["pageout"])
-            self._note(agent.pid, address, pfn, frame.cgroup)
-        elif self._cgroups.has(frame.cgroup):
-            # A page of shared memory that is held is not written, and so gets no slot.
-            held = hold and "ANON" in frame.flags and agent.ask("hold", address)[0] == 0
-            try:
-                for _ in range(_TRIES):
-                    self._cgroups.empty(frame.cgroup)
-                    if not _maps(agent.pid, address, pfn):
-                        break
-            finally:
-                if held:
-                    agent.ask("let_go")
-            self._note(agent.pid, address, pfn, frame.cgroup)
+        """
+        Take a page out of every page table; what locks it in memory keeps it.
+
+        Tried again for a while: a page that was freed lazily and written since is only found to be in use at
+        first, and one on the active list may have to wait until the cgroup's counts are next brought up to
+        date, which is every two seconds.
+        """
+        end = time.monotonic() + _PATIENCE
+        cgroup = self._frames.at(pfn).cgroup
+        while _maps(agent.pid, address, pfn):
+            frame = self._frames.at(pfn)
+            if "UNEVICTABLE" in frame.flags or time.monotonic() > end:
+                break
+            if frame.mapcount == 1:
+                agent.ask("madvise", address, PAGE_SIZE, ADVICE["pageout"])
+            elif self._cgroups.has(cgroup):
+                self._empty(agent, address, cgroup, hold and {"ANON", "SWAPBACKED"} <= frame.flags)
+            else:
+                break
+        self._note(agent.pid, address, pfn, cgroup)
+
+    def _empty(self, agent: Agent, address: int, cgroup: int, hold: bool) -> None:
+        """
+        Empty a page's cgroup.
+
+        Args:
+            hold: Keep the frame meanwhile.  Shared memory that is held would not be written and so get no
+                slot, and what was freed lazily would not be dropped.
+        """
+        held = hold and agent.ask("hold", address)[0] == 0
+        try:
+            self._cgroups.empty(cgroup)
+        finally:
+            if held:
+                agent.ask("let_go")
 
     def _note(self, pid: int, address: int, pfn: int, cgroup: int) -> None:
         """Remember which frame waits behind the swap entry, once it has been written."""
@@ -106,7 +124,7 @@ class Eviction:
         if entry is None or not entry.swapped:
             return
         self._waiting[_slot(entry)] = pfn, cgroup
-        end = time.monotonic() + _WRITEBACK_PATIENCE
+        end = time.monotonic() + _PATIENCE
         while "WRITEBACK" in self._frames.at(pfn).flags and time.monotonic() < end:
             time.sleep(0.001)
 
