@@ -9,6 +9,7 @@ page's frame is to wait in the swap cache: so a pipe holds a reference to it in 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from vmtui.errors import CannotError
@@ -24,6 +25,7 @@ _TRIES: Final = 8
 _PATIENCE: Final = 5.0
 
 Slot = tuple[int, int]  # the swap area's number, and the offset in it
+Mappers = Callable[[int], Iterator[tuple[Agent, int]]]
 
 
 class Eviction:
@@ -33,12 +35,15 @@ class Eviction:
     Args:
         frames: What the kernel says of frames.
         cgroups: Those that pages are charged to.
+        mappers: Who maps a frame, and where.
     """
 
-    def __init__(self, frames: Frames, cgroups: MemoryCgroups) -> None:
+    def __init__(self, frames: Frames, cgroups: MemoryCgroups, mappers: Mappers) -> None:
         self._frames = frames
         self._cgroups = cgroups
+        self._mappers = mappers
         self._waiting: dict[Slot, tuple[int, int]] = {}
+        self._lost: set[Slot] = set()
 
     def charged(self, pid: int, start: int, pages: int) -> None:
         """Pages were touched: note to which cgroups they are charged."""
@@ -54,11 +59,16 @@ class Eviction:
         frame = self._frames.at(pfn)
         return pfn if frame.cgroup == cgroup and {"ANON", "SWAPCACHE"} <= frame.flags else None
 
+    def is_lost(self, entry: PagemapEntry) -> bool:
+        """Whether the frame behind a swap entry was to wait in the swap cache, and could not be kept."""
+        return _slot(entry) in self._lost
+
     def came_back(self, slot: PagemapEntry, page: PagemapEntry) -> None:
         """A page that was swapped is mapped again: if its frame is in the swap cache, that is where it is."""
         frame = self._frames.at(page.pfn)
         if {"ANON", "SWAPCACHE"} <= frame.flags:
             self._waiting[_slot(slot)] = page.pfn, frame.cgroup
+            self._lost.discard(_slot(slot))
 
     def push_out(self, agent: Agent, start: int, pages: int, *, until_free: bool = False) -> None:
         """
@@ -91,37 +101,49 @@ class Eviction:
         """
         end = time.monotonic() + _PATIENCE
         cgroup = self._frames.at(pfn).cgroup
+        kept = False
         while _maps(agent.pid, address, pfn):
             frame = self._frames.at(pfn)
             if "UNEVICTABLE" in frame.flags or time.monotonic() > end:
                 break
             if frame.mapcount == 1:
                 agent.ask("madvise", address, PAGE_SIZE, ADVICE["pageout"])
+                kept = True
             elif self._cgroups.has(cgroup):
-                self._empty(agent, address, cgroup, hold and {"ANON", "SWAPBACKED"} <= frame.flags)
+                kept = self._empty(pfn, cgroup, hold and {"ANON", "SWAPBACKED"} <= frame.flags)
             else:
                 break
-        self._note(agent.pid, address, pfn, cgroup)
+        self._note(agent.pid, address, pfn, cgroup, kept)
 
-    def _empty(self, agent: Agent, address: int, cgroup: int, hold: bool) -> None:
+    def _empty(self, pfn: int, cgroup: int, hold: bool) -> bool:
         """
         Empty a page's cgroup.
 
         Args:
             hold: Keep the frame meanwhile.  Shared memory that is held would not be written and so get no
                 slot, and what was freed lazily would not be dropped.
+
+        Returns:
+            Whether the frame was kept: that takes a process that may read the page.
         """
-        held = hold and agent.ask("hold", address)[0] == 0
+        mappers = self._mappers(pfn) if hold else ()
+        holder = next((agent for agent, address in mappers if agent.ask("hold", address)[0] == 0), None)
         try:
             self._cgroups.empty(cgroup)
         finally:
-            if held:
-                agent.ask("let_go")
+            if holder is not None:
+                holder.ask("let_go")
+        return holder is not None
 
-    def _note(self, pid: int, address: int, pfn: int, cgroup: int) -> None:
+    def _note(self, pid: int, address: int, pfn: int, cgroup: int, kept: bool) -> None:
         """Remember which frame waits behind the swap entry, once it has been written."""
         entry = entries(pid, address, address + PAGE_SIZE).get(address)
         if entry is None or not entry.swapped:
+            return
+        self._waiting.pop(_slot(entry), None)
+        self._lost.discard(_slot(entry))
+        if not kept:
+            self._lost.add(_slot(entry))
             return
         self._waiting[_slot(entry)] = pfn, cgroup
         end = time.monotonic() + _PATIENCE

@@ -8,6 +8,7 @@ from typing import Final
 
 import attrs
 
+from vmtui.live.arena import in_arena
 from vmtui.live.errors import NoiseError
 from vmtui.live.frames import Frame, entries
 from vmtui.live.maps import MapsLine, Smap, parse_smaps, read_text
@@ -17,9 +18,6 @@ from vmtui.live.player import LivePlayer
 from vmtui.live.scan import pagemap_scan
 
 __all__ = ["LiveObserver"]
-
-ARENA: Final = ((0x0800_0000, 0x1_0000_0000), (0x2000_0000_0000, 0x4000_0000_0000))
-"""The addresses that scenarios use, of 32 and of 64 bits; an interpreter's own mappings lie elsewhere."""
 
 _SHMEM_PATH: Final = "/dev/zero (deleted)"
 _TRIES: Final = 3
@@ -197,15 +195,11 @@ class LiveObserver:
             pfn = entry.pfn if entry.present else self._player.waiting(entry)
             if pfn:
                 owners.setdefault(pfn, set()).add(where)
-            elif where in look.cached:
+            elif where in look.cached or self._player.is_lost(entry):
                 strays.add(where)
         self._owners = {pfn: frozenset(whose) for pfn, whose in owners.items()}
         self._strays = frozenset(strays)
 
 
 def _smaps(pid: int) -> tuple[Smap, ...]:
-    return parse_smaps(read_text(f"/proc/{pid}/smaps"), _in_arena)
-
-
-def _in_arena(vma: MapsLine) -> bool:
-    return any(start <= vma.start and vma.end <= end for start, end in ARENA)
+    return parse_smaps(read_text(f"/proc/{pid}/smaps"), in_arena)

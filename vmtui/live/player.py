@@ -13,6 +13,7 @@ import mmap
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ import attrs
 
 from vmtui.errors import CannotError, LiveError
 from vmtui.live.agents import Agent, Agents
+from vmtui.live.arena import in_arena
 from vmtui.live.calls import Call
 from vmtui.live.cgroups import HOME
 from vmtui.live.eviction import Eviction, push_out_private
@@ -67,7 +69,7 @@ class LivePlayer:
         self._agents = Agents(self._folder, pattern, HOME)
         self._eviction: Eviction | None = None
         if self.frames is not None and cgroups is not None:
-            self._eviction = Eviction(self.frames, cgroups)
+            self._eviction = Eviction(self.frames, cgroups, self._mappers)
 
     @property
     def fields(self) -> frozenset[str]:
@@ -82,6 +84,18 @@ class LivePlayer:
     def waiting(self, entry: PagemapEntry) -> int | None:
         """The frame in the swap cache behind a swap entry; None if there is none, or it is not known."""
         return self._eviction.waiting(entry) if self._eviction is not None else None
+
+    def is_lost(self, entry: PagemapEntry) -> bool:
+        """Whether the frame behind a swap entry was to wait in the swap cache, and could not be kept."""
+        return self._eviction is not None and self._eviction.is_lost(entry)
+
+    def _mappers(self, pfn: int) -> Iterator[tuple[Agent, int]]:
+        """Who maps a frame, and where."""
+        for agent in self.processes.values():
+            for vma in filter(in_arena, parse_maps(read_text(f"/proc/{agent.pid}/maps"))):
+                for address, entry in entries(agent.pid, vma.start, vma.end).items():
+                    if entry.pfn == pfn:
+                        yield agent, address
 
     def close(self) -> None:
         """End every process."""
