@@ -190,6 +190,16 @@ def test_one_lock_keeps_a_page_for_all(stage):
     assert ("pppp", "pspp") == (stage.states("a", "h", 4), stage.states("b", "h", 4))
 
 
+def test_what_a_locked_mapping_gains_is_faulted_in(stage):
+    """mremap does; each page of it can be pushed out alone once the lock is gone, though it is shared."""
+    stage.do(*HEAP, "mlock a.h", "mremap a.h 7 pages")
+    assert (["7 rw-p"], "ppppppp") == (stage.vmas("a"), stage.states("a", "h", 7))
+    assert [True] * 7 == [stage.page(f"a.h[{at}]").anon_excl for at in range(7)]
+    stage.do("munlock a.h", "fork a b", "swapout a.h[1]", "swapout a.h[5]")
+
+    assert ["pspppsp"] * 2 == [stage.states(task, "h", 7) for task in "ab"]
+
+
 def test_mlock_of_a_writable_mapping_breaks_sharing(stage):
     """It faults every page in as a write would: zero pages and pages shared with a child become copies."""
     stage.do(*HEAP, "write a.h[0]", "read a.h[1]", "fork a b", "mlock a.h")

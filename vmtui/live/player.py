@@ -22,11 +22,11 @@ import attrs
 from vmtui.errors import CannotError, LiveError
 from vmtui.live.agents import Agent, Agents
 from vmtui.live.arena import in_arena
-from vmtui.live.calls import Call
+from vmtui.live.calls import ADVICE, Call
 from vmtui.live.cgroups import HOME
 from vmtui.live.eviction import Eviction, push_out_private
 from vmtui.live.frames import Frames, entries
-from vmtui.live.maps import MapsLine, parse_maps, read_text
+from vmtui.live.maps import MapsLine, parse_maps, parse_smaps, read_text
 from vmtui.live.pagemap import PagemapEntry
 from vmtui.live.premises import Premises
 from vmtui.live.swap import swapoff
@@ -170,7 +170,26 @@ class LivePlayer:
         flags = 0 if call.to is None else MREMAP_MAYMOVE_FIXED
         flags |= MREMAP_DONTUNMAP if call.keep else 0
         arguments = (call.start, call.length, call.new_length, flags, call.to or 0)
-        return self.processes[call.task].ask("mremap", *arguments)[0]
+        agent = self.processes[call.task]
+        number, _ = agent.ask("mremap", *arguments)
+        if not number and self._eviction is not None and call.new_length > call.length:
+            start = (call.start if call.to is None else call.to) + call.length
+            self._rehome(agent, call, start, call.new_length - call.length)
+        return number
+
+    def _rehome(self, agent: Agent, call: Call, start: int, length: int) -> None:
+        """
+        Give what a locked mapping gained a cgroup a page: mremap faulted it in, and into no such cgroup.
+
+        The pages are dropped and touched again: new, written and locked, as they were.
+        """
+        smaps = parse_smaps(read_text(f"/proc/{agent.pid}/smaps"), lambda vma: vma.start <= start < vma.end)
+        if not smaps or "lo" not in smaps[0].flags or smaps[0].vma.perms[1::2] != "wp":
+            return
+        agent.ask("munlock", start, length)
+        agent.ask("madvise", start, length, ADVICE["dontneed"])
+        self._touch(attrs.evolve(call, start=start, length=length, write=True))
+        agent.ask("mlock", start, length)
 
     def _madvise(self, call: Call) -> int:
         return self.processes[call.task].ask("madvise", call.start, call.length, call.advice)[0]
