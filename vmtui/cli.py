@@ -432,7 +432,7 @@ def verify(
     from vmtui.live.verify import verify as verify_script
 
     if clean:
-        count = undo_all()
+        count = undo_all(_complain)
         _complain(f"taken back what {count:,} {'run' if count == 1 else 'runs'} left")
     if seconds is not None:
         return _fuzz(seconds, seed, _given(machine))
@@ -448,7 +448,7 @@ def verify(
         _complain("\n".join(verify_text.cannot_lines(abilities)))
     found = []
     for script in scripts:
-        found.append(verify_script(script, abilities, repeat=repeat))
+        found.append(verify_script(script, abilities, repeat=repeat, tell=_complain))
         if not as_json:
             _print_lines(verify_text.verification_lines(found[-1]), at_once=True)
     if as_json:
@@ -472,7 +472,7 @@ def _fuzz(seconds: float, seed: int | None, options: dict[str, str]) -> int:
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     tally = Tally()
     try:
-        found = fuzz(abilities, options, seconds=seconds, seed=seed, tally=tally)
+        found = fuzz(abilities, options, seconds=seconds, seed=seed, tally=tally, tell=_complain)
     finally:
         _complain(f"seed {seed}: {tally.text}")
     if found is None:

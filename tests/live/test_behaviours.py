@@ -126,6 +126,22 @@ def test_swapout_leaves_the_frame_in_the_swap_cache(stage, shared):
     assert not stage.kept("a.h[0]")
 
 
+def test_where_nobody_may_read_a_page_nothing_is_said_of_its_frame(stage):
+    """A shared page is kept in the swap cache by one who reads it; under PROT_NONE for all, it cannot be."""
+    stage.do(*HEAP, "write a.h[0]", "mprotect a.h none", "fork a b", "swapout a.h[0]")
+    assert ("swapped", None) == (stage.page("a.h[0]").state, stage.page("a.h[0]").swapcache)
+    stage.do("mprotect a.h rw", "read a.h[0]")
+
+    assert stage.page("a.h[0]").was is None
+
+
+def test_one_who_may_read_a_page_keeps_its_frame_for_all(stage):
+    """It need not be the process that the command names."""
+    stage.do(*HEAP, "write a.h[0]", "fork a b", "mprotect a.h none", "swapout a.h[0]", "read b.h[0]")
+
+    assert stage.kept("b.h[0]")
+
+
 def test_a_second_swapout_frees_the_frame(stage):
     """The first unmaps it, the second finds it clean and unmapped."""
     stage.do(*HEAP, "write a.h[0]", "fork a b", "swapout a.h[0]", "swapout b.h[0]")

@@ -68,7 +68,7 @@ def start(tmp_path, text=LONG):
 
 def wait_until_busy(process, kernel):
     """Until it has made everything that it makes, and a process of it lives."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     kinds = set()
     while kinds < {"process", "cgroup", "swap", "file"}:
         assert process.poll() is None, process.stderr.read()
@@ -145,6 +145,21 @@ def test_clean_takes_back_what_a_killed_run_left(kernel, tmp_path):
         assert f"taken back what {count} left\n" == done.stderr
         assert [] == left_by(process.pid, kernel)
     assert before == machine()
+
+
+def test_runs_wait_for_each_other(kernel, tmp_path):
+    """Two at once would use each other's swap; the second says that it waits, and then runs."""
+    first = start(tmp_path)
+    wait_until_busy(first, kernel)
+    second = start(tmp_path, "spawn a\n")
+    assert "another run is under way on this machine: waiting for its end\n" == second.stderr.readline()
+    assert second.poll() is None
+    assert [] == left_by(second.pid, kernel)
+    first.terminate()
+    first.communicate()
+    second.communicate()
+
+    assert 0 == second.returncode
 
 
 def test_clean_leaves_a_living_run_alone(kernel, tmp_path):

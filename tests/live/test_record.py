@@ -29,7 +29,7 @@ def record(tmp_path, dead):
     (folder / "file0").write_text("x")
     swap = tmp_path / f"{PREFIX}test.swap"
     swap.write_text("x")
-    return Record(*dead, str(folder), "", str(swap))
+    return Record(*dead, str(folder), swap=str(swap))
 
 
 def test_a_process_is_known_by_its_start():

@@ -137,11 +137,11 @@ def test_a_run_that_met_noise_is_done_again_and_says_so(kernel, monkeypatch):
     """Once: what happens twice is no noise."""
     play, calls = verify_module._play, []
 
-    def noisy(script, abilities):
+    def noisy(script, abilities, tell):
         calls.append(script)
         if len(calls) == 1:
             raise NoiseError("pages move")
-        return play(script, abilities)
+        return play(script, abilities, tell)
 
     monkeypatch.setattr(verify_module, "_play", noisy)
     found = verify(load("spawn a"), kernel)

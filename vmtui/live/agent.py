@@ -1,5 +1,5 @@
 """
-A real process of a scenario, as a program of its own: ``python -I -S agent.py SOCKET [TASKS]``.
+A real process of a scenario, as a program of its own: ``python -I -S agent.py SOCKET TASKS BYTES``.
 
 It connects to the controller's socket and obeys one request after the other until the connection ends.
 Told to fork, it forks itself; the child connects anew.  It maps and touches nothing but what it is told to:
@@ -19,7 +19,6 @@ from collections.abc import Callable
 PAGE = 4096
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_THP_DISABLE = 41
-MAX_MESSAGE = 1 << 17
 
 Answer = tuple[int, int | str]
 
@@ -68,11 +67,13 @@ class Agent:
         path: The controller's socket.
         tasks: The files through which it enters a memory cgroup, with ``{}`` for the cgroup's name; "" where
             there are none to enter.
+        longest: Bytes of the longest request.
     """
 
-    def __init__(self, path: str, tasks: str) -> None:
+    def __init__(self, path: str, tasks: str, longest: int) -> None:
         self.path = path
         self.tasks = tasks
+        self.longest = longest
         self.holding = (-1, -1)
         self.connect()
         self.pipe = os.pipe()
@@ -85,7 +86,7 @@ class Agent:
 
     def serve(self) -> None:
         """Obey until the connection ends."""
-        while request := self.socket.recv(MAX_MESSAGE):
+        while request := self.socket.recv(self.longest):
             word, *arguments = json.loads(request)
             answer = getattr(self, f"do_{word}")(*arguments)
             self.socket.send(json.dumps(answer).encode())
@@ -227,7 +228,7 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     _prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     _prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0)
-    Agent(sys.argv[1], sys.argv[2]).serve()
+    Agent(sys.argv[1], sys.argv[2], int(sys.argv[3])).serve()
 
 
 if __name__ == "__main__":

@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from vmtui.errors import CannotError, LiveError
-from vmtui.live import agent as agent_module
-from vmtui.live.agent import MAX_MESSAGE
 
 __all__ = ["Agent", "Agents"]
 
+#: Never imported: it is a program of its own, and binds calls that only Linux has.
+_PROGRAM: Final = Path(__file__).with_name("agent.py")
+MAX_MESSAGE: Final = 1 << 17
 _PATIENCE: Final = 60.0  # seconds that an agent may take to answer
 _GONE_PATIENCE: Final = 5.0
 _CREDENTIALS: Final = struct.Struct("=3i")  # struct ucred: pid, uid, gid
@@ -105,7 +106,7 @@ class Agents:
         self._listening.listen()
         self._listening.settimeout(_PATIENCE)
         # A session of its own: Ctrl-C at the terminal is for us, and we end it in order.
-        program = [sys.executable, "-I", "-S", str(agent_module.__file__), str(path), tasks]
+        program = [sys.executable, "-I", "-S", str(_PROGRAM), str(path), tasks, str(MAX_MESSAGE)]
         try:
             self._root_process = subprocess.Popen(
                 program, start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL

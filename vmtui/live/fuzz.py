@@ -74,6 +74,7 @@ def fuzz(
     seed: int,
     tally: Tally,
     size: int = SIZE,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> Found | None:
     """
     Play random programs for so long.
@@ -83,13 +84,15 @@ def fuzz(
 
         seed: The same gives the same programs.
 
+        tell: Is called with a sentence if another run has to be waited for.
+
         tally: Kept up to date, so that it tells how far this came if it is interrupted.
 
     Returns:
         The first difference, shortened; None if there was none.
     """
     end = time.monotonic() + seconds
-    with Premises(abilities) as premises:
+    with Premises(abilities, tell=tell) as premises:
         number = 0
         while time.monotonic() < end:
             commands = program(Random(f"{seed}-{number}"), options, size)

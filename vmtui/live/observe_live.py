@@ -149,9 +149,7 @@ class LiveObserver:
         frame = look.frames.get(entry.pfn)
         if entry.swapped:
             slot = entry.swap_offset << 5 | entry.swap_type if self._player.frames is not None else None
-            # Readahead may have cached it again since it was freed, for whoever swapped in beside it.
-            waits = True if self._player.waiting(entry) is not None else None
-            return PageSeen("swapped", slot=slot, swapcache=waits)
+            return PageSeen("swapped", slot=slot, swapcache=self._waits(where, look))
         if where in look.zeroes or (frame is not None and "ZERO_PAGE" in frame.flags):
             return PageSeen("zero")
         if frame is None:
@@ -167,6 +165,18 @@ class LiveObserver:
             anon_excl="OWNER_2" in frame.flags if anon else None,
             swapcache=anon and "SWAPCACHE" in frame.flags,
         )
+
+    def _waits(self, where: Where, look: _Look) -> bool | None:
+        """
+        Whether a frame waits behind a swap entry.
+
+        None: it was to wait there and could not be kept, or readahead may have brought it back.
+        """
+        entry = look.entries[where]
+        if self._player.waiting(entry) is not None:
+            return True
+        unsure = self._player.readahead or self._player.is_lost(entry)
+        return None if unsure else where in look.cached
 
     def _was(self, pfn: int, look: _Look) -> frozenset[Where] | None:
         """

@@ -81,6 +81,11 @@ class LivePlayer:
         """Whether there is PAGEMAP_SCAN."""
         return self._premises.abilities.scan
 
+    @property
+    def readahead(self) -> bool:
+        """Whether swap-in may read more than the page that is wanted."""
+        return self._premises.readahead
+
     def waiting(self, entry: PagemapEntry) -> int | None:
         """The frame in the swap cache behind a swap entry; None if there is none, or it is not known."""
         return self._eviction.waiting(entry) if self._eviction is not None else None
@@ -118,6 +123,7 @@ class LivePlayer:
             LiveError: a process died, or does not answer.
             CannotError: this machine has no way to do it.
         """
+        self._premises.go_on()
         number = getattr(self, f"_{call.word}")(call)
         self.drain()
         return errno.errorcode[number] if number else None

@@ -10,6 +10,7 @@ import os
 import secrets
 import signal
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Final
@@ -22,10 +23,16 @@ from vmtui.live.cgroups import MemoryCgroups
 from vmtui.live.maps import read_text
 from vmtui.live.record import PREFIX, Record, records_folder, start_time, undo
 from vmtui.live.swap import SWAP_BYTES, active_swap, make_swap_file, swapon
+from vmtui.live.sysctl import quieten
+from vmtui.live.turn import Tell, take_turn
 
 __all__ = ["Premises"]
 
 _ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
+
+
+def _say_nothing(text: str) -> None:
+    """Whoever makes premises need not listen."""
 
 
 class Premises:
@@ -35,30 +42,39 @@ class Premises:
     Args:
         abilities: What this machine can.
         wants_swap: Whether anything is going to be swapped out.
+        tell: Is called with a sentence if another run has to be waited for.
 
     Attributes:
         folder: For files and the socket.
         cgroups: None where there can be none.
+        readahead: Whether swap-in may read more than the page that is wanted.
         own_swap: The swap file that was turned on; None where there was swap enough, or none is wanted.
     """
 
-    def __init__(self, abilities: Abilities, *, wants_swap: bool = True) -> None:
+    def __init__(self, abilities: Abilities, *, wants_swap: bool = True, tell: Tell = _say_nothing) -> None:
         self.abilities = abilities
+        self._tell = tell
+        self._turn = ExitStack()
         self.wants_swap = wants_swap
         self.cgroups: MemoryCgroups | None = None
         self.own_swap: Path | None = None
+        self.readahead = True
+        self._ended_by = 0
         self._handlers: dict[int, Any] = {}
         self.name = f"{PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
         self.folder = Path(tempfile.gettempdir()) / self.name
         self._record = Record(os.getpid(), start_time(os.getpid()) or 0, str(self.folder))
 
     def __enter__(self) -> Premises:
+        self._turn.enter_context(take_turn(self._tell))
         try:
             self._record.write()
         except OSError as error:
+            self._turn.close()
             raise CannotError(f"{self._record.path}: {error.strerror or error}") from error
-        for number in _ENDINGS[1:]:
-            self._handlers[number] = signal.signal(number, _end)
+        for number in _ENDINGS:
+            if signal.getsignal(number) != signal.SIG_IGN:
+                self._handlers[number] = signal.signal(number, self._end)
         try:
             self._make()
         except OSError as error:
@@ -77,11 +93,31 @@ class Premises:
             self.cgroups = MemoryCgroups(self.abilities.hierarchy, base)
         if self.wants_swap:
             self._find_swap()
+            self.readahead = not quieten(lambda old: self._note(attrs.evolve(self._record, page_cluster=old)))
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        """A signal that would kill this process ends it in order: every ``finally`` runs."""
+        self._ended_by = number
+        self.go_on()
+
+    def go_on(self) -> None:
+        """
+        End if a signal said so.
+
+        It may have come where Python loses what a handler raises: in a ``__del__``.
+
+        Raises:
+            KeyboardInterrupt, SystemExit: it did.
+        """
+        if self._ended_by == signal.SIGINT:
+            raise KeyboardInterrupt
+        if self._ended_by:
+            raise SystemExit(128 + self._ended_by)
 
     def close(self) -> None:
         """
@@ -94,6 +130,7 @@ class Premises:
         try:
             undo(self._record)
         finally:
+            self._turn.close()
             for number, handler in {**before, **self._handlers}.items():
                 signal.signal(number, handler)
 
@@ -122,8 +159,3 @@ class Premises:
             self.own_swap = path
             return
         raise CannotError("a swap file can be put nowhere: " + "; ".join(problems))
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    """A signal that would kill this process ends it in order: every ``finally`` runs."""
-    raise SystemExit(128 + number)

@@ -23,6 +23,8 @@ from vmtui.errors import LiveError
 from vmtui.live.cgroups import processes_of, remove_tree
 from vmtui.live.maps import read_text
 from vmtui.live.swap import active_swap, swapoff
+from vmtui.live.sysctl import restore
+from vmtui.live.turn import Tell, take_turn
 from vmtui.sessionlog.folder import directory
 
 __all__ = ["PREFIX", "Record", "abandoned", "start_time", "undo", "undo_all"]
@@ -44,6 +46,7 @@ class Record:
         folder: Its files and its socket.
         cgroups: Its memory cgroup; "" for none.
         swap: Its swap file; "" for none.
+        page_cluster: What vm.page-cluster was; -1: it was not changed.
     """
 
     pid: int
@@ -51,6 +54,7 @@ class Record:
     folder: str
     cgroups: str = ""
     swap: str = ""
+    page_cluster: int = -1
 
     @property
     def path(self) -> Path:
@@ -98,28 +102,42 @@ def _read(path: Path) -> Record | None:
     """A record; None for a file that is none, or that names what no run of ours would have made."""
     try:
         told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        places = [str(told[name]) for name in ("folder", "cgroups", "swap")]
-        record = Record(int(told["pid"]), int(told["started"]), *places)
+        record = Record(
+            pid=int(told["pid"]),
+            started=int(told["started"]),
+            folder=str(told["folder"]),
+            cgroups=str(told["cgroups"]),
+            swap=str(told["swap"]),
+            page_cluster=int(told["page_cluster"]),
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    places = (record.folder, record.cgroups, record.swap)
     ours = all(Path(place).name.startswith(PREFIX) for place in places if place)
     return record if ours and record.folder else None
 
 
-def undo_all() -> int:
+def undo_all(tell: Tell = lambda text: None) -> int:
     """
     Take back what dead runs left; how many runs that were.
+
+    Args:
+        tell: Is called with a sentence if a run that is under way has to be waited for.
 
     Raises:
         LiveError: something of one is still there; the others are done all the same.
     """
+    dead = list(abandoned())
+    if not dead:
+        return 0
     count, problems = 0, []
-    for record in abandoned():
-        try:
-            undo(record)
-            count += 1
-        except LiveError as error:
-            problems.append(error.message)
+    with take_turn(tell):
+        for record in dead:
+            try:
+                undo(record)
+                count += 1
+            except LiveError as error:
+                problems.append(error.message)
     if problems:
         raise LiveError("; ".join(problems))
     return count
@@ -132,7 +150,8 @@ def undo(record: Record) -> None:
     Raises:
         LiveError: something is still there; the record stays.
     """
-    left = [problem for step in (_processes, _swap, _cgroups, _folder) if (problem := _tried(step, record))]
+    steps = (_processes, _swap, _sysctl, _cgroups, _folder)
+    left = [problem for step in steps if (problem := _tried(step, record))]
     left = left or [problem for problem in [_tried(_record, record)] if problem]
     if left:
         raise LiveError("not undone: " + "; ".join(left))
@@ -174,6 +193,11 @@ def _cgroups(record: Record) -> None:
 
 def _record(record: Record) -> None:
     record.path.unlink(missing_ok=True)
+
+
+def _sysctl(record: Record) -> None:
+    if record.page_cluster >= 0:
+        restore(record.page_cluster)
 
 
 def _folder(record: Record) -> None:

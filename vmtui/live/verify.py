@@ -5,7 +5,7 @@ each.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import attrs
@@ -139,12 +139,16 @@ def check_script(script: Script) -> None:
         raise ScenarioErrors(errors)
 
 
-def verify(script: Script, abilities: Abilities, *, repeat: int = 1) -> Verification:
+def verify(
+    script: Script, abilities: Abilities, *, repeat: int = 1, tell: Callable[[str], None] = lambda text: None
+) -> Verification:
     """
     Play a scenario on both sides and compare.
 
     Args:
         repeat: How often; it ends with the first run that differs.
+
+        tell: Is called with a sentence if another run has to be waited for.
 
     Raises:
         ScenarioErrors: no real kernel can be asked to play it.
@@ -158,20 +162,20 @@ def verify(script: Script, abilities: Abilities, *, repeat: int = 1) -> Verifica
     found = Verification(script, ())
     for run in range(1, repeat + 1):
         try:
-            found = _play(script, abilities)
+            found = _play(script, abilities, tell)
         except NoiseError:
             noisy += 1
-            found = _play(script, abilities)
+            found = _play(script, abilities, tell)
         found = attrs.evolve(found, runs=run, noisy=noisy)
         if not found.agrees:
             break
     return found
 
 
-def _play(script: Script, abilities: Abilities) -> Verification:
+def _play(script: Script, abilities: Abilities, tell: Callable[[str], None]) -> Verification:
     commands = [item.command for item in script.items if isinstance(item, Run | CheckError)]
     wants_swap = any(isinstance(command, _PUSHES) or _pages_out(command) for command in commands)
-    with Premises(abilities, wants_swap=wants_swap) as premises:
+    with Premises(abilities, wants_swap=wants_swap, tell=tell) as premises:
         return play_on(premises, script)
 
 
