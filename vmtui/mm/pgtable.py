@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from vmtui.errors import KernelError
 from vmtui.mm.mm_types import VM_ACCESS, VM_SHARED, VM_WRITE, Mm, Vma
 from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, Page
-from vmtui.mm.page_alloc import alloc_table, free_table
+from vmtui.mm.page_alloc import alloc_table, alloc_tables_bulk, free_table
 
 if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
@@ -189,6 +189,25 @@ def pte_alloc(mm: Mm, address: int) -> int:
         machine.memory[pmdp] = mk_pte(table.pfn, _TABLE)
         machine.work["page_tables_made"] += 1
     return pte_offset(mm, address)
+
+
+def pte_alloc_bulk(mm: Mm, addresses: NDArray[np.int64]) -> NDArray[np.int64]:
+    """`pte_alloc` for ascending addresses, each in a page table of its own; there is room for new ones."""
+    machine = mm.machine
+    memory, cell = machine.memory, machine.pgd.cell
+    slots, inverse = np.unique(addresses >> PGDIR_SHIFT, return_inverse=True)
+    pgds = np.array([cell[mm.id * PTRS_PER_PGD + slot] for slot in slots.tolist()], dtype=np.int64)
+    pmdps = (pgds[inverse] >> PAGE_SHIFT) * PTRS_PER_TABLE + ((addresses >> PMD_SHIFT) & 511)
+    missing = memory.all[pmdps] == 0
+    if missing.any():
+        n = int(np.count_nonzero(missing))
+        tables = alloc_tables_bulk(machine, n, highmem=machine.options.highpte)
+        machine.mem_map.mapping.put(tables, mm.id)
+        machine.mem_map.index.put(tables, addresses[missing] & ~(PMD_SIZE - 1))
+        memory.put(pmdps[missing], tables << PAGE_SHIFT | _TABLE)
+        machine.work["page_tables_made"] += n
+    pmds = memory.all[pmdps].astype(np.int64)
+    return (pmds >> PAGE_SHIFT) * PTRS_PER_TABLE + ((addresses >> PAGE_SHIFT) & 511)
 
 
 def ptep_to_mm_address(machine: Machine, ptep: int) -> tuple[Mm | None, int]:
