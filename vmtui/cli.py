@@ -458,7 +458,11 @@ def verify(
         count = undo_all(_complain)
         _complain(f"taken back what {count:,} {'run' if count == 1 else 'runs'} left")
     if seconds is not None:
-        return _fuzz(seconds, seed, _given(machine))
+        if files or text is not None:
+            raise click.UsageError("--fuzz makes its own programs: give no FILE and no -c TEXT")
+        return _fuzz(seconds, seed, _given(machine), as_json)
+    if seed is not None:
+        raise click.UsageError("--seed says which programs --fuzz plays: give --fuzz SECONDS too")
     if not files and text is None:
         if clean:
             return OK
@@ -481,7 +485,7 @@ def verify(
     return CANNOT if abilities.missing else OK
 
 
-def _fuzz(seconds: float, seed: int | None, options: dict[str, str]) -> int:
+def _fuzz(seconds: float, seed: int | None, options: dict[str, str], as_json: bool) -> int:
     """Random programs on both sides; the first difference, shortened, becomes a file in this folder."""
     import secrets
 
@@ -498,13 +502,16 @@ def _fuzz(seconds: float, seed: int | None, options: dict[str, str]) -> int:
         found = fuzz(abilities, options, seconds=seconds, seed=seed, tally=tally, tell=_complain)
     finally:
         _complain(f"seed {seed}: {tally.text}")
-    if found is None:
-        return OK
-    path = Path(f"vmtui-fuzz-{seed}-{found.number}.scenario")
-    path.write_text(found.text, encoding="utf-8")
-    _print_lines(verify_text.verification_lines(found.verification))
-    _print(f"written to {path}")
-    return FAILED
+    path = None
+    if found is not None:
+        path = f"vmtui-fuzz-{seed}-{found.number}.scenario"
+        Path(path).write_text(found.text, encoding="utf-8")
+    if as_json:
+        _print(json.dumps(verify_text.fuzz_document(seed, tally, found, path)))
+    elif found is not None:
+        _print_lines(verify_text.verification_lines(found.verification))
+        _print(f"written to {path}")
+    return OK if found is None else FAILED
 
 
 # ------------------------------------------------------------------------------------------------ files

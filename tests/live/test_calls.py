@@ -1,9 +1,13 @@
 """Commands as the calls that they are."""
 
+import inspect
+
 import pytest
 
+from vmtui.live import calls
 from vmtui.live.calls import ADVICE, Call, resolve, why_not
 from vmtui.scenario import parse_command
+from vmtui.scenario.commands import COMMANDS
 from vmtui.session import Session
 
 BASE = 0x40000000
@@ -136,6 +140,15 @@ def test_what_is_no_kernels_business_is_no_call(session, text):
     session.do("mmap sh other 1 pages r private at 0x60000000")
 
     assert call(session, text) is None
+
+
+@pytest.mark.parametrize("keyword", sorted(COMMANDS))
+def test_every_command_is_a_call_a_look_or_refused(keyword):
+    """None of the language is forgotten: what `why_not` lets pass, `resolve` knows."""
+    command = COMMANDS[keyword]
+    if why_not(command.__new__(command)) is None:
+        source = inspect.getsource(calls)
+        assert f"c.{command.__name__}(" in source
 
 
 def test_some_commands_cannot_be_asked_of_a_kernel():

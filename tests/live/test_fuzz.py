@@ -1,5 +1,6 @@
 """Random programs on both sides."""
 
+import json
 from random import Random
 
 import pytest
@@ -116,4 +117,10 @@ def test_the_command_line_writes_a_file(kernel, tmp_path, monkeypatch, capsys):
     assert err.startswith("seed 1: ")
     assert 1 == main(["verify", str(path)])
     assert 0 == main(["verify", "--fuzz", "0"])
+    capsys.readouterr()
+    assert 0 == main(["verify", "--fuzz", "0", "--seed", "7", "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert (7, 0, None) == (told["seed"], told["programs"], told["difference"])
+    assert 2 == main(["verify", "--fuzz", "1", "-c", "spawn a"])
+    assert 2 == main(["verify", "--seed", "1", "-c", "spawn a"])
     assert 2 == main(["verify", "--seed", "1", "--fuzz", "x"])

@@ -159,6 +159,19 @@ def test_what_no_kernel_can_be_asked_is_refused_before_anything_runs(command):
     assert str(caught.value).startswith("file:2: ")
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("spawn a; mmap a h 20001 pages rw private; write a.h", "20,001 pages in one command"),
+        ("spawn a\nrepeat 200\n  fork a\nend\n", "more than 200 processes"),
+    ],
+)
+def test_what_would_take_too_much_of_the_machine_is_refused(kernel, text, words):
+    """These are real pages and real processes; nothing of them is left."""
+    with pytest.raises(CannotError, match=words):
+        verify(load(text, ram="256M"), kernel)
+
+
 def test_a_machine_that_cannot_says_why():
     """Nothing is started there."""
     with pytest.raises(CannotError, match="this is no Linux"):

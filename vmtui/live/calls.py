@@ -40,6 +40,10 @@ ADVICE: Mapping[str, int] = MappingProxyType(
 """MADV_* by the language's words."""
 
 _NO_CALL: Final = (c.Walk, c.Referenced)
+_CALLS: Final = (
+    *(c.Spawn, c.Fork, c.Exec, c.Exit, c.Mmap, c.Munmap, c.Mprotect, c.Madvise, c.Mlock, c.Munlock, c.Mremap),
+    *(c.Brk, c.Read, c.Write, c.Swapout, c.Evict, c.Swapoff, c.File, c.Truncate),
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -84,6 +88,8 @@ def why_not(command: Command) -> str | None:
     """Why the kernel underneath cannot be asked to do this; None if it can."""
     if isinstance(command, c.Reclaim):
         return "reclaim takes what the kernel finds cold at that moment, which no two runs agree on"
+    if not isinstance(command, _CALLS + _NO_CALL):
+        return f"{command.keyword} cannot be asked of the kernel underneath"
     place = getattr(command, "place", None)
     if isinstance(place, PfnPlace) and not isinstance(command, _NO_CALL):
         return f"{place} is a frame of the simulated machine: name it by a process"

@@ -39,7 +39,12 @@ MAP_SHARED, MAP_PRIVATE, MAP_ANONYMOUS, MAP_GROWSDOWN = 0x01, 0x02, 0x20, 0x100
 MAP_FIXED_NOREPLACE: Final = 0x100000
 MREMAP_MAYMOVE_FIXED, MREMAP_DONTUNMAP = 3, 4
 MADV_RANDOM: Final = 1
+_TOUCHING: Final = ("touch", "mlock", "swapout", "evict")
 _MOVE_PAGES: Final = 279  # the system call's number on x86-64
+MAX_PAGES: Final = 20_000
+"""Pages of one command: each has a cgroup of its own, and is looked at after every command."""
+
+MAX_PROCESSES: Final = 200
 _TOUCHES: Final = 1000  # pages in one request
 
 
@@ -124,9 +129,17 @@ class LivePlayer:
             CannotError: this machine has no way to do it.
         """
         self._premises.go_on()
+        self._check_size(call)
         number = getattr(self, f"_{call.word}")(call)
         self.drain()
         return errno.errorcode[number] if number else None
+
+    def _check_size(self, call: Call) -> None:
+        pages = call.length // PAGE if call.word in _TOUCHING else 0
+        if pages > MAX_PAGES:
+            raise CannotError(f"{pages:,} pages in one command: verify takes {MAX_PAGES:,} at most")
+        if call.word in ("spawn", "fork") and len(self.processes) >= MAX_PROCESSES:
+            raise CannotError(f"more than {MAX_PROCESSES} processes: verify takes no more")
 
     def drain(self) -> None:
         """Empty the per-CPU batches of every LRU list."""

@@ -11,10 +11,11 @@ from vmtui import __version__
 from vmtui.errors import printable
 from vmtui.live.abilities import Abilities
 from vmtui.live.compare import Difference, describe_page
+from vmtui.live.fuzz import Found, Tally
 from vmtui.live.observed import FIELDS, Observed
 from vmtui.live.verify import Decision, Row, Verification
 
-__all__ = ["as_json", "cannot_lines", "document", "verification_lines"]
+__all__ = ["as_json", "cannot_lines", "document", "fuzz_document", "verification_lines"]
 
 HEADINGS: Final = {
     "errno": "errno",
@@ -125,6 +126,24 @@ def document(found: list[Verification], abilities: Abilities) -> dict[str, Any]:
         "version": __version__,
         "missing": list(abilities.missing),
         "verifications": [as_json(each) for each in found],
+    }
+
+
+def fuzz_document(seed: int, tally: Tally, found: Found | None, path: str | None) -> dict[str, Any]:
+    """All that ``verify --fuzz --json`` prints."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "version": __version__,
+        "seed": seed,
+        **attrs.asdict(tally),
+        "difference": None
+        if found is None
+        else {
+            "program": found.number,
+            "path": path,
+            "text": found.text,
+            "verification": as_json(found.verification),
+        },
     }
 
 
