@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import sys
 from pathlib import Path
@@ -56,6 +57,10 @@ def probe() -> Abilities:
     """Ask this machine."""
     if not sys.platform.startswith("linux"):
         return Abilities(False, missing=(f"this is {sys.platform}, and the kernel underneath must be Linux",))
+    if mmap.PAGESIZE != _PAGE:
+        return Abilities(
+            False, missing=(f"pages are {mmap.PAGESIZE:,} bytes here, and {_PAGE:,} in the simulator",)
+        )
     if not os.access("/proc/self/pagemap", os.R_OK) or not os.access("/proc/self/smaps", os.R_OK):
         return Abilities(False, missing=("/proc/PID/pagemap or /proc/PID/smaps cannot be read",))
     missing = []

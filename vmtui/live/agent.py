@@ -226,6 +226,9 @@ def main() -> None:
     """Obey from here on."""
     # Children are reaped by the kernel, those whose parent has gone too.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    # One CPU for all: a page just read in is held by the batch of the CPU that read it, and whether the
+    # kernel finds the page its own depends on whether that is the CPU it looks on.
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     _prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     _prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0)
     Agent(sys.argv[1], sys.argv[2], int(sys.argv[3])).serve()

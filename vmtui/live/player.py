@@ -11,6 +11,7 @@ import ctypes
 import errno
 import mmap
 import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ MAP_FIXED_NOREPLACE: Final = 0x100000
 MREMAP_MAYMOVE_FIXED, MREMAP_DONTUNMAP = 3, 4
 MADV_RANDOM: Final = 1
 _TOUCHING: Final = ("touch", "mlock", "swapout", "evict")
-_MOVE_PAGES: Final = 279  # the system call's number on x86-64
+_MOVE_PAGES: Final = {"x86_64": 279, "aarch64": 239}  # the system call's number
 MAX_PAGES: Final = 20_000
 """Pages of one command: each has a cgroup of its own, and is looked at after every command."""
 
@@ -351,17 +352,21 @@ def _drain_by_move_pages() -> None:
     Ask the kernel to move a page of ours to where it is: it drains the batches of all CPUs before.
 
     Raises:
+        CannotError: the call's number on this processor is not known.
         LiveError: it refuses.
     """
+    number = _MOVE_PAGES.get(platform.machine())
+    if number is None:
+        raise CannotError(f"no way to drain the LRU batches on {platform.machine()} without memory cgroups")
     page = mmap.mmap(-1, PAGE)
     page[0] = 1
     buffer = (ctypes.c_char * PAGE).from_buffer(page)
     libc = ctypes.CDLL(None, use_errno=True)
     pages = (ctypes.c_void_p * 1)(ctypes.addressof(buffer))
     nodes, status = (ctypes.c_int * 1)(0), (ctypes.c_int * 1)(0)
-    done = libc.syscall(_MOVE_PAGES, 0, ctypes.c_ulong(1), pages, nodes, status, 0)
-    number = ctypes.get_errno()
+    done = libc.syscall(number, 0, ctypes.c_ulong(1), pages, nodes, status, 0)
+    error = ctypes.get_errno()
     del buffer
     page.close()
     if done < 0:
-        raise LiveError(f"move_pages: {os.strerror(number)}")
+        raise LiveError(f"move_pages: {os.strerror(error)}")
