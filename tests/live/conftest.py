@@ -1,10 +1,11 @@
 """What tests on the kernel underneath share: whether it can be asked, and a way to ask it."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from vmtui.live.abilities import probe
-from vmtui.live.verify import verify
-from vmtui.scenario.script import load
 
 
 @pytest.fixture(scope="session")
@@ -15,19 +16,12 @@ def abilities():
 
 @pytest.fixture
 def kernel(abilities):
-    """This machine, where everything can be done on it."""
+    """This machine, where everything can be done on it; one test at a time has it."""
     if abilities.missing:
         pytest.skip("; ".join(abilities.missing))
-    return abilities
+    import fcntl
 
-
-@pytest.fixture
-def play_live(kernel):
-    """Plays a text on both sides; its rows, by the text of the command, the last of each."""
-
-    def play(text, **options):
-        found = verify(load(text, **options), kernel)
-        assert not found.refused
-        return {row.text: row for row in found.rows}
-
-    return play
+    fd = os.open(Path(__file__), os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    yield abilities
+    os.close(fd)

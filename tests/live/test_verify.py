@@ -12,6 +12,7 @@ import pytest
 
 from vmtui.cli import main
 from vmtui.errors import CannotError, ScenarioErrors
+from vmtui.live import player
 from vmtui.live import verify as verify_module
 from vmtui.live.abilities import Abilities, has_capability
 from vmtui.live.errors import NoiseError
@@ -163,11 +164,12 @@ def test_what_no_kernel_can_be_asked_is_refused_before_anything_runs(command):
     ("text", "words"),
     [
         ("spawn a; mmap a h 20001 pages rw private; write a.h", "20,001 pages in one command"),
-        ("spawn a\nrepeat 200\n  fork a\nend\n", "more than 200 processes"),
+        ("spawn a\nrepeat 4\n  fork a\nend\n", "more than 3 processes"),
     ],
 )
-def test_what_would_take_too_much_of_the_machine_is_refused(kernel, text, words):
+def test_what_would_take_too_much_of_the_machine_is_refused(kernel, monkeypatch, text, words):
     """These are real pages and real processes; nothing of them is left."""
+    monkeypatch.setattr(player, "MAX_PROCESSES", 3)
     with pytest.raises(CannotError, match=words):
         verify(load(text, ram="256M"), kernel)
 
