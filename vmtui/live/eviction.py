@@ -21,7 +21,6 @@ from vmtui.live.pagemap import PAGE_SIZE, PagemapEntry
 
 __all__ = ["Eviction", "push_out_private"]
 
-_TRIES: Final = 8
 _PATIENCE: Final = 5.0
 
 Slot = tuple[int, int]  # the swap area's number, and the offset in it
@@ -52,7 +51,12 @@ class Eviction:
         self._cgroups.charged(frame.cgroup for frame in frames.values())
 
     def waiting(self, entry: PagemapEntry) -> int | None:
-        """The frame in the swap cache behind a swap entry; None if there is none, or it is not known."""
+        """
+        The frame in the swap cache behind a swap entry; None if there is none, or it is not known.
+
+        Right where mincore says that there is one: a frame that went may be another's in the same cgroup by
+        now, an interpreter's.
+        """
         pfn, cgroup = self._waiting.get(_slot(entry), (0, 0))
         if not pfn:
             return None
@@ -151,9 +155,11 @@ class Eviction:
             time.sleep(0.001)
 
     def _free(self, pfn: int) -> None:
-        """Free a frame that nobody maps any more."""
+        """Free a frame that nobody maps any more; as with unmapping, that may take a while."""
+        self._waiting = {slot: frame for slot, frame in self._waiting.items() if frame[0] != pfn}
         cgroup = self._frames.at(pfn).cgroup
-        for _ in range(_TRIES):
+        end = time.monotonic() + _PATIENCE
+        while time.monotonic() < end:
             frame = self._frames.at(pfn)
             if frame.cgroup != cgroup or frame.mapcount or not self._cgroups.has(cgroup):
                 return

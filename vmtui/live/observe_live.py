@@ -173,10 +173,10 @@ class LiveObserver:
         None: it was to wait there and could not be kept, or readahead may have brought it back.
         """
         entry = look.entries[where]
-        if self._player.waiting(entry) is not None:
-            return True
-        unsure = self._player.readahead or self._player.is_lost(entry)
-        return None if unsure else where in look.cached
+        if where not in look.cached:
+            return None if self._player.is_lost(entry) else False
+        sure = not self._player.readahead or self._player.waiting(entry) is not None
+        return True if sure else None
 
     def _was(self, pfn: int, look: _Look) -> frozenset[Where] | None:
         """
@@ -202,7 +202,9 @@ class LiveObserver:
         owners: dict[int, set[Where]] = {}
         strays = set()
         for where, entry in look.entries.items():
-            pfn = entry.pfn if entry.present else self._player.waiting(entry)
+            pfn: int | None = entry.pfn
+            if entry.swapped:
+                pfn = self._player.waiting(entry) if where in look.cached else None
             if pfn:
                 owners.setdefault(pfn, set()).add(where)
             elif where in look.cached or self._player.is_lost(entry):
