@@ -8,7 +8,7 @@ from vmtui.live.maps import MapsLine
 
 __all__ = ["in_arena"]
 
-ARENA: Final = ((0x0800_0000, 0x1_0000_0000), (0x2000_0000_0000, 0x4000_0000_0000))
+ARENA: Final = ((0x0800_0000, 0x1_0000_0000), (0x1000_0000_0000, 0x4000_0000_0000))
 """The addresses that scenarios use, of 32 and of 64 bits."""
 
 
