@@ -142,6 +142,13 @@ def test_one_who_may_read_a_page_keeps_its_frame_for_all(stage):
     assert stage.kept("b.h[0]")
 
 
+def test_holes_hide_no_frame_that_waits(stage):
+    """Swapped pages on both sides of a hole: each tells whether its frame is in the swap cache."""
+    stage.do(*HEAP, "write a.h", "munmap a.h[1]", "swapout a.h[0]", "evict a.h[2]", "swapout a.h[3]")
+
+    assert [True, False, True] == [stage.page(f"a.h[{at}]").swapcache for at in (0, 2, 3)]
+
+
 def test_a_second_swapout_frees_the_frame(stage):
     """The first unmaps it, the second finds it clean and unmapped."""
     stage.do(*HEAP, "write a.h[0]", "fork a b", "swapout a.h[0]", "swapout b.h[0]")

@@ -94,7 +94,7 @@ class LiveObserver:
             frames = self._player.frames.of([entry.pfn for entry in found.values() if entry.pfn])
         elif self._player.scan:
             zeroes.update(self._zeroes(smaps))
-        return _Look(smaps, found, frames, frozenset(self._cached(found)), frozenset(zeroes))
+        return _Look(smaps, found, frames, frozenset(self._cached(smaps, found)), frozenset(zeroes))
 
     def _entries(self, smaps: Mapping[str, tuple[Smap, ...]]) -> dict[Where, PagemapEntry]:
         return {
@@ -104,13 +104,17 @@ class LiveObserver:
             for address, entry in entries(agent.pid, smap.vma.start, smap.vma.end).items()
         }
 
-    def _cached(self, found: Mapping[Where, PagemapEntry]) -> Iterable[Where]:
+    def _cached(
+        self, smaps: Mapping[str, tuple[Smap, ...]], found: Mapping[Where, PagemapEntry]
+    ) -> Iterable[Where]:
         """Swapped pages with a frame in the swap cache: mincore tells, whoever asks."""
         for name, agent in self._player.processes.items():
-            swapped = [where[1] for where, entry in found.items() if where[0] == name and entry.swapped]
-            if swapped:
-                there = self._player.in_core(agent, min(swapped), max(swapped) + PAGE_SIZE)
-                yield from ((name, address) for address in swapped if address in there)
+            swapped = {where[1] for where, entry in found.items() if where[0] == name and entry.swapped}
+            for smap in smaps[name]:
+                here = [address for address in swapped if smap.vma.start <= address < smap.vma.end]
+                if here:
+                    there = self._player.in_core(agent, min(here), max(here) + PAGE_SIZE)
+                    yield from ((name, address) for address in here if address in there)
 
     def _zeroes(self, smaps: Mapping[str, tuple[Smap, ...]]) -> Iterable[Where]:
         """Pages that map the zero page, for one who may not see frames."""

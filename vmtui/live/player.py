@@ -289,13 +289,21 @@ class LivePlayer:
                 agent.ask("enter", HOME)
 
     def in_core(self, agent: Agent, start: int, end: int) -> set[int]:
-        """The addresses of [start, end) whose page, or the one behind its swap entry, is in memory."""
+        """
+        The addresses of [start, end) whose page, or the one behind its swap entry, is in memory.
+
+        All of them must be mapped.
+
+        Raises:
+            LiveError: one is not.
+        """
         found: set[int] = set()
         for first in range(start, end, _TOUCHES * PAGE):
             pages = min(_TOUCHES, (end - first) // PAGE)
             number, text = agent.ask("mincore", first, pages)
-            if not number:
-                found.update(first + at * PAGE for at, there in enumerate(bytes.fromhex(text)) if there & 1)
+            if number:
+                raise LiveError(f"mincore of {first:#x} in process {agent.pid}: {os.strerror(number)}")
+            found.update(first + at * PAGE for at, there in enumerate(bytes.fromhex(text)) if there & 1)
         return found
 
     def came_back(self, slot: PagemapEntry, page: PagemapEntry) -> None:
