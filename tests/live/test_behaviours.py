@@ -344,3 +344,21 @@ def test_pageout_leaves_shared_pages(stage):
 
     assert stage.do("madvise a.h pageout") is None
     assert "sppp" == stage.states("a", "h", 4)
+
+
+@pytest.mark.parametrize("kind", ["shared", "shared data"])
+def test_a_page_is_pushed_out_through_one_who_does_not_map_it(stage, kind):
+    """Shared memory, or a file: the place names a page of the object, whoever maps it."""
+    stage.do("file data 4 pages", "spawn a", f"mmap a s 4 pages rw {kind}", "read a.s", "fork a b")
+    assert ("pppp", "----") == (stage.states("a", "s", 4), stage.states("b", "s", 4))
+    stage.do("swapout b.s[1]", "evict b.s[2]")
+
+    assert "p--p" == stage.states("a", "s", 4)
+
+
+def test_a_private_copy_goes_without_the_page_it_was_copied_from(stage):
+    """The cache's page is charged apart, and others that map it keep it."""
+    stage.do("file data 4 pages", "spawn a", "mmap a p 4 pages rw private data", "write a.p[1]")
+    stage.do("mmap a s 4 pages r shared data", "read a.s[1]", "swapout a.p[1]")
+
+    assert ("swapped", "present") == (stage.page("a.p[1]").state, stage.page("a.s[1]").state)

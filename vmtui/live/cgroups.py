@@ -119,6 +119,10 @@ class MemoryCgroups:
         taken = {self._names[inode] for inode in inodes if inode in self._names}
         self._spare = [name for name in self._spare if name not in taken]
 
+    def inode(self, name: str) -> int:
+        """The inode of a cgroup, by which pages are said to be charged to it."""
+        return (self.base / name).stat().st_ino
+
     def recycle(self) -> None:
         """All are spare again: the processes whose pages they held have gone."""
         self._spare = [name for name in self._names.values() if name not in (HOME, _DRAIN)]

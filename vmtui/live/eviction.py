@@ -14,6 +14,7 @@ from typing import Final
 
 from vmtui.errors import CannotError
 from vmtui.live.agents import Agent
+from vmtui.live.arena import ObjectPage, arena_vmas, page_of
 from vmtui.live.calls import ADVICE
 from vmtui.live.cgroups import MemoryCgroups
 from vmtui.live.frames import Frames, entries
@@ -25,6 +26,7 @@ _PATIENCE: Final = 5.0
 
 Slot = tuple[int, int]  # the swap area's number, and the offset in it
 Mappers = Callable[[int], Iterator[tuple[Agent, int]]]
+MappersOf = Callable[[ObjectPage], Iterator[tuple[Agent, int, int]]]
 
 
 class Eviction:
@@ -35,20 +37,35 @@ class Eviction:
         frames: What the kernel says of frames.
         cgroups: Those that pages are charged to.
         mappers: Who maps a frame, and where.
+        mappers_of: Who maps a page of a file or of shared memory, where, and the frame.
     """
 
-    def __init__(self, frames: Frames, cgroups: MemoryCgroups, mappers: Mappers) -> None:
+    def __init__(
+        self, frames: Frames, cgroups: MemoryCgroups, mappers: Mappers, mappers_of: MappersOf
+    ) -> None:
         self._frames = frames
         self._cgroups = cgroups
         self._mappers = mappers
+        self._mappers_of = mappers_of
         self._waiting: dict[Slot, tuple[int, int]] = {}
         self._lost: set[Slot] = set()
+        self._objects: dict[ObjectPage, int] = {}
 
     def charged(self, pid: int, start: int, pages: int) -> None:
         """Pages were touched: note to which cgroups they are charged."""
         found = entries(pid, start, start + pages * PAGE_SIZE)
         frames = self._frames.of([entry.pfn for entry in found.values() if entry.pfn])
         self._cgroups.charged(frame.cgroup for frame in frames.values())
+        shared = {address: frames[entry.pfn].cgroup for address, entry in found.items() if entry.file}
+        for vma in arena_vmas(pid) if shared else ():
+            for address, cgroup in shared.items():
+                if vma.start <= address < vma.end:
+                    self._objects[page_of(vma, address)] = cgroup
+
+    def cached(self, page: ObjectPage, cgroup: int) -> None:
+        """A page of a file is about to be cached, if it is not, and charged to this cgroup."""
+        self._cgroups.charged([cgroup])
+        self._objects.setdefault(page, cgroup)
 
     def waiting(self, entry: PagemapEntry) -> int | None:
         """
@@ -83,7 +100,12 @@ class Eviction:
                 those that waited there are freed.
         """
         done: set[int] = set()
-        for address, entry in sorted(entries(agent.pid, start, start + pages * PAGE_SIZE).items()):
+        found = entries(agent.pid, start, start + pages * PAGE_SIZE)
+        for address in range(start, start + pages * PAGE_SIZE, PAGE_SIZE):
+            entry = found.get(address)
+            if entry is None:
+                self._push_out_cached(agent, address, until_free)
+                continue
             pfn = entry.pfn if entry.present else self.waiting(entry)
             if not pfn or pfn in done or "ZERO_PAGE" in self._frames.at(pfn).flags:
                 continue
@@ -94,6 +116,21 @@ class Eviction:
             self._unmap(agent, address, pfn, hold=not until_free)
             if until_free:
                 self._free(pfn)
+
+    def _push_out_cached(self, agent: Agent, address: int, until_free: bool) -> None:
+        """Push out a page of a file, or of shared memory, that the process named does not map."""
+        vma = next((vma for vma in arena_vmas(agent.pid) if vma.start <= address < vma.end), None)
+        page = page_of(vma, address) if vma is not None else ("", 0, 0)
+        if page not in self._objects:
+            return
+        cgroup = self._objects[page]
+        for other, place, pfn in self._mappers_of(page):
+            self._unmap(other, place, pfn, hold=False)
+            if until_free:
+                self._free(pfn)
+            return
+        self._cgroups.empty(cgroup)
+        del self._objects[page]
 
     def _unmap(self, agent: Agent, address: int, pfn: int, *, hold: bool) -> None:
         """

@@ -22,7 +22,7 @@ import attrs
 
 from vmtui.errors import CannotError, LiveError
 from vmtui.live.agents import Agent, Agents
-from vmtui.live.arena import in_arena
+from vmtui.live.arena import ObjectPage, arena_vmas, page_of
 from vmtui.live.calls import ADVICE, Call
 from vmtui.live.cgroups import HOME
 from vmtui.live.eviction import Eviction, push_out_private
@@ -75,7 +75,7 @@ class LivePlayer:
         self._agents = Agents(self._folder, pattern, HOME)
         self._eviction: Eviction | None = None
         if self.frames is not None and cgroups is not None:
-            self._eviction = Eviction(self.frames, cgroups, self._mappers)
+            self._eviction = Eviction(self.frames, cgroups, self._mappers, self._mappers_of)
 
     @property
     def fields(self) -> frozenset[str]:
@@ -103,10 +103,21 @@ class LivePlayer:
     def _mappers(self, pfn: int) -> Iterator[tuple[Agent, int]]:
         """Who maps a frame, and where."""
         for agent in self.processes.values():
-            for vma in filter(in_arena, parse_maps(read_text(f"/proc/{agent.pid}/maps"))):
+            for vma in arena_vmas(agent.pid):
                 for address, entry in entries(agent.pid, vma.start, vma.end).items():
                     if entry.pfn == pfn:
                         yield agent, address
+
+    def _mappers_of(self, page: ObjectPage) -> Iterator[tuple[Agent, int, int]]:
+        """Who maps a page of a file or of shared memory, where, and the frame."""
+        device, inode, offset = page
+        for agent in self.processes.values():
+            for vma in arena_vmas(agent.pid):
+                address = vma.start + offset - vma.offset
+                if (vma.device, vma.inode) == (device, inode) and vma.start <= address < vma.end:
+                    entry = entries(agent.pid, address, address + PAGE).get(address)
+                    if entry is not None and entry.present and entry.file:
+                        yield agent, address, entry.pfn
 
     def close(self) -> None:
         """End every process."""
@@ -257,36 +268,48 @@ class LivePlayer:
     def _touch_some(self, call: Call, start: int, pages: int) -> int:
         """Touch each page in a cgroup of its own, so that it can be pushed out by itself."""
         agent = self.processes[call.task]
+        self._cache(agent, start, pages, call.write)
         cgroups = []
         if self._eviction is not None and self._cgroups is not None:
             cgroups = [*self._cgroups.spare(pages), HOME]
-        self._read_ahead_nothing(agent, start, pages, cgroups)
         number, _ = agent.ask("touch", start, pages, call.write, cgroups)
         if self._eviction is not None:
             self._eviction.charged(agent.pid, start, pages)
         return number
 
-    def _read_ahead_nothing(self, agent: Agent, start: int, pages: int, cgroups: list[str]) -> None:
+    def _cache(self, agent: Agent, start: int, pages: int, write: bool) -> None:
         """
-        Cache what a fault on an executable file page would read, and that alone.
+        Read into the cache what faults on file pages are going to read, and that alone.
 
-        For such pages the kernel reads ahead whatever MADV_RANDOM says.
+        So the cache's page and a private copy of it are charged apart; and on executable pages the kernel
+        reads ahead whatever MADV_RANDOM says.
         """
-        if not self.files:
+        wanted = list(self._uncached(agent, start, pages, write)) if self.files else []
+        if not wanted:
             return
-        wanted = []
-        for vma in parse_maps(read_text(f"/proc/{agent.pid}/maps")):
-            if "x" not in vma.perms or not vma.path.startswith(str(self._folder)):
-                continue
-            for page in range(pages):
-                address = start + page * PAGE
-                if vma.start <= address < vma.end:
-                    offset = vma.offset + address - vma.start
-                    wanted.append((cgroups[page] if cgroups else "", vma.path, offset))
-        if wanted:
-            agent.ask("cache", wanted)
-            if cgroups:
-                agent.ask("enter", HOME)
+        names = [""] * len(wanted)
+        if self._eviction is not None and self._cgroups is not None:
+            names = self._cgroups.spare(len(wanted))
+            for name, (vma, address) in zip(names, wanted, strict=True):
+                self._eviction.cached(page_of(vma, address), self._cgroups.inode(name))
+        requests = [
+            (name, vma.path, page_of(vma, address)[2])
+            for name, (vma, address) in zip(names, wanted, strict=True)
+        ]
+        agent.ask("cache", requests)
+        if self._eviction is not None:
+            agent.ask("enter", HOME)
+
+    def _uncached(self, agent: Agent, start: int, pages: int, write: bool) -> Iterator[tuple[MapsLine, int]]:
+        """The pages of our files in a range that a touch would fault in, up to the first it cannot."""
+        there = entries(agent.pid, start, start + pages * PAGE)
+        vmas = [vma for vma in arena_vmas(agent.pid) if vma.start < start + pages * PAGE and start < vma.end]
+        for address in range(start, start + pages * PAGE, PAGE):
+            vma = next((vma for vma in vmas if vma.start <= address < vma.end), None)
+            if vma is None or vma.perms[1 if write else 0] == "-":
+                return
+            if address not in there and vma.path.startswith(str(self._folder)):
+                yield vma, address
 
     def in_core(self, agent: Agent, start: int, end: int) -> set[int]:
         """
