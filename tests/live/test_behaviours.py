@@ -362,3 +362,19 @@ def test_a_private_copy_goes_without_the_page_it_was_copied_from(stage):
     stage.do("mmap a s 4 pages r shared data", "read a.s[1]", "swapout a.p[1]")
 
     assert ("swapped", "present") == (stage.page("a.p[1]").state, stage.page("a.s[1]").state)
+
+
+def test_a_clean_page_of_the_swap_cache_is_freed_at_once(stage):
+    """It is on disk already: one pass unmaps it and frees the frame, shared or not."""
+    stage.do(*HEAP, "write a.h[0:2]", "swapout a.h[0]", "read a.h[0]", "swapout a.h[0]")
+    assert ("swapped", False) == (stage.page("a.h[0]").state, stage.page("a.h[0]").swapcache)
+    stage.do("fork a b", "swapout a.h[1]", "read a.h[1]", "read b.h[1]", "swapout b.h[1]")
+
+    assert ("swapped", False) == (stage.page("a.h[1]").state, stage.page("a.h[1]").swapcache)
+
+
+def test_a_frame_that_waits_for_one_is_pushed_out_of_another(stage):
+    """The place names the frame behind its swap entry, and that another maps it saves it not."""
+    stage.do(*HEAP, "write a.h[0]", "fork a b", "fork a c", "swapout a.h[0]", "read c.h[0]", "evict b.h[0]")
+
+    assert ["swapped"] * 3 == [stage.page(f"{task}.h[0]").state for task in "abc"]

@@ -17,7 +17,7 @@ from vmtui.live.agents import Agent
 from vmtui.live.arena import ObjectPage, arena_vmas, page_of
 from vmtui.live.calls import ADVICE
 from vmtui.live.cgroups import MemoryCgroups
-from vmtui.live.frames import Frames, entries
+from vmtui.live.frames import Frame, Frames, entries
 from vmtui.live.pagemap import PAGE_SIZE, PagemapEntry
 
 __all__ = ["Eviction", "push_out_private"]
@@ -110,11 +110,10 @@ class Eviction:
             if not pfn or pfn in done or "ZERO_PAGE" in self._frames.at(pfn).flags:
                 continue
             done.add(pfn)
-            if not entry.present:
-                self._free(pfn)
-                continue
-            self._unmap(agent, address, pfn, hold=not until_free)
-            if until_free:
+            mapper = (agent, address) if entry.present else next(self._mappers(pfn), None)
+            if mapper is not None:
+                self._unmap(*mapper, pfn, hold=not until_free)
+            if until_free or mapper is None:
                 self._free(pfn)
 
     def _push_out_cached(self, agent: Agent, address: int, until_free: bool) -> None:
@@ -142,48 +141,54 @@ class Eviction:
         """
         end = time.monotonic() + _PATIENCE
         cgroup = self._frames.at(pfn).cgroup
-        kept = False
+        lost = False
         while _maps(agent.pid, address, pfn):
             frame = self._frames.at(pfn)
             if "UNEVICTABLE" in frame.flags or time.monotonic() > end:
                 break
             if frame.mapcount == 1:
                 agent.ask("madvise", address, PAGE_SIZE, ADVICE["pageout"])
-                kept = True
-            elif self._cgroups.has(cgroup):
-                kept = self._empty(pfn, cgroup, hold and {"ANON", "SWAPBACKED"} <= frame.flags)
-            else:
+            elif not self._cgroups.has(cgroup):
                 break
-        self._note(agent.pid, address, pfn, cgroup, kept)
+            elif hold and _is_to_wait(frame):
+                lost = not self._empty_but_keep(pfn, cgroup)
+            else:
+                self._cgroups.empty(cgroup)
+        self._note(agent.pid, address, pfn, cgroup, lost)
 
-    def _empty(self, pfn: int, cgroup: int, hold: bool) -> bool:
+    def _empty_but_keep(self, pfn: int, cgroup: int) -> bool:
         """
-        Empty a page's cgroup.
+        Empty a page's cgroup and keep the frame.
 
-        Args:
-            hold: Keep the frame meanwhile.  Shared memory that is held would not be written and so get no
-                slot, and what was freed lazily would not be dropped.
+        A frame that is held is not written.  So one process reads the page back, from the swap cache, and
+        being the only one to map it can have it written by MADV_PAGEOUT.
 
         Returns:
-            Whether the frame was kept: that takes a process that may read the page.
+            Whether there was a process that may read the page; else the frame is gone.
         """
-        mappers = self._mappers(pfn) if hold else ()
-        holder = next((agent for agent, address in mappers if agent.ask("hold", address)[0] == 0), None)
+        mappers = self._mappers(pfn)
+        holder = next((who for who in mappers if who[0].ask("hold", who[1])[0] == 0), None)
+        if holder is None:
+            self._cgroups.empty(cgroup)
+            return False
+        agent, address = holder
         try:
             self._cgroups.empty(cgroup)
         finally:
-            if holder is not None:
-                holder.ask("let_go")
-        return holder is not None
+            agent.ask("let_go")
+        if not _maps(agent.pid, address, pfn):
+            agent.ask("touch", address, 1, False, [])
+            agent.ask("madvise", address, PAGE_SIZE, ADVICE["pageout"])
+        return True
 
-    def _note(self, pid: int, address: int, pfn: int, cgroup: int, kept: bool) -> None:
+    def _note(self, pid: int, address: int, pfn: int, cgroup: int, lost: bool) -> None:
         """Remember which frame waits behind the swap entry, once it has been written."""
         entry = entries(pid, address, address + PAGE_SIZE).get(address)
         if entry is None or not entry.swapped:
             return
         self._waiting.pop(_slot(entry), None)
         self._lost.discard(_slot(entry))
-        if not kept:
+        if lost:
             self._lost.add(_slot(entry))
             return
         self._waiting[_slot(entry)] = pfn, cgroup
@@ -217,6 +222,17 @@ def push_out_private(agent: Agent, start: int, pages: int) -> None:
                 f"process {agent.pid}, {address:#x} {what}: pushing it out takes root and cgroups"
             )
         agent.ask("madvise", address, PAGE_SIZE, ADVICE["pageout"])
+
+
+def _is_to_wait(frame: Frame) -> bool:
+    """
+    Whether a frame waits in the swap cache after its page was swapped out.
+
+    Shared memory that is held would not be written and so get no slot; what was freed lazily would not be
+    dropped; and what is in the swap cache and clean is freed at once.
+    """
+    clean = "SWAPCACHE" in frame.flags and "DIRTY" not in frame.flags
+    return {"ANON", "SWAPBACKED"} <= frame.flags and not clean
 
 
 def _slot(entry: PagemapEntry) -> Slot:
