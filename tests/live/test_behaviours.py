@@ -378,3 +378,12 @@ def test_a_frame_that_waits_for_one_is_pushed_out_of_another(stage):
     stage.do(*HEAP, "write a.h[0]", "fork a b", "fork a c", "swapout a.h[0]", "read c.h[0]", "evict b.h[0]")
 
     assert ["swapped"] * 3 == [stage.page(f"{task}.h[0]").state for task in "abc"]
+
+
+def test_pageout_leaves_the_frame_where_swapout_finds_it(stage):
+    """madvise pageout and swapout are one thing for a private page: the second of the two frees the frame."""
+    stage.do(*HEAP, "write a.h[0]", "madvise a.h pageout")
+    assert stage.page("a.h[0]").swapcache
+    stage.do("swapout a.h[0]")
+
+    assert ("swapped", False) == (stage.page("a.h[0]").state, stage.page("a.h[0]").swapcache)

@@ -9,7 +9,7 @@ page's frame is to wait in the swap cache: so a pipe holds a reference to it in 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from vmtui.errors import CannotError
@@ -115,6 +115,12 @@ class Eviction:
                 self._unmap(*mapper, pfn, hold=not until_free)
             if until_free or mapper is None:
                 self._free(pfn)
+
+    def paged_out(self, pid: int, before: Mapping[int, PagemapEntry]) -> None:
+        """MADV_PAGEOUT was called: the frames of those that went wait in the swap cache."""
+        for address, entry in before.items():
+            if entry.pfn:
+                self._note(pid, address, entry.pfn, self._frames.at(entry.pfn).cgroup, lost=False)
 
     def _push_out_cached(self, agent: Agent, address: int, until_free: bool) -> None:
         """Push out a page of a file, or of shared memory, that the process named does not map."""

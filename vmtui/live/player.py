@@ -223,7 +223,14 @@ class LivePlayer:
         agent.ask("mlock", start, length)
 
     def _madvise(self, call: Call) -> int:
-        return self.processes[call.task].ask("madvise", call.start, call.length, call.advice)[0]
+        agent = self.processes[call.task]
+        before = {}
+        if self._eviction is not None and call.advice == ADVICE["pageout"]:
+            before = entries(agent.pid, call.start, call.start + call.length)
+        number, _ = agent.ask("madvise", call.start, call.length, call.advice)
+        if self._eviction is not None:
+            self._eviction.paged_out(agent.pid, before)
+        return number
 
     def _mlock(self, call: Call) -> int:
         """Lock; what that faults in is faulted in before, so that each page is in a cgroup of its own."""
