@@ -387,3 +387,22 @@ def test_pageout_leaves_the_frame_where_swapout_finds_it(stage):
     stage.do("swapout a.h[0]")
 
     assert ("swapped", False) == (stage.page("a.h[0]").state, stage.page("a.h[0]").swapcache)
+
+
+def test_mlock_locks_before_it_faults(stage):
+    """So the new page's VMA has merged with its locked neighbour, and fault-around ends at what is locked."""
+    stage.do("spawn a", "mmap a h 7 pages r private", "mlock a.h[5]", "mprotect a.h rw", "mlock a.h[6]")
+    assert ["5 rw-p", "2 rw-p"] == stage.vmas("a")
+    stage.do("mmap a s 7 pages rw shared", "fork a b", "write b.s[2:7]", "mlock a.s[4:6]")
+
+    assert "----pp-" == stage.states("a", "s", 7)
+
+
+@pytest.mark.parametrize("advice", ["swapout a.h[0]", "madvise a.h[0] pageout"])
+def test_a_lazily_freed_page_that_was_written_takes_two_passes(stage, advice):
+    """The first finds that it is in use."""
+    stage.do(*HEAP, "write a.h", "madvise a.h free", "write a.h[0]", advice)
+    assert "present" == stage.page("a.h[0]").state
+    stage.do(advice)
+
+    assert "swapped" == stage.page("a.h[0]").state

@@ -62,6 +62,16 @@ class Eviction:
                 if vma.start <= address < vma.end:
                     self._objects[page_of(vma, address)] = cgroup
 
+    def charged_to(self, cgroup: int, pid: int, start: int, pages: int) -> list[int]:
+        """The addresses of a range's anonymous pages that are charged to this cgroup."""
+        found = entries(pid, start, start + pages * PAGE_SIZE)
+        frames = self._frames.of([entry.pfn for entry in found.values() if entry.pfn])
+        return [
+            address
+            for address, entry in found.items()
+            if entry.pfn and not entry.file and frames[entry.pfn].cgroup == cgroup
+        ]
+
     def cached(self, page: ObjectPage, cgroup: int) -> None:
         """A page of a file is about to be cached, if it is not, and charged to this cgroup."""
         self._cgroups.charged([cgroup])
@@ -141,13 +151,14 @@ class Eviction:
         """
         Take a page out of every page table; what locks it in memory keeps it.
 
-        Tried again for a while: a page that was freed lazily and written since is only found to be in use at
-        first, and one on the active list may have to wait until the cgroup's counts are next brought up to
-        date, which is every two seconds.
+        Tried again for a while: one on the active list may have to wait until the cgroup's counts are next
+        brought up to date, which is every two seconds.  But a page that was freed lazily goes at once, or
+        was written since: then it is found to be in use, and it is the next pass that may take it.
         """
         end = time.monotonic() + _PATIENCE
         cgroup = self._frames.at(pfn).cgroup
         lost = False
+        lazily = "ANON" in self._frames.at(pfn).flags and "SWAPBACKED" not in self._frames.at(pfn).flags
         while _maps(agent.pid, address, pfn):
             frame = self._frames.at(pfn)
             if "UNEVICTABLE" in frame.flags or time.monotonic() > end:
@@ -160,6 +171,8 @@ class Eviction:
                 lost = not self._empty_but_keep(pfn, cgroup)
             else:
                 self._cgroups.empty(cgroup)
+            if lazily:
+                break
         self._note(agent.pid, address, pfn, cgroup, lost)
 
     def _empty_but_keep(self, pfn: int, cgroup: int) -> bool:

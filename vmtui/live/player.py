@@ -27,7 +27,7 @@ from vmtui.live.calls import ADVICE, Call
 from vmtui.live.cgroups import HOME
 from vmtui.live.eviction import Eviction, push_out_private
 from vmtui.live.frames import Frames, entries
-from vmtui.live.maps import MapsLine, parse_maps, parse_smaps, read_text
+from vmtui.live.maps import MapsLine
 from vmtui.live.pagemap import PagemapEntry
 from vmtui.live.premises import Premises
 from vmtui.live.swap import swapoff
@@ -195,32 +195,34 @@ class LivePlayer:
         return self.processes[call.task].ask("munmap", call.start, call.length)[0]
 
     def _mprotect(self, call: Call) -> int:
-        return self.processes[call.task].ask("mprotect", call.start, call.length, call.prot)[0]
+        arguments = (call.start, call.length, call.prot)
+        return self._faulting(call, "mprotect", arguments, call.start, call.length)
 
     def _mremap(self, call: Call) -> int:
         flags = 0 if call.to is None else MREMAP_MAYMOVE_FIXED
         flags |= MREMAP_DONTUNMAP if call.keep else 0
         arguments = (call.start, call.length, call.new_length, flags, call.to or 0)
+        start = call.start if call.to is None else call.to
+        return self._faulting(call, "mremap", arguments, start, call.new_length)
+
+    def _faulting(self, call: Call, word: str, arguments: tuple[int, ...], start: int, length: int) -> int:
+        """A call that faults pages in where memory is locked; then each page is given a cgroup of its own."""
         agent = self.processes[call.task]
-        number, _ = agent.ask("mremap", *arguments)
-        if not number and self._eviction is not None and call.new_length > call.length:
-            start = (call.start if call.to is None else call.to) + call.length
-            self._rehome(agent, call, start, call.new_length - call.length)
-        return number
-
-    def _rehome(self, agent: Agent, call: Call, start: int, length: int) -> None:
-        """
-        Give what a locked mapping gained a cgroup a page: mremap faulted it in, and into no such cgroup.
-
-        The pages are dropped and touched again: new, written and locked, as they were.
-        """
-        smaps = parse_smaps(read_text(f"/proc/{agent.pid}/smaps"), lambda vma: vma.start <= start < vma.end)
-        if not smaps or "lo" not in smaps[0].flags or smaps[0].vma.perms[1::2] != "wp":
-            return
-        agent.ask("munlock", start, length)
-        agent.ask("madvise", start, length, ADVICE["dontneed"])
-        self._touch(attrs.evolve(call, start=start, length=length, write=True))
-        agent.ask("mlock", start, length)
+        if self._eviction is None or self._cgroups is None:
+            return int(agent.ask(word, *arguments)[0])
+        name = self._cgroups.spare(1)[0]
+        agent.ask("enter", name)
+        number, _ = agent.ask(word, *arguments)
+        agent.ask("enter", HOME)
+        self._eviction.charged(agent.pid, start, length // PAGE)
+        together = self._eviction.charged_to(self._cgroups.inode(name), agent.pid, start, length // PAGE)
+        for address in together[1:]:
+            # Dropped and touched again it is new, written and locked, as it was.
+            agent.ask("munlock", address, PAGE)
+            agent.ask("madvise", address, PAGE, ADVICE["dontneed"])
+            self._touch_some(attrs.evolve(call, write=True), address, 1)
+            agent.ask("mlock", address, PAGE)
+        return int(number)
 
     def _madvise(self, call: Call) -> int:
         agent = self.processes[call.task]
@@ -233,31 +235,7 @@ class LivePlayer:
         return number
 
     def _mlock(self, call: Call) -> int:
-        """Lock; what that faults in is faulted in before, so that each page is in a cgroup of its own."""
-        agent = self.processes[call.task]
-        for vma, first, end in self._covering(agent, call):
-            write = vma.perms[1] == "w" and vma.perms[3] == "p"
-            swapped = {at for at, entry in entries(agent.pid, first, end).items() if entry.swapped}
-            for start in range(first, end, PAGE):
-                if start not in swapped or write:
-                    self._touch_some(attrs.evolve(call, write=write), start, 1)
-        return agent.ask("mlock", call.start, call.length)[0]
-
-    def _covering(self, agent: Agent, call: Call) -> list[tuple[MapsLine, int, int]]:
-        """
-        The VMAs under a range as far as mlock faults pages in, each with the part of it that is meant.
-
-        None if there is a hole; none from the first on that may not be used at all.
-        """
-        found, at, end = [], call.start, call.start + call.length
-        for vma in parse_maps(read_text(f"/proc/{agent.pid}/maps")):
-            if vma.start <= at < min(vma.end, end):
-                found.append((vma, at, min(vma.end, end)))
-                at = min(vma.end, end)
-        if self._eviction is None or at < end:
-            return []
-        usable = next((n for n, (vma, *_) in enumerate(found) if vma.perms[0] == "-"), len(found))
-        return found[:usable]
+        return self._faulting(call, "mlock", (call.start, call.length), call.start, call.length)
 
     def _munlock(self, call: Call) -> int:
         return self.processes[call.task].ask("munlock", call.start, call.length)[0]
