@@ -53,7 +53,9 @@ class Run:
     @classmethod
     def of(cls, scheme: str) -> Run:
         """A machine just built: small, with little swap."""
-        return cls(scheme, Machine(Options.parse({"rmap": scheme, "ram": "8M", "swap": "64K"})))
+        return cls(
+            scheme, Machine(Options.parse({"rmap": scheme, "rules": "2.6", "ram": "8M", "swap": "64K"}))
+        )
 
     def attempt(self, command: Command) -> None:
         """Run a command to its end or its refusal, as a session would."""

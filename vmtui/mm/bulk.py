@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vmtui.mm.filemap import nodes_for, radix_tree_add_bulk
 from vmtui.mm.mm_types import VM_ACCESS, VM_SHARED, VM_WRITE, AddressSpace, Mm, Vma, linear_page_index
-from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, PG_active, PG_lru, PG_referenced, PG_uptodate
+from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, PG_active, PG_lru, PG_uptodate
 from vmtui.mm.page_alloc import zone_with_room
 from vmtui.mm.pgtable import (
     PAGE_ACCESSED,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 Indices = NDArray[np.int64]
 
+
 def populate(mm: Mm, start: int, end: int, write: bool) -> int:
     """Map the pages from `start` on as far as nothing is mapped, up to `end`.
 
@@ -48,7 +49,8 @@ def populate(mm: Mm, start: int, end: int, write: bool) -> int:
     end = min(end, vma.vm_end)
     if vma.vm_file is None:
         return populate_anon(vma, start, end) if write else 0
-    if vma.vm_flags & VM_SHARED or not write:
+    around = vma.machine.kernel.fault_around > 1
+    if (vma.vm_flags & VM_SHARED or not write) and (write or not around):
         return populate_file(vma, vma.vm_file, start, end, write)
     return 0
 
@@ -66,8 +68,10 @@ def populate_anon(vma: Vma, start: int, end: int) -> int:
     machine.memory.put(pteps, pfns << PAGE_SHIFT | prot)
     mem_map = machine.mem_map
     mem_map.count.put(pfns, 1)
-    mem_map.flags.put(pfns, PG_lru | PG_active | PG_referenced)
-    ticket = machine.active_list.append_bulk(pfns)
+    flags = machine.kernel.fresh_flags
+    mem_map.flags.put(pfns, flags)
+    lru = machine.active_list if flags & PG_active else machine.inactive_list
+    ticket = lru.append_bulk(pfns)
     mem_map.lru.put(pfns, np.arange(ticket, ticket + n, dtype=np.int64))
     vma.vm_mm.rss += n
     machine.scheme.add_rmap_bulk(pfns, vma, linear_page_index(vma, start), pteps)
@@ -113,7 +117,7 @@ def _file_bytes(vma: Vma, mapping: AddressSpace, start: int, chunks: list[tuple[
     if zone_with_room(machine, highmem=True) is low:
         frames += len(missing)
     if zone_with_room(machine, highmem=machine.options.highpte) is low:
-        frames += sum(not pte_offset(vma.vm_mm, base) for base, _ in chunks)
+        frames += sum(machine.arch.tables_missing(vma.vm_mm, base) for base, _ in chunks)
     objects = machine.ledger.cost("radix_tree_node", nodes_for(mapping, missing))
     return frames * PAGE_SIZE + objects + machine.scheme.bulk_bytes(pfns)
 
@@ -130,7 +134,7 @@ def page_cache_read_bulk(mapping: AddressSpace, indices: Indices) -> None:
     mem_map.mapping.put(pfns, mapping.id)
     mem_map.index.put(pfns, indices)
     mem_map.count.put(pfns, 1)
-    mem_map.flags.put(pfns, PG_lru | PG_uptodate)
+    mem_map.flags.put(pfns, PG_lru | PG_uptodate | (machine.kernel.shmem_flags if mapping.shmem else 0))
     ticket = machine.inactive_list.append_bulk(pfns)
     mem_map.lru.put(pfns, np.arange(ticket, ticket + n, dtype=np.int64))
 
@@ -173,7 +177,7 @@ def _empty_chunks(vma: Vma, start: int, end: int, mapping: AddressSpace | None) 
             users += n - int(np.count_nonzero(mapping.pages.all[first : first + n]))
         else:
             users += n
-        tables += not ptep
+        tables += machine.arch.tables_missing(mm, low)
         in_low = (users if zone is low_zone else 0) + (tables if table_zone is low_zone else 0)
         if not zone.room(users, tables if table_zone is zone else 0) or not table_zone.room(0, tables):
             break
@@ -191,7 +195,7 @@ def copy_range(vma: Vma, child: Vma) -> int | None:
     """
     machine = vma.machine
     chunks = [chunk for chunk in _chunks(vma) if pte_offset(vma.vm_mm, chunk[0])]
-    missing = sum(not pte_offset(child.vm_mm, low) for low, _ in chunks)
+    missing = sum(machine.arch.tables_missing(child.vm_mm, low) for low, _ in chunks)
     zone = zone_with_room(machine, highmem=machine.options.highpte)
     if zone is None or not zone.room(0, missing):
         return None

@@ -8,11 +8,14 @@ from typing import Any, Final
 import numpy as np
 
 from vmtui.errors import PlaceError
-from vmtui.mm.kernel import TASK_SIZE, Options, format_size
+from vmtui.mm.kernel import Options, format_size
 from vmtui.mm.mm_types import AddressSpace, AnonVma, Mm, Task, Vma
 from vmtui.mm.page import PAGE_SIZE, ZERO_PFN, MemMap, Page, PG_anon, PG_swapcache, PG_table
 from vmtui.mm.page_alloc import Ledger, boot, build_zones
+from vmtui.mm.pgtable_64 import X86_64
+from vmtui.mm.pgtable_pae import PTRS_PER_PGD, Pae
 from vmtui.mm.rmap.scheme import Scheme, scheme_class
+from vmtui.mm.rules import Kernel, kernel_of
 from vmtui.mm.swap import LruList
 from vmtui.mm.swapfile import SwapArea
 from vmtui.state.column import Column, Where
@@ -64,7 +67,7 @@ class Machine:
         history: The tape all its state lies on.
         memory: Physical memory, 512 entries of 64 bits a frame; only page tables have content.
         mem_map: struct page, by field.
-        pgd: The pgd entries of every mm, four each.
+        pgd: The pgd entries of every mm, four each; on x86_64 the first of them leads to its pgd page.
         tasks, mms, vmas, anon_vmas: The kernel's objects by id.
         scheme: The reverse map.
     """
@@ -76,7 +79,11 @@ class Machine:
         self.options = options = options or Options()
         self.history = history = History()
         self.frames_total = options.ram // PAGE_SIZE
-        self.task_size = TASK_SIZE[options.split]
+        #: What stands above the PTE pages, and where user addresses end.
+        self.arch: Pae | X86_64 = (Pae if options.arch == "i386-pae" else X86_64)(options)
+        self.task_size = self.arch.task_size
+        #: Where the kernels part: the functions of the one whose rules this machine has.
+        self.kernel: Kernel = kernel_of(options.rules)
 
         try:
             self._build(history, options)
@@ -93,9 +100,11 @@ class Machine:
         self.zones = build_zones(history, options)
         scheme = scheme_class(options.rmap)
         self.ledger = Ledger(history, options, self.zones[0], scheme.object_sizes(options))
-        self.mem_map = MemMap(history, frames, self.frames_used)
+        index = np.uint32 if options.arch == "i386-pae" else np.uint64
+        self.mem_map = MemMap(history, frames, self.frames_used, index)
         self.memory = Column(history, frames * _PTRS, np.uint64, self.table_entries)
-        self.pgd = Column(history, self.max_mms * 4, np.uint64, lambda: [slice(4, self.mms.next_id * 4)])
+        n = PTRS_PER_PGD
+        self.pgd = Column(history, self.max_mms * n, np.uint64, lambda: [slice(n, self.mms.next_id * n)])
         self.active_list = LruList(history, frames)
         self.inactive_list = LruList(history, frames)
         self.swap = SwapArea(history, options.swap)

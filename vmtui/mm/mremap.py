@@ -49,7 +49,7 @@ def sys_mremap(
         old_end = start + new_length
     vma = mm.vmas.holding(start)
     if new_addr is None and room_behind(mm, vma, old_end, start + new_length):
-        yield from grow_in_place(vma, start + new_length)
+        yield from mm.machine.kernel.grow_in_place(vma, start + new_length)
     elif new_addr is not None or new_length > old_end - start:
         new_addr = get_unmapped_area(mm, new_length) if new_addr is None else new_addr
         yield from move_vma(vma, start, old_end, new_addr, new_length)

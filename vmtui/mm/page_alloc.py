@@ -128,7 +128,7 @@ class Ledger:
     def __init__(
         self, history: History, options: Options, zone: Zone, scheme_sizes: Mapping[str, int]
     ) -> None:
-        self.sizes: dict[str, int] = {**object_sizes(), **scheme_sizes}
+        self.sizes: dict[str, int] = {**object_sizes(options.rules), **scheme_sizes}
         self._options = options
         self._kind = {kind: number for number, kind in enumerate(self.sizes)}
         n = len(self._kind)
@@ -229,9 +229,11 @@ class Ledger:
 
 
 def build_zones(history: History, options: Options) -> list[Zone]:
-    """The zones of a machine, low memory first."""
+    """The zones of a machine, low memory first; on x86_64 all of it is low."""
     frames = options.ram // PAGE_SIZE
-    low = min(frames, LOWMEM[options.split] // PAGE_SIZE)
+    low = frames
+    if options.arch == "i386-pae":
+        low = min(frames, LOWMEM[options.split] // PAGE_SIZE)
     zones = [Zone(history, "low", FIRST_PFN, low)]
     if frames > low:
         zones.append(Zone(history, "high", low, frames))
@@ -317,5 +319,3 @@ def zone_with_room(machine: Machine, *, highmem: bool) -> Zone | None:
         elif zone.free and machine.ledger.fits(PAGE_SIZE):
             return zone
     return None
-
-

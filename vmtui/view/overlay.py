@@ -38,9 +38,7 @@ class Overlay:
         return max(self.outcomes, default=-1)
 
 
-def overlay(
-    session: Session, pfn: int, total: int = 0, row_of: Mapping[int, int] | None = None
-) -> Overlay:
+def overlay(session: Session, pfn: int, total: int = 0, row_of: Mapping[int, int] | None = None) -> Overlay:
     """The last walk over a frame that the command at the cursor has begun; `total` candidates in all.
 
     Args:

@@ -19,7 +19,7 @@ from vmtui.mm.step import CANDIDATE, HIT
 @pytest.fixture(params=SCHEMES)
 def lab(request: pytest.FixtureRequest) -> Lab:
     """A machine with this scheme."""
-    return Lab(rmap=request.param)
+    return Lab(rmap=request.param, rules="2.6")
 
 
 def mappings(lab: Lab) -> dict[int, set[int]]:
