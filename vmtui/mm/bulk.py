@@ -23,6 +23,7 @@ from vmtui.mm.pgtable import (
     PAGE_PROTNONE,
     PAGE_RW,
     PMD_SIZE,
+    SWP_EXCLUSIVE,
     SWP_SHIFT,
     pte_alloc,
     pte_offset,
@@ -214,6 +215,10 @@ def copy_range(vma: Vma, child: Vma) -> int | None:
     slots = entries[~present] >> SWP_SHIFT
     if len(slots):
         machine.swap.map.add(slots, 1)
+    exclusive = ~present & (entries & SWP_EXCLUSIVE != 0)
+    if exclusive.any():
+        entries[exclusive] &= ~SWP_EXCLUSIVE
+        machine.memory.put(src[exclusive], entries[exclusive])
     if not vma.vm_flags & VM_SHARED:
         writable = present & (entries & PAGE_RW != 0)
         entries[present] &= ~PAGE_RW

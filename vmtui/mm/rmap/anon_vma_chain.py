@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -147,7 +147,7 @@ class AnonVmaChain(ChainSelf):
         child.anon_vma = anon_vma
         self.chains.alloc(child, anon_vma)
         text = "anon_vma {number} was made for {who}, below anon_vma {above}"
-        about = {"who": vma_name(child), "number": anon_vma.id, "above": vma.anon_vma.id}
+        about: dict[str, Any] = {"who": vma_name(child), "number": anon_vma.id, "above": vma.anon_vma.id}
         yield Step(text, vma=child.id, anon_vma=anon_vma.id, **about)
 
     def unlink_anon_vmas(self, vma: Vma) -> None:
@@ -245,7 +245,7 @@ class AnonVmaChain(ChainSelf):
             text = "struct page {page:#x} points at anon_vma {number}, {whose}; mapcount {n}"
         page.mapcount += 1
         whose = "its VMA's own" if page.mapping == (vma.anon_vma and vma.anon_vma.id) else "not its VMA's own"
-        about = {"number": page.mapping, "whose": whose, "n": page.mapcount}
+        about: dict[str, Any] = {"number": page.mapping, "whose": whose, "n": page.mapcount}
         yield Step(text, page=page.pfn, vma=vma.id, anon_vma=page.mapping, **about)
 
     def keeps_anon_vma(self, page: Page) -> bool:
@@ -398,7 +398,7 @@ class AnonVmaChain(ChainSelf):
             Whether the walk may go on.
         """
         memory = self.machine.memory
-        about = {"page": page.pfn, "vma": vma.id, "ptep": ptep, "who": vma_name(vma)}
+        about: dict[str, Any] = {"page": page.pfn, "vma": vma.id, "ptep": ptep, "who": vma_name(vma)}
         if pte_dirty(memory[ptep]):
             page.set(PG_dirty)
         if page.test(PG_dirty):
