@@ -29,6 +29,7 @@ STORY: Final = (
     "mmap sh text 4 pages rx private libc",
     "read sh.text",
     "fork sh twin",
+    "read twin.text",
     "mmap child rest 4 pages rx shared libc + 4 pages",
 )
 ANON, FILE = Subject.of(None, "baby.heap[1]"), Subject.of(None, "twin.text[2]")

@@ -132,6 +132,11 @@ class Options:
             raise OptionError(f"swap={format_size(options.swap)}: 64G at most")
         return options
 
+    def under(self, rmap: str) -> Options:
+        """The same machine under another scheme: with these rules if it can have them, else with 2.6's."""
+        rules = self.rules if self.rules == NATIVE_RULES.get(rmap) else "2.6"
+        return attrs.evolve(self, rmap=rmap, rules=rules, arch=ARCH[rules])
+
     @property
     def text(self) -> str:
         """What differs from the defaults, as a ``machine`` line has it; the scheme is always named."""

@@ -69,7 +69,7 @@ def anon_vma_lines(anon_vma: AnonVma | None, chains: AnonVmaChains, total: int) 
     if anon_vma.root is anon_vma:
         family = "a root"
     members = sum(1 for _ in chains.trees.members(anon_vma.id))
-    return (family, f"{total} of {members} VMAs", f"refs {anon_vma.refcount}")
+    return (family, f"VMAs {total}/{members}", f"refs {anon_vma.refcount}")
 
 
 def row_nodes(row: AvcRow, number: int) -> list[Node]:

@@ -448,13 +448,13 @@ ANON_VMA_CHAIN: Entries = MappingProxyType(
         "object": (
             "none yet",
             f"no anon_vma: nobody has mapped the page · {_CHAINS}",
-            "A page just read from swap belongs to no anon_vma until the first fault maps it.",
+            "A page just read from swap belongs to no anon_vma. The first fault that maps it gives it one.",
             "Set by folio_add_new_anon_rmap; it stays until the page is freed.",
         ),
         "flag.anon": (
             "ANON",
             f"the lowest bit of folio->mapping · {_CHAINS}",
-            "The page belongs to no file: mapping is an anon_vma, and index counts from its VMA's start.",
+            "The page belongs to no file. mapping is an anon_vma, and index counts from its VMA's start.",
             "Set by __folio_set_anon; it stays in the swap cache.",
         ),
         "flag.anon_exclusive": (
