@@ -1,7 +1,7 @@
 # vmtui: `make run` opens the app, `make test` runs the whole suite.  Both set up .venv by themselves, once.
 
 .DEFAULT_GOAL := run
-.PHONY: run test test-long check published shots readme clean
+.PHONY: run test test-long check published bench shots readme clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -26,6 +26,9 @@ check: $(VENV)/.dev  ## ruff and mypy --strict
 
 published: $(VENV)/.test  ## every published figure beside what this machine gives (VMTUI_LONG=1: the largest too)
 	@$(BIN)/python -m tests.published
+
+bench: $(VENV)/.test  ## what everything costs, beside this machine's kernel (ARGS=--json; ARGS='steps kernel')
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 shots: $(VENV)/.test  ## draw the golden screenshots anew (look at the diff before you keep it)
 	$(BIN)/python -m pytest tests/tui --update-shots $(PYTEST_ARGS)

@@ -132,7 +132,7 @@ def test_a_failed_expect_is_1_and_does_not_stop(run):
     code, out, _ = run("play", "-c", "spawn a; expect a.vmas == 1 and a.alive; spawn b")
 
     assert code == 1
-    assert "  FAILED: expect a.vmas == 1 and a.alive\n      a.vmas == 1: 0 not == 1\n" in out
+    assert "  FAILED: -c:2: expect a.vmas == 1 and a.alive\n      a.vmas == 1: 0 not == 1\n" in out
     assert "> spawn b" in out
     assert out.endswith("0 expects hold, 1 failed\n")
 
@@ -164,7 +164,7 @@ def test_a_bad_file_is_2(run, scenario):
     [
         (["play"], "give one FILE"),
         (["play", "a", "-c", "spawn a"], "give one FILE"),
-        (["play", "nosuch.scenario"], "nosuch.scenario: cannot be read: No such file or directory"),
+        (["play", "nosuch.scenario"], "nosuch.scenario: there is no such file, and no scenario of that name"),
         (["play", "-c", "spawn a", "--rmap", "nosuch"], "rmap=nosuch: expected virtual_scan or pte_chain"),
         (["play", "-c", "spawn a", "--ram", "1PB"], "PAE addresses 36 bits"),
         (["play", "-c", "machine ram=1PB"], "PAE addresses 36 bits"),
@@ -178,7 +178,7 @@ def test_a_bad_file_is_2(run, scenario):
         (["1-the-return.scenari"], "is no command and no file"),
         (["--new", "ram"], "--new takes OPTION=VALUE"),
         (["--new", "-c", "spawn a"], "exclude each other"),
-        (["fmt", "nosuch"], "cannot be read"),
+        (["fmt", "nosuch"], "nosuch: there is no such file"),
         (["check"], "FILE"),
         (["resume", "0"], "0"),
     ],
@@ -479,3 +479,21 @@ def test_a_terminal_without_unicode_gets_something():
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "Stra?e ?" in done.stdout
+
+
+@pytest.mark.parametrize("words", [("play", "99"), ("99",), ("compare", "99"), ("check", "99")])
+def test_a_number_that_no_scenario_has(run, words):
+    """It is told which numbers there are, and what lists them."""
+    code, _, err = run(*words)
+
+    assert code == 2
+    last = library()[-1].stem.partition("-")[0]
+    assert "99: there is no scenario of that number, and no such file" in err
+    assert f"there are 01 to {last}, see `vmtui list`" in err
+
+
+def test_a_name_that_is_nothing(run):
+    """A scenario that was nearly named is suggested."""
+    _, _, err = run("play", "01-the-return-of-objmap.scenario")
+
+    assert "did you mean 01-the-return-of-objrmap.scenario?" in err

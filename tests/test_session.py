@@ -242,3 +242,28 @@ class TestInterruption:
         assert 2 == len(session.commands)
         session.do("write a.h")
         assert [] == problems(session.machine)
+
+
+def test_a_command_aside_begins_a_branch_at_the_end():
+    """Given aside at the branch's end, a command is the first of a new branch, and main goes on as it was."""
+    session = Session()
+    for line in ("spawn sh", "mmap sh heap 4 pages rw private"):
+        session.do(line)
+    digest = session.digest()
+    session.do("write sh.heap", aside=True)
+    session.do("fork sh child", aside=False)
+    session.checkout("main")
+    assert session.digest() == digest
+    session.do("write sh.heap[1]")
+
+    assert [(b.name, b.parent, b.at, b.commands) for b in session.branches] == [
+        ("main", None, 0, ("spawn sh", "mmap sh heap 4 pages rw private", "write sh.heap[1]")),
+        ("w1", "main", 2, ("write sh.heap", "fork sh child")),
+    ]
+
+
+def test_a_refused_command_aside_begins_none(session):
+    """What is refused leaves no branch behind."""
+    session.attempt("fork nobody child", aside=True)
+
+    assert [branch.name for branch in session.branches] == ["main"]

@@ -150,9 +150,9 @@ def test_follow_is_all_an_app_needs(log, seed):
         session.do(command)
         log.follow(session)
     for _ in range(30):
-        kind = choose.choice(["do", "do", "do", "undo", "seek", "checkout"])
-        if kind == "do":
-            session.attempt(choose.choice(WHAT_IF))
+        kind = choose.choice(["do", "do", "do", "aside", "undo", "seek", "checkout"])
+        if kind in ("do", "aside"):
+            session.attempt(choose.choice(WHAT_IF), aside=kind == "aside")
             log.follow(session)
         elif kind == "undo":
             session.undo()
@@ -169,6 +169,42 @@ def test_follow_is_all_an_app_needs(log, seed):
         (b.name, b.parent, b.at, b.commands) for b in session.branches
     ]
     assert sessionlog.position(resumed.session) == sessionlog.position(session)
+
+
+def test_a_branch_that_leaves_at_the_end_is_logged(log):
+    """Begun where its parent ends, a branch is one again after a replay; the parent goes on without it."""
+    session = Session(ram="32M")
+    for command in COMMANDS[:3]:
+        session.do(command)
+        log.follow(session)
+    for line in ("write sh.heap[1]", "fork sh one"):
+        session.do(line, aside=line.startswith("write"))
+        log.follow(session)
+    session.checkout("main")
+    session.do("fork sh two")
+    log.follow(session)
+    session.do("exit two", aside=True)
+    log.follow(session)
+
+    resumed = sessionlog.replay(log.path)
+
+    assert resumed.stopped is None
+    assert resumed.session.branches == session.branches
+    assert resumed.session.branch_name == session.branch_name == "w2"
+    assert resumed.session.digest() == session.digest()
+
+
+def test_where_the_scenario_stands_is_logged(log):
+    """Beats and followed subjects are lines of the log; a replay without a player passes over beats."""
+    run(Session(ram="32M"), log, *COMMANDS)
+    log.beat(7)
+    log.follow_to("sh.heap[1]")
+
+    resumed = sessionlog.replay(log.path)
+
+    entries = sessionlog.read(log.path).entries
+    assert entries[-2:] == (sessionlog.Beat(7), sessionlog.Follow("sh.heap[1]"))
+    assert resumed.subject == "sh.heap[1]"
 
 
 def test_a_resumed_log_follows_on(log):

@@ -9,6 +9,7 @@ Everything heavy is imported inside the commands: ``--help`` pays for click alon
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -134,9 +135,14 @@ def resume(number: int, ascii: bool) -> int:
 
 
 def _run_app(**opening: Any) -> int:
-    from vmtui.tui.app import run
+    # What is made until the first paint stays: the app turns the collector on again then.
+    gc.disable()
+    try:
+        from vmtui.tui.app import run
 
-    return run(**opening) or OK
+        return run(**opening) or OK
+    finally:
+        gc.enable()
 
 
 def _what_is(word: str) -> str:
@@ -146,9 +152,24 @@ def _what_is(word: str) -> str:
 
     if Path(word).exists():
         return ""
+    if word.isdecimal():
+        return f"{printable(word)}: {_no_scenario(word)}"
     meant = closest(word, [name for name in cli.commands if name != "open"]) or close_name(word)
     hint = f"; did you mean {meant}?" if meant else ""
     return f"{printable(word)} is no command and no file{hint}"
+
+
+def _no_scenario(name: str) -> str:
+    """Why a name that is no file opens nothing, and what does."""
+    from vmtui.scenario.shipped import close_name, library
+
+    if name.isdecimal():
+        numbers = [path.stem.partition("-")[0] for path in library()]
+        there = f"there are {numbers[0]} to {numbers[-1]}, see `vmtui list`" if numbers else "there are none"
+        return f"there is no scenario of that number, and no such file; {there}"
+    meant = close_name(name)
+    hint = f"did you mean {meant}?" if meant else "`vmtui list` names the scenarios"
+    return f"there is no such file, and no scenario of that name; {hint}"
 
 
 def _options(words: Sequence[str]) -> dict[str, str]:
@@ -269,6 +290,8 @@ def _loader(
     if (file is None) == (text is None):
         raise click.UsageError("give one FILE (- for standard input), or -c TEXT")
     source: Path | str | bytes = text if text is not None else _path(file or "")
+    if isinstance(source, Path) and file != "-" and source.name == file and not source.exists():
+        raise ScenarioErrors([ScenarioError(_no_scenario(file), path=file)])
     name = None if text is None else "-c"
     if file == "-":
         source, name = sys.stdin.buffer.read(MAX_FILE + 1), "-"

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Generator, Sequence
+from itertools import accumulate
+from pathlib import Path
 from typing import Final
 
 import attrs
 
-from vmtui.errors import KernelError, ScenarioError
+from vmtui.errors import KernelError, ScenarioError, printable
 from vmtui.mm.kernel import Options
 from vmtui.scenario.checks import CheckResult, check, check_error, failed
 from vmtui.scenario.commands import Command
@@ -77,7 +79,10 @@ class Player:
         self._commands = len(session.commands)
         self._quiet_from = 0
         self._grounds: dict[str, Grounds] = {}  # what the lets rest on
+        self._expected: list[Done] = []  # refused, as the script says they are
         self._own = Options.parse(script.own_options)
+        runs = accumulate(isinstance(item, Run) for item in reversed(self.items))
+        self._runs_from = (*reversed((0, *runs)),)
 
     # Where it stands.
 
@@ -112,6 +117,35 @@ class Player:
     def played(self) -> int:
         """How many items have been run so far, wherever the cursor stands."""
         return len(self._after)
+
+    @property
+    def at_frontier(self) -> bool:
+        """Whether the cursor stands at the end of what was run, and the script has more."""
+        return not self.detour and self.session.cursor == self.session.end and self.played < len(self.items)
+
+    @property
+    def stuck(self) -> Done | None:
+        """The command here that is refused, so that the script cannot go on; None if there is none."""
+        return self.refused if self._wedged and not self.detour and self.index == self.played else None
+
+    @property
+    def _wedged(self) -> bool:
+        """Whether the next item is a command that was refused: it would be again."""
+        error = self.refused.error if self.refused is not None else None
+        return error is not None and not error.partial
+
+    def expects(self, done: Done) -> bool:
+        """Whether the script says that this command is refused."""
+        return any(known is done for known in self._expected)
+
+    def place_of(self, line: int | None) -> str:
+        """A line of the script as messages name it: ``FILE:LINE: ``; "" for what was typed."""
+        return f"{printable(Path(self.script.path or 'line').name)}:{line}: " if line else ""
+
+    def stand(self, index: int) -> None:
+        """Where several stops have one cursor: `index` items are done here."""
+        if self.position_of(index) == self.session.cursor:
+            self._index = index
 
     def position_of(self, index: int) -> int | None:
         """The cursor after the first `index` items; None if they have not all been run."""
@@ -205,7 +239,17 @@ class Player:
         self._upcoming = (len(self._after), tuple(texts[:UPCOMING]))
         return self._upcoming[1]
 
+    @property
+    def remaining(self) -> int:
+        """How many commands of the script have not been run."""
+        return self._runs_from[self.played]
+
     # Detours.
+
+    @property
+    def branch(self) -> str:
+        """The branch that the script is on."""
+        return self._branch
 
     @property
     def detour(self) -> bool:
@@ -258,13 +302,15 @@ class Player:
 
     def beating(self) -> Generator[None, None, bool]:
         """`beat` in slices: yields now and then."""
-        if self.detour or self.finished:
+        if self.detour or self.finished or self.stuck is not None:
             return False
         index = self.index
         cursor = self.session.cursor
         while index < len(self.items):
             if index < len(self._after):
                 cursor = self._after[index]
+            elif self._wedged:
+                break
             else:
                 self.session.seek(self._after[-1] if self._after else 0)
                 done = yield from self.running_item()
@@ -291,7 +337,7 @@ class Player:
         index = self.index
         start = session.cursor
         while index < len(self.items):
-            if index == len(self._after) and not _drain(self.running_item()):
+            if index == len(self._after) and (self._wedged or not _drain(self.running_item())):
                 return session.cursor != start
             index += 1
             self._index = index
@@ -339,7 +385,10 @@ class Player:
                 self.done = done = yield from self._attempt(command, item)
                 # Where low memory ends is a fact of the scheme, and of the machine.
                 applies = errno != "ENOMEM" or self._is_own(_MACHINE)
-                self._judge(check_error(errno, done.text, done.error, applies=applies), item, index)
+                result = check_error(errno, done.text, done.error, applies=applies)
+                self._judge(result, item, index)
+                if result.holds is not False:
+                    self._expected.append(done)
             case Check(expect=expect):
                 facts = facts_of(self.session, {**self._all_lets(), **item.loop})
                 self._judge(check(expect, facts, applies=self._applies(expect)), item, index)

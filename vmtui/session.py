@@ -17,7 +17,7 @@ from vmtui.errors import KernelError
 from vmtui.mm.digest import digest
 from vmtui.mm.kernel import Options
 from vmtui.mm.machine import Machine
-from vmtui.mm.step import Driver, Place, Step, StepRecord, WalkRecord, walks_of
+from vmtui.mm.step import Driver, Place, Step, StepLog, WalkRecord, walks_of
 from vmtui.scenario import parse_command
 from vmtui.scenario.commands import Command
 from vmtui.scenario.state import state
@@ -94,7 +94,7 @@ class Session:
         self.options = Options.parse(options)
         self.machine = Machine(self.options)
         #: The steps of the current branch, those of a refused command last.
-        self.steps: list[StepRecord] = []
+        self.steps = StepLog()
         #: The commands of the current branch.
         self.commands: list[Done] = []
         #: Steps done; 0: the machine just built.
@@ -144,8 +144,11 @@ class Session:
         line_number: int | None = None,
         loop: Mapping[str, int] | None = None,
         quiet: bool = False,
+        aside: bool = False,
     ) -> Generator[None, None, Done]:
         """`attempt` in slices: yields now and then, and returns the result.
+
+        A command at the branch's end goes on with it; `aside`, it begins a branch there too.
 
         Closed before its end, it leaves the machine as before.  So does any error that is not the
         kernel's: the machine is then made anew and the log replayed, and the error goes on.
@@ -163,7 +166,7 @@ class Session:
         if done.error is not None and not done.error.partial:
             self._refused(done, records)
             return done
-        self._accept(done, records)
+        self._accept(done, records, aside=aside)
         return done
 
     def _command_boundary(self) -> tuple[int, int]:
@@ -177,15 +180,15 @@ class Session:
             return self.commands[number].first, number
         return self.cursor, number
 
-    def _pull(self, command: Command, done: Done) -> Generator[None, None, list[StepRecord]]:
+    def _pull(self, command: Command, done: Done) -> Generator[None, None, StepLog]:
         """Run a command; its records.  Whatever interrupts it, the machine is sound afterwards."""
         history = self.machine.history
         before, work = history.mark, self.machine.work.as_dict()
-        records: list[StepRecord] = []
+        records = StepLog()
         try:
             self.machine.housekeeping()
             for step, place in self._driver.run(command.apply(self.machine)):
-                records.append(StepRecord(step, place, history.position))
+                records.append(step, place, history.mark)
                 if len(records) % SLICE == 0:
                     yield
         except KernelError as error:
@@ -201,38 +204,37 @@ class Session:
             raise
         if not records:
             place = Place(None, type(command).apply.__code__, 0)
-            records.append(StepRecord(Step(done.text.replace("{", "{{").replace("}", "}}")), place, before))
+            records.append(Step(done.text.replace("{", "{{").replace("}", "}}")), place, before)
         if done.error is None or done.error.partial:
-            records[-1].mark = history.mark
+            records.move_mark(len(records) - 1, history.mark)
             done.work = {name: n - work[name] for name, n in self.machine.work.as_dict().items()}
         done.walks = walks_of(records)
         return records
 
-    def _accept(self, done: Done, records: list[StepRecord]) -> None:
-        """Enter a command that was run into the branch, or into a new one if it was not the last."""
-        if done.number < len(self.commands):
+    def _accept(self, done: Done, records: StepLog, *, aside: bool) -> None:
+        """Enter a command that was run into the branch; into a new one if it was not the last, or aside."""
+        if aside or done.number < len(self.commands):
             self._new_branch(done.number)
-        del self.steps[done.first :]
         kept = records[-1:] if done.quiet else records
-        self.steps += kept
+        self.steps.replace(done.first, None, kept)
         done.last = done.first + len(kept)
         self.commands.append(done)
         self._run, self._top = len(self.commands), self.machine.history.mark
         self.cursor = done.last
         self._trim()
 
-    def _refused(self, done: Done, records: list[StepRecord]) -> None:
+    def _refused(self, done: Done, records: StepLog) -> None:
         """Keep a refused command's steps ahead of the cursor, to be walked up to the failure."""
         self._run, self._top = done.number, self.machine.history.mark
         if done.number == len(self.commands):
-            self.steps += records
+            self.steps.replace(done.first, None, records)
             done.last = done.first + len(records)
             self.failed = done
 
     def _forget_failed(self) -> None:
         if self.failed is not None:
             self.seek(min(self.cursor, self.failed.first))
-            del self.steps[self.failed.first :]
+            self.steps.cut(self.failed.first)
             self.failed = None
 
     def fold(self, n: int) -> None:
@@ -240,8 +242,8 @@ class Session:
         group = self.commands[len(self.commands) - n :]
         if not group or self.cursor != group[-1].last:
             return
-        first, last = group[0].first, self.steps[group[-1].last - 1]
-        self.steps[first:] = [last]
+        first = group[0].first
+        self.steps.replace(first, None, self.steps[group[-1].last - 1 : group[-1].last])
         for done in group:
             done.first = done.last = first
             done.quiet = True
@@ -317,7 +319,7 @@ class Session:
         return self.commands[done.number if done is not None else 0 :]
 
     def _mark(self, cursor: int) -> int:
-        return self._low_mark if cursor == self._low else self.steps[cursor - 1].mark
+        return self._low_mark if cursor == self._low else self.steps.mark(cursor - 1)
 
     # Branches.
 
@@ -337,11 +339,25 @@ class Session:
         """All branches, main first, in order of their making."""
         return [self.branch if name == self._branch else branch for name, branch in self._branches.items()]
 
+    def branch_off(self) -> str:
+        """Begin a branch at the cursor, be it the end; its name.
+
+        In the middle of a command it is the start of that, as for a command given there.
+        """
+        self._forget_failed()
+        start, number = self._command_boundary()
+        self.seek(start)
+        self._new_branch(number)
+        self.steps.cut(start)
+        self._run, self._top = number, self.machine.history.mark
+        return self._branch
+
     def _new_branch(self, at: int) -> None:
         self._branches[self._branch] = self.branch
         name = f"w{len(self._branches)}"
         left = len(self.commands) - at
-        self.notice = f"what-if {name} from command {at}; {self._branch} keeps {left} more (B)"
+        kept = f"{self._branch} keeps {left} more (B)" if left else f"{self._branch} ends there (B)"
+        self.notice = f"what-if {name} from command {at}; {kept}"
         self._branches[name] = Branch(name, self._branch, at, ())
         self._branch = name
         del self.commands[at:]
@@ -376,7 +392,7 @@ class Session:
         self._branches[self._branch] = self.branch
         self._branch = name
         del self.commands[common:]
-        del self.steps[self.cursor :]
+        self.steps.cut(self.cursor)
         self._run, self._top = common, self.machine.history.mark
         for text in texts[common:]:
             self.attempt(text)
@@ -406,8 +422,7 @@ class Session:
     def _drop(self, low: int) -> None:
         mark = self._mark(low)
         self.machine.history.drop(mark)
-        for index in range(self._low, low):
-            self.steps[index] = _DROPPED
+        self.steps.fill(self._low, low, *_DROPPED)
         self._low, self._low_mark = low, mark
 
     def _rebuild(self, commands: int) -> None:
@@ -425,7 +440,7 @@ class Session:
         self.machine.history.seek(self._top)
         again = attrs.evolve(done)
         running = self._pull(done.command, again)
-        records: list[StepRecord] = []
+        records = StepLog()
         while True:
             try:
                 next(running)
@@ -433,7 +448,7 @@ class Session:
                 records = end.value
                 break
         if done.last > done.first:
-            self.steps[done.first : done.last] = records[-1:] if done.quiet else records
+            self.steps.replace(done.first, done.last, records[-1:] if done.quiet else records)
         self._run, self._top = done.number + 1, self.machine.history.mark
         self.cursor = done.last
 
@@ -460,8 +475,7 @@ class Session:
         return digest(self.machine)
 
 
-_DROPPED: Final = StepRecord(
+_DROPPED: Final = (
     Step("this step was dropped from memory; go there and it is played again"),
     Place(None, Session.seek.__code__, 0),
-    0,
 )

@@ -13,7 +13,7 @@ from vmtui.mm.machine import Machine
 from vmtui.mm.mm_types import VM_READ, VM_WRITE, Mm, Task, Vma
 from vmtui.mm.page import PAGE_SIZE, Page
 from vmtui.mm.pgtable import is_zero_page, pte_offset
-from vmtui.mm.step import Driver, Step, StepRecord, Steps, WalkRecord, walks_of
+from vmtui.mm.step import Driver, Step, StepLog, Steps, WalkRecord, walks_of
 
 R, W, RW, NONE = VM_READ, VM_WRITE, VM_READ | VM_WRITE, 0
 
@@ -31,13 +31,13 @@ class Lab:
         self.machine = Machine(Options.parse(options))
         self.check = check
         self.lines = lines
-        self.records: list[StepRecord] = []
+        self.records = StepLog()
 
     def run(self, watched: Steps) -> Any:
         """Run a watched function as a session would: a refusal that is not partial leaves no trace."""
         history = self.machine.history
         before = history.mark
-        self.records = []
+        self.records = StepLog()
         results: list[Any] = []
 
         def outermost() -> Steps:
@@ -45,7 +45,7 @@ class Lab:
 
         try:
             for step, place in Driver().run(outermost()):
-                self.records.append(StepRecord(step, place, history.mark))
+                self.records.append(step, place, history.mark)
         except KernelError as error:
             if not error.partial:
                 history.seek(before)

@@ -25,7 +25,7 @@ from vmtui.mm.step import (
     Driver,
     Place,
     Step,
-    StepRecord,
+    StepLog,
     Steps,
     walks_of,
 )
@@ -210,23 +210,15 @@ class TestDriver:
         ) in stacks
 
 
-def recorded(*outcomes: str, **values: Any) -> list[StepRecord]:
+def recorded(*outcomes: str, **values: Any) -> StepLog:
     """Records of steps with these outcomes."""
     place = Place(None, recorded.__code__, 0)
-    steps = [
-        Step(
-            "",
-            outcome,
-            page=9,
-            kind="unmap",
-            scheme="s",
-            stopped="end",
-            nodes=1 if outcome in CANDIDATE else 0,
-            **values,
-        )
-        for outcome in outcomes
-    ]
-    return [StepRecord(step, place, 0) for step in steps]
+    records = StepLog()
+    for outcome in outcomes:
+        nodes = 1 if outcome in CANDIDATE else 0
+        step = Step("", outcome, page=9, kind="unmap", scheme="s", stopped="end", nodes=nodes, **values)
+        records.append(step, place, 0)
+    return records
 
 
 class TestWalksOf:

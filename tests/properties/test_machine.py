@@ -49,10 +49,11 @@ def test_posted_draft_loses_pages_and_nothing_else(program: list[str]) -> None:
 @pytest.mark.parametrize("highpte", ["off", "on"])
 @given(program=programs(pages=24), data=st.data())
 def test_bulk_equals_scalar(ram: str, highpte: str, program: list[str], data: st.DataObject) -> None:
-    """Filling and copying ranges at once leaves the machine that single pages leave, bit for bit."""
+    """What is done to ranges at once leaves the machine that single pages leave, bit for bit."""
     pages = data.draw(st.sampled_from((2, 7, 24)), "bulk")
-    scalar = Session(ram=ram, swap="64K", highpte=highpte, bulk=1 << 40)
-    bulk = Session(ram=ram, swap="64K", highpte=highpte, bulk=pages)
+    rmap = data.draw(st.sampled_from(SCHEMES), "rmap")
+    scalar = Session(rmap=rmap, ram=ram, swap="64K", highpte=highpte, bulk=1 << 40)
+    bulk = Session(rmap=rmap, ram=ram, swap="64K", highpte=highpte, bulk=pages)
     for line in program:
         one, many = scalar.attempt(line), bulk.attempt(line)
 

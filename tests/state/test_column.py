@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from vmtui.state import column as column_module
@@ -112,7 +114,7 @@ def test_fresh_memory_costs_the_tape_one_record_of_fixed_size(length: int) -> No
 
     assert RECORD_BYTES == column.history.nbytes
     column.history.seek(0)
-    _, _, where, held = column.history._tape
+    _, _, where, held = column.history.tape
     assert slice(0, length) == where
     assert (17, 1, length) == (held.first, held.step, held.length)
 
@@ -153,6 +155,35 @@ def test_pack_takes_the_smallest_form(values: list[int], packed: Any, dtype: Any
         assert packed is None
         assert values == found.tolist()
         assert not np.shares_memory(array, found)
+
+
+@given(
+    firsts=st.lists(st.integers(0, 1 << 40), min_size=1, max_size=6),
+    length=st.integers(1, 100),
+    step=st.sampled_from((1, -1, 4096, 0)),
+    tail=st.lists(st.integers(0, 1 << 40), max_size=3),
+)
+def test_progressions_come_back_exactly(firsts: list[int], length: int, step: int, tail: list[int]) -> None:
+    """Whatever form an array is kept in, it is the array that was given."""
+    rows = [np.arange(length, dtype=np.int64) * step + first + 4096 * length for first in firsts]
+    values = np.concatenate([*rows, np.array(tail, dtype=np.int64)])
+    found = pack(values)
+
+    kept = np.full(len(values), found) if isinstance(found, int) else found
+    assert values.tolist() == (kept if isinstance(kept, np.ndarray) else kept.expand()).tolist()
+
+
+def test_what_page_tables_hold_is_two_numbers_a_table() -> None:
+    """Frames handed out in order, in tables handed out from the top down, are undone and redone in little."""
+    column = make(64 * 512)
+    frames = np.arange(64 * 512).reshape(64, 512)[::-1].ravel()
+    column.put(slice(0, len(column)), frames)
+    column.history.seek(0)
+    held = column.history.tape[3]
+
+    assert held.nbytes == 64 * 16
+    column.history.seek(column.history.end)
+    assert frames.tolist() == column.all.tolist()
 
 
 @pytest.mark.parametrize("values", [[1 << 63, (1 << 63) + 1, (1 << 63) + 2], [0, 1 << 63, 0]])

@@ -116,6 +116,17 @@ async def test_several_commands_on_a_line():
         assert "there is no process b" in bench.text("narration")
 
 
+@pytest.mark.parametrize("number", ["²", "9" * 5000, "x"])
+async def test_what_is_no_number_of_a_step(number):
+    """Whatever is typed for a step, at the prompt or at T, is told or passed over; nothing breaks."""
+    async with lab(FAMILY) as bench:
+        await bench.type(f"seek {number}")
+        assert "seek needs the number of a step" in bench.text("narration")
+        await bench.press("escape", "T", *number[:20])
+
+        assert bench.app.screen is not bench.main
+
+
 async def test_errors_are_narration():
     """A line that cannot be read is told in the narration, with a suggestion, and changes nothing."""
     async with lab(FAMILY) as bench:

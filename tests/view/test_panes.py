@@ -2,6 +2,7 @@
 
 import pytest
 
+from vmtui.session import Session
 from vmtui.view import panes
 from vmtui.view.subject import Subject
 from vmtui.view.text import spans_width
@@ -277,3 +278,15 @@ def test_vmas_of_files(run, shown):
         "  t      40000000-40004000 r-xp libc+2",
         "  s      40005000-40007000 rw-s shmem",
     )
+
+
+def test_a_narrow_row_keeps_the_pages_of_a_vma():
+    """Where a part's name, its address and its pages do not fit, it is the address that goes, whole."""
+    session = Session()
+    for text in ("spawn sh", "mmap sh heap 4 pages rw private", "mprotect sh.heap[2:4] r"):
+        session.do(text)
+
+    narrow = panes.processes(session, None, 20).rows
+    assert [row.text for row in narrow[1:]] == ["heap[0:2] 2p", "heap[2:4] 2p"]
+    assert panes.processes(session, None, 30).rows[1].text == "heap[0:2] 40000000 2p"
+    assert panes.processes(session, None).rows[1].text == "heap[0:2] 40000000 2p"

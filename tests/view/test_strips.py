@@ -67,11 +67,11 @@ def test_narration_of_a_script():
     rows = panes.narration(session, player, 60, 3)
     texts = [row.text.strip() for row in rows]
 
-    assert texts[0] in ("Hello.", "✗ expect anon_vmas == 1")
+    assert texts[0] in ("Hello.", "✗ line:5: expect anon_vmas == 1")
     while not player.finished and player.failure is None:
         player.beat()
     rows = panes.narration(session, player, 60, 3)
-    assert (rows[0].text.strip(), rows[0].spans[0].role) == ("✗ expect anon_vmas == 1", "warn")
+    assert (rows[0].text.strip(), rows[0].spans[0].role) == ("✗ line:5: expect anon_vmas == 1", "warn")
 
 
 @pytest.mark.parametrize("lines", [1, 2, 3])
@@ -90,10 +90,11 @@ def test_wrap_breaks_between_words():
 
 
 def test_timeline(at, shown):
-    """A mark ends each command; now stands in the sixth; its name is given in full."""
+    """A mark ends each command; now stands in the sixth; its name is given in full. A step is counted in its
+    command, as the narration and the walk do, and in all."""
     track = panes.timeline(at("its PTE holds frame"), None, 98)
 
-    assert track.note == "command 6 of 6 · step 33 of 44"
+    assert track.note == "command 6 of 6 · step 4 of 15 · 33 of 44 in all"
     assert shown(track.rows) == (
         " ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▇▇▇▇▇▇▇▇▇▇▇▇▇▇▆▆▆▆▆▆▆▆▆▆▆▆▆▆▃▃▃▃▃▃▃▃▃▃▃▃▃▃███▼██████████",
         "━━━━━━━━━━━━━━●━━━━━━━━━━━━━▪━━━━━━━━━━━━━▴━━━━━━━━━━━━━◆━━━━━━━━━━━━━▴━━━┃─────────▾",
@@ -135,8 +136,8 @@ def test_timeline_unfolded(cow, shown):
 
 
 def test_timeline_unfolded_without_room(run):
-    """A thousand steps in forty cells: a cell stands for several, the others keep a third of the line."""
-    session = run("spawn p", "mmap p h 500 pages rw private", "write p.h", "fork p c", "exit c")
+    """Hundreds of steps in forty cells: a cell stands for several, the others keep a third of the line."""
+    session = run("spawn p", "mmap p h 200 pages rw private", "write p.h", "fork p c", "exit c")
     done = max(session.commands, key=lambda done: done.last - done.first)
     track = panes.timeline(session, None, 40, unfolded=done.number)
     moments = [moment for moment in track.moments[1] if moment >= 0]
@@ -174,9 +175,13 @@ def test_timeline_shows_what_is_to_come_and_what_was_refused(cow):
 
     class Script:
         card = failure = None
+        detour = False
+        branch = "main"
         upcoming = ("exit sh", "walk child.heap[1]")
+        remaining = 2
 
     track = panes.timeline(cow, Script(), 120)
+    assert track.note.startswith(f"command {len(cow.commands)} of {len(cow.commands) + 2} · ")
     assert track.rows[1].text.rstrip().endswith("┃─────────────▫─────────────○")
     assert track.rows[1].spans[-2].role == "upcoming"
 

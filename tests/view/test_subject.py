@@ -2,6 +2,7 @@
 
 import pytest
 
+from vmtui.session import Session
 from vmtui.view.subject import (
     Subject,
     command_place,
@@ -113,3 +114,14 @@ def test_a_part_of_a_label_is_a_slice(run):
     vmas = session.machine.find_task("sh").mm.vmas
     names = [command_place(session, Subject("vma", vma.id)) for vma in vmas]
     assert names == ["sh.heap[0:1]", "sh.heap[1:3]", "sh.heap[3:4]"]
+
+
+def test_a_freed_frame_is_not_followed():
+    """After the step that frees a page, the subject is still what it was called by."""
+    session = Session()
+    for text in ("spawn sh", "mmap sh heap 2 pages rw private", "write sh.heap", "evict sh.heap"):
+        session.do(text)
+    named = Subject("page", 0, "sh.heap[0]")
+
+    assert session.steps[session.cursor - 1].step.page
+    assert followed(session, named) == named

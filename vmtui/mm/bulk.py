@@ -7,7 +7,8 @@ No failure is handled here: whatever might not fit is left to the scalar path.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,15 +26,27 @@ from vmtui.mm.pgtable import (
     PMD_SIZE,
     SWP_EXCLUSIVE,
     SWP_SHIFT,
-    pte_alloc,
+    pte_alloc_bulk,
     pte_offset,
     vm_page_prot,
 )
+from vmtui.mm.pte_runs import PteRuns
 
 if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
 
 Indices = NDArray[np.int64]
+
+#: What is worked on at once, in bytes of addresses: the arrays of 64 page tables stay in the host's cache.
+BLOCK: Final = 64 * PMD_SIZE
+
+
+def blocks(start: int, end: int) -> Iterator[tuple[int, int]]:
+    """[start, end) cut into what is worked on at once."""
+    while start < end:
+        stop = min((start & ~(PMD_SIZE - 1)) + BLOCK, end)
+        yield start, stop
+        start = stop
 
 
 def populate(mm: Mm, start: int, end: int, write: bool) -> int:
@@ -47,13 +60,17 @@ def populate(mm: Mm, start: int, end: int, write: bool) -> int:
     vma = mm.vmas.at(start)
     if vma is None or not vma.vm_flags & (VM_WRITE if write else VM_ACCESS):
         return 0
-    end = min(end, vma.vm_end)
-    if vma.vm_file is None:
-        return populate_anon(vma, start, end) if write else 0
-    around = vma.machine.kernel.fault_around > 1
-    if (vma.vm_flags & VM_SHARED or not write) and (write or not around):
-        return populate_file(vma, vma.vm_file, start, end, write)
-    return 0
+    if write and not (vma.vm_file is None or vma.vm_flags & VM_SHARED):
+        return 0
+    if not write and (vma.vm_file is None or vma.machine.kernel.fault_around > 1):
+        return 0
+    pages = 0
+    for low, high in blocks(start, min(end, vma.vm_end)):
+        done = populate_anon(vma, low, high) if vma.vm_file is None else populate_file(vma, low, high, write)
+        pages += done
+        if done < (high - low) >> PAGE_SHIFT:
+            break
+    return pages
 
 
 def populate_anon(vma: Vma, start: int, end: int) -> int:
@@ -62,11 +79,11 @@ def populate_anon(vma: Vma, start: int, end: int) -> int:
     chunks = _empty_chunks(vma, start, end, None)
     if not chunks:
         return 0
-    pteps = _pteps(vma.vm_mm, chunks)
-    n = len(pteps)
+    ptes = _ptes(vma.vm_mm, chunks)
+    n = ptes.total
     pfns = _take(machine, n)
     prot = vm_page_prot(vma) | PAGE_RW | PAGE_DIRTY
-    machine.memory.put(pteps, pfns << PAGE_SHIFT | prot)
+    ptes.write(machine.memory, pfns << PAGE_SHIFT | prot)
     mem_map = machine.mem_map
     mem_map.count.put(pfns, 1)
     flags = machine.kernel.fresh_flags
@@ -75,13 +92,14 @@ def populate_anon(vma: Vma, start: int, end: int) -> int:
     ticket = lru.append_bulk(pfns)
     mem_map.lru.put(pfns, np.arange(ticket, ticket + n, dtype=np.int64))
     vma.vm_mm.rss += n
-    machine.scheme.add_rmap_bulk(pfns, vma, linear_page_index(vma, start), pteps)
+    machine.scheme.add_rmap_bulk(pfns, vma, linear_page_index(vma, start), ptes.pteps())
     return n
 
 
-def populate_file(vma: Vma, mapping: AddressSpace, start: int, end: int, write: bool) -> int:
+def populate_file(vma: Vma, start: int, end: int, write: bool) -> int:
     """`populate` of a file's pages: those in the page cache are mapped, the others read first."""
-    machine = vma.machine
+    machine, mapping = vma.machine, vma.vm_file
+    assert mapping is not None
     first = linear_page_index(vma, start)
     end = min(end, start + ((mapping.end - first) << PAGE_SHIFT))
     if end <= start or mapping.slots.all[first : first + ((end - start) >> PAGE_SHIFT)].any():
@@ -98,12 +116,12 @@ def populate_file(vma: Vma, mapping: AddressSpace, start: int, end: int, write: 
     if len(missing):
         page_cache_read_bulk(mapping, missing)
         pfns = mapping.pages.all[first : first + n].astype(np.int64)
-    pteps = _pteps(vma.vm_mm, chunks)
+    ptes = _ptes(vma.vm_mm, chunks)
     prot = vm_page_prot(vma) | (PAGE_DIRTY if write else 0)
-    machine.memory.put(pteps, pfns << PAGE_SHIFT | prot)
+    ptes.write(machine.memory, pfns << PAGE_SHIFT | prot)
     machine.mem_map.count.add(pfns, 1)
     vma.vm_mm.rss += n
-    machine.scheme.add_file_rmap_bulk(pfns, vma, pteps)
+    machine.scheme.add_file_rmap_bulk(pfns, vma, ptes.pteps())
     return n
 
 
@@ -147,9 +165,10 @@ def _take(machine: Machine, n: int) -> Indices:
     return zone.take_user_bulk(n)
 
 
-def _pteps(mm: Mm, chunks: list[tuple[int, int]]) -> Indices:
-    """The PTE addresses of chunks, page tables made where there are none."""
-    return _indices([(pte_alloc(mm, low), (high - low) >> PAGE_SHIFT) for low, high in chunks])
+def _ptes(mm: Mm, chunks: list[tuple[int, int]]) -> PteRuns:
+    """The entries of chunks, page tables made where there are none."""
+    low, high = np.array(chunks, dtype=np.int64).T
+    return PteRuns(pte_alloc_bulk(mm, low), (high - low) >> PAGE_SHIFT)
 
 
 def _empty_chunks(vma: Vma, start: int, end: int, mapping: AddressSpace | None) -> list[tuple[int, int]]:
@@ -188,65 +207,67 @@ def _empty_chunks(vma: Vma, start: int, end: int, mapping: AddressSpace | None) 
     return chunks
 
 
-def copy_range(vma: Vma, child: Vma) -> int | None:
-    """fork: copy the PTEs of a whole VMA.
+def copy_range(vma: Vma, child: Vma) -> tuple[int, int]:
+    """fork: copy the PTEs of a VMA, as far as there is room.
 
     Returns:
-        How many entries were copied; None if it must be done one by one.
+        The address it got to, from where on it must be done one by one; and how many entries were copied.
     """
+    copied = 0
+    for low, high in blocks(vma.vm_start, vma.vm_end):
+        n = copy_block(vma, child, low, high)
+        if n is None:
+            return low, copied
+        copied += n
+    return vma.vm_end, copied
+
+
+def copy_block(vma: Vma, child: Vma, start: int, end: int) -> int | None:
+    """`copy_range` of a block; None if it must be done one by one."""
     machine = vma.machine
-    chunks = [chunk for chunk in _chunks(vma) if pte_offset(vma.vm_mm, chunk[0])]
+    chunks = [chunk for chunk in chunks_of(start, end) if pte_offset(vma.vm_mm, chunk[0])]
     missing = sum(machine.arch.tables_missing(child.vm_mm, low) for low, _ in chunks)
     zone = zone_with_room(machine, highmem=machine.options.highpte)
     if zone is None or not zone.room(0, missing):
         return None
-    src = _indices([(pte_offset(vma.vm_mm, low), (high - low) >> PAGE_SHIFT) for low, high in chunks])
-    entries = machine.memory.all[src].astype(np.int64)
-    taken = entries != 0
+    runs = [(pte_offset(vma.vm_mm, low), (high - low) >> PAGE_SHIFT) for low, high in chunks]
+    if not runs:
+        return 0
+    src = PteRuns(*np.array(runs, dtype=np.int64).T)
+    entries = src.read(machine.memory)
     present = entries & (PAGE_PRESENT | PAGE_PROTNONE) != 0
-    pfns = entries[present] >> PAGE_SHIFT
-    pfns = pfns[pfns != ZERO_PFN]
+    mapped = present & (entries >> PAGE_SHIFT != ZERO_PFN)
+    pfns = chosen(entries, mapped) >> PAGE_SHIFT
     in_low = (missing if zone is machine.zones[0] else 0) * PAGE_SIZE
     if not machine.ledger.fits(in_low + machine.scheme.bulk_bytes(pfns)):
         return None
 
-    dst = _pteps(child.vm_mm, chunks)
-    src, dst, entries, present = src[taken], dst[taken], entries[taken], present[taken]
-    slots = entries[~present] >> SWP_SHIFT
+    dst = _ptes(child.vm_mm, chunks)
+    slots = entries[~present & (entries != 0)] >> SWP_SHIFT
     if len(slots):
         machine.swap.map.add(slots, 1)
-    exclusive = ~present & (entries & SWP_EXCLUSIVE != 0)
-    if exclusive.any():
-        entries[exclusive] &= ~SWP_EXCLUSIVE
-        machine.memory.put(src[exclusive], entries[exclusive])
-    if not vma.vm_flags & VM_SHARED:
-        writable = present & (entries & PAGE_RW != 0)
-        entries[present] &= ~PAGE_RW
-        if writable.any():
-            machine.memory.put(src[writable], entries[writable])
-    if len(dst):
-        dropped = PAGE_ACCESSED | (PAGE_DIRTY if vma.vm_flags & VM_SHARED else 0)
-        machine.memory.put(dst, np.where(present, entries & ~dropped, entries))
+    # PAGE_RW is no bit of a swap entry, SWP_EXCLUSIVE none of a present one; an empty one has neither.
+    own = PAGE_RW | SWP_EXCLUSIVE
+    if not vma.vm_flags & VM_SHARED and (entries & own != 0).any():
+        entries &= ~own
+        src.write(machine.memory, entries)
+    dropped = PAGE_ACCESSED | (PAGE_DIRTY if vma.vm_flags & VM_SHARED else 0)
+    dst.write(machine.memory, entries & ~dropped)
 
     if len(pfns):
         machine.mem_map.count.add(pfns, 1)
         child.vm_mm.rss += len(pfns)
-    mapped = dst[present & (entries >> PAGE_SHIFT != ZERO_PFN)]
     if len(pfns) or len(slots):
-        machine.scheme.dup_rmap_bulk(pfns, vma, child, mapped, swapped=len(slots) > 0)
-    return len(dst)
+        machine.scheme.dup_rmap_bulk(pfns, vma, child, chosen(dst.pteps(), mapped), swapped=len(slots) > 0)
+    return int(np.count_nonzero(entries))
 
 
-def _chunks(vma: Vma) -> list[tuple[int, int]]:
-    """A VMA's range cut at page tables."""
-    bases = range(vma.vm_start & ~(PMD_SIZE - 1), vma.vm_end, PMD_SIZE)
-    return [(max(base, vma.vm_start), min(base + PMD_SIZE, vma.vm_end)) for base in bases]
+def chosen(values: Indices, mask: NDArray[np.bool_]) -> Indices:
+    """`values[mask]`, without a copy where that is all of them."""
+    return values if mask.all() else values[mask]
 
 
-def _indices(runs: list[tuple[int, int]]) -> Indices:
-    """The integers of runs (first, length), one after another."""
-    if not runs:
-        return np.empty(0, np.int64)
-    first, length = np.array(runs, dtype=np.int64).T
-    before = np.cumsum(length) - length
-    return np.repeat(first - before, length) + np.arange(int(length.sum()), dtype=np.int64)
+def chunks_of(start: int, end: int) -> list[tuple[int, int]]:
+    """[start, end) cut at page tables."""
+    bases = range(start & ~(PMD_SIZE - 1), end, PMD_SIZE)
+    return [(max(base, start), min(base + PMD_SIZE, end)) for base in bases]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from vmtui.errors import KernelError
-from vmtui.mm import bulk
+from vmtui.mm import bulk, bulk_zap
 from vmtui.mm.filemap import filemap_nopage, set_file_size, truncate_inode_pages
 from vmtui.mm.mm_types import (
     VM_ACCESS,
@@ -312,15 +312,15 @@ def copy_page_range(vma: Vma, child: Vma) -> Steps:
 
     The child gets a PTE page wherever the parent has one, and a copy of each entry in it.
     """
+    reached = vma.vm_start
     if vma.pages >= vma.machine.options.bulk:
-        copied = bulk.copy_range(vma, child)
-        if copied is not None:
+        reached, n = bulk.copy_range(vma, child)
+        if reached > vma.vm_start:
             text = "{who}: {n:,} PTEs copied at once, both sides read-only"
-            yield Step(text, vma=child.id, mm=child.vm_mm.id, who=child.vm_mm.name, n=copied)
-            return
+            yield Step(text, vma=child.id, mm=child.vm_mm.id, who=child.vm_mm.name, n=n)
 
-    for base in range(vma.vm_start & ~(PMD_SIZE - 1), vma.vm_end, PMD_SIZE):
-        start, end = max(base, vma.vm_start), min(base + PMD_SIZE, vma.vm_end)
+    for base in range(reached & ~(PMD_SIZE - 1), vma.vm_end, PMD_SIZE):
+        start, end = max(base, reached), min(base + PMD_SIZE, vma.vm_end)
         if not pte_offset(vma.vm_mm, start):
             continue
         pte_alloc(child.vm_mm, start)
@@ -363,9 +363,21 @@ def copy_one_pte(vma: Vma, child: Vma, address: int) -> Steps:
 
 
 def zap_page_range(vma: Vma, start: int, end: int) -> Steps:
-    """Drop every mapping in [start, end) of a VMA; page tables stay (zap_page_range)."""
-    for address in present_ptes(vma.vm_mm, start, end).tolist():
-        yield from zap_pte(vma, address)
+    """Drop every mapping in [start, end) of a VMA; page tables stay (zap_page_range).
+
+    A long range is dropped at once where that is simple; the machine is the same either way.
+    """
+    at_once = (end - start) >> PAGE_SHIFT >= vma.machine.options.bulk
+    while start < end:
+        reached, n = bulk_zap.zap_range(vma, start, end) if at_once else (start, 0)
+        if n:
+            text = "{who}: {n:,} pages unmapped at once"
+            yield Step(text, vma=vma.id, mm=vma.vm_mm.id, who=place_name(vma.vm_mm, start), n=n)
+        start = reached
+        stop = min((start | (PMD_SIZE - 1)) + 1, end) if at_once else end
+        for address in present_ptes(vma.vm_mm, start, stop).tolist():
+            yield from zap_pte(vma, address)
+        start = stop
 
 
 def zap_pte(vma: Vma, address: int) -> Steps:

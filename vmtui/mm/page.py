@@ -8,6 +8,7 @@ one number, `mapping`; the page's flags say which kind of object it numbers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -101,15 +102,14 @@ class _Field:
     """A field of a page: a cell of the column of that name."""
 
     def __init__(self, name: str, meaning: str) -> None:
-        self.name = name
+        self.column: Callable[[MemMap], Column] = attrgetter(name)
         self.__doc__ = meaning
 
     def __get__(self, page: Page, owner: type[Page]) -> int:
-        column: Column = getattr(page.machine.mem_map, self.name)
-        return column.cell[page.pfn]
+        return self.column(page.machine.mem_map).cell[page.pfn]
 
     def __set__(self, page: Page, value: int) -> None:
-        getattr(page.machine.mem_map, self.name)[page.pfn] = value
+        self.column(page.machine.mem_map)[page.pfn] = value
 
 
 class Page:
@@ -141,11 +141,13 @@ class Page:
 
     def set(self, bits: int) -> None:
         """Set flags."""
-        self.flags |= bits
+        flags = self.machine.mem_map.flags
+        flags[self.pfn] = flags.cell[self.pfn] | bits
 
     def clear(self, bits: int) -> None:
         """Clear flags."""
-        self.flags &= ~bits
+        flags = self.machine.mem_map.flags
+        flags[self.pfn] = flags.cell[self.pfn] & ~bits
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Page) and other.pfn == self.pfn

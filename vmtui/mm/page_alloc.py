@@ -95,6 +95,19 @@ class Zone:
         stack[register.cell[top]] = pfn
         register[top] += 1
 
+    def take_table_bulk(self, n: int) -> NDArray[np.int64]:
+        """The frames that `n` calls of `take_table` would give, in their order; `room` for them."""
+        register = self.register
+        top, last = register.cell[_TABLE_TOP], register.cell[_TABLE_NEXT]
+        depth = min(n, top)
+        freed = self.table_stack.all[top - depth : top][::-1].astype(np.int64)
+        register[_FREE] -= n
+        if depth:
+            register[_TABLE_TOP] -= depth
+        if n > depth:
+            register[_TABLE_NEXT] -= n - depth
+        return np.concatenate([freed, np.arange(last, last - (n - depth), -1, dtype=np.int64)])
+
     def take_user_bulk(self, n: int) -> NDArray[np.int64]:
         """The frames that `n` calls of `take_user` would give, in their order; `room` for them."""
         register = self.register
@@ -109,6 +122,14 @@ class Zone:
         if fresh:
             register[_USER_NEXT] += fresh
         return np.concatenate([freed, np.arange(first, first + fresh, dtype=np.int64)])
+
+    def give_user_bulk(self, pfns: NDArray[np.int64]) -> None:
+        """Take the frames of user pages back, in their order."""
+        register, n = self.register, len(pfns)
+        top = register.cell[_USER_TOP]
+        register[_FREE] += n
+        self.user_stack.put(slice(top, top + n), pfns)
+        register[_USER_TOP] = top + n
 
     def _pop(self, stack: Column, top: int) -> int:
         self.register[top] -= 1
@@ -276,6 +297,17 @@ def alloc_table(machine: Machine, *, highmem: bool) -> Page:
     return page
 
 
+def alloc_tables_bulk(machine: Machine, n: int, *, highmem: bool) -> NDArray[np.int64]:
+    """The frames that `n` calls of `alloc_table` would give, in their order; one zone has room for all."""
+    zone = zone_with_room(machine, highmem=highmem)
+    assert zone is not None
+    pfns = zone.take_table_bulk(n)
+    machine.mem_map.flags.put(pfns, PG_table)
+    machine.mem_map.count.put(pfns, 1)
+    machine.ledger.table(n, low=zone is machine.zones[0])
+    return pfns
+
+
 def free_page(page: Page) -> None:
     """Give a user frame back, its struct page cleared (free_hot_cold_page, mm/page_alloc.c)."""
     page.flags = 0
@@ -283,6 +315,17 @@ def free_page(page: Page) -> None:
         if getattr(page, name):
             setattr(page, name, 0)
     page_zone(page.machine, page.pfn).give(page.pfn, table=False)
+
+
+def free_pages_bulk(machine: Machine, pfns: NDArray[np.int64]) -> None:
+    """`free_page` of many pages, in their order."""
+    mem_map = machine.mem_map
+    for column in (mem_map.flags, mem_map.mapping, mem_map.index, mem_map.private):
+        column.put(pfns, 0)
+    for zone in machine.zones:
+        here = pfns[(pfns >= zone.start) & (pfns < zone.end)]
+        if len(here):
+            zone.give_user_bulk(here)
 
 
 def free_table(page: Page) -> None:

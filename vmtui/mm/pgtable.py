@@ -190,6 +190,12 @@ def pte_alloc(mm: Mm, address: int) -> int:
     return pte_offset(mm, address)
 
 
+def pte_alloc_bulk(mm: Mm, addresses: NDArray[np.int64]) -> NDArray[np.int64]:
+    """`pte_alloc` for ascending addresses, each in a page table of its own; there is room for new ones."""
+    pmds = mm.machine.arch.pte_tables_bulk(mm, addresses)
+    return (pmds >> PAGE_SHIFT) * PTRS_PER_TABLE + ((addresses >> PAGE_SHIFT) & 511)
+
+
 def ptep_to_mm_address(machine: Machine, ptep: int) -> tuple[Mm | None, int]:
     """Whose PTE this is, for which address: the page table's struct page knows (asm-generic/rmap.h)."""
     table = machine.page(ptep // PTRS_PER_TABLE)

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vmtui.errors import KernelError
 from vmtui.mm.kernel import Options
 from vmtui.mm.mm_types import Mm
 from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, Page
 from vmtui.mm.page_alloc import alloc_table, free_table
-from vmtui.mm.pgtable import PAGE_PRESENT, PMD_SHIFT, PMD_SIZE, PTRS_PER_TABLE, TABLE, mk_pte
+from vmtui.mm.pgtable import PAGE_PRESENT, PMD_SHIFT, PMD_SIZE, PTRS_PER_TABLE, TABLE, mk_pte, pte_alloc
 from vmtui.mm.pgtable_pae import PTRS_PER_PGD, free_entry, used_entries
 
 PUD_SHIFT: Final = 30
@@ -77,6 +80,13 @@ class X86_64:
         if not pmdp:
             return 3
         return int(not mm.machine.memory.cell[pmdp])
+
+    def pte_tables_bulk(self, mm: Mm, addresses: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The pmd entries of ascending addresses, one a page table, which are made where there are none."""
+        for address in addresses.tolist():
+            pte_alloc(mm, address)
+        memory = mm.machine.memory.cell
+        return np.array([memory[self.pmd_offset(mm, at)] for at in addresses.tolist()], np.int64)
 
     def pgd_alloc(self, mm: Mm) -> None:
         """The pgd, a page (pgd_alloc, arch/x86/mm/pgtable.c).

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vmtui.errors import KernelError
 from vmtui.mm.kernel import TASK_SIZE, Options
 from vmtui.mm.mm_types import Mm
 from vmtui.mm.page import PAGE_SHIFT, Page
-from vmtui.mm.page_alloc import alloc_table, free_table
-from vmtui.mm.pgtable import PAGE_PRESENT, PMD_SHIFT, PMD_SIZE, PTRS_PER_TABLE, mk_pte
+from vmtui.mm.page_alloc import alloc_table, alloc_tables_bulk, free_table
+from vmtui.mm.pgtable import PAGE_PRESENT, PMD_SHIFT, PMD_SIZE, PTRS_PER_TABLE, TABLE, mk_pte
 
 if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
@@ -54,6 +55,23 @@ class Pae:
         """How many tables `pte_alloc` would make for an address: at most the PTE page."""
         pmdp = self.pmd_offset(mm, address)
         return int(not mm.machine.memory.cell[pmdp])
+
+    def pte_tables_bulk(self, mm: Mm, addresses: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The pmd entries of ascending addresses, one a page table, which are made where there are none."""
+        machine = mm.machine
+        memory, cell = machine.memory, machine.pgd.cell
+        slots, inverse = np.unique(addresses >> PGDIR_SHIFT, return_inverse=True)
+        pgds = np.array([cell[mm.id * PTRS_PER_PGD + slot] for slot in slots.tolist()], dtype=np.int64)
+        pmdps = (pgds[inverse] >> PAGE_SHIFT) * PTRS_PER_TABLE + ((addresses >> PMD_SHIFT) & 511)
+        missing = memory.all[pmdps] == 0
+        if missing.any():
+            n = int(np.count_nonzero(missing))
+            tables = alloc_tables_bulk(machine, n, highmem=machine.options.highpte)
+            machine.mem_map.mapping.put(tables, mm.id)
+            machine.mem_map.index.put(tables, addresses[missing] & ~(PMD_SIZE - 1))
+            memory.put(pmdps[missing], tables << PAGE_SHIFT | TABLE)
+            machine.work["page_tables_made"] += n
+        return memory.all[pmdps].astype(np.int64)
 
     def pgd_alloc(self, mm: Mm) -> None:
         """The pgd and its pmd pages: three of the user's, a fourth under 4:4 (pgd_alloc, arch/i386).

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from types import CodeType
-from typing import Any, Final
+from typing import Any, Final, overload
 
 import attrs
 
@@ -125,18 +125,29 @@ class Place:
     Places are interned: equal stacks are one object, and lines are worked out only when asked for.
     """
 
-    __slots__ = ("_code", "_lasti", "parent")
+    __slots__ = ("_code", "_inner", "_lasti", "parent")
 
-    def __init__(self, parent: Place | None, code: CodeType, lasti: int) -> None:
+    def __init__(self, parent: Place | None, code: CodeType | None, lasti: int) -> None:
         self.parent = parent
         self._code = code
         self._lasti = lasti
+        # By identity of the code, which each place keeps alive: to hash it would take longer than the rest.
+        self._inner: dict[tuple[int, int], Place] = {}
+
+    def inner(self, code: CodeType, lasti: int) -> Place:
+        """The place of a function called from here, where it is suspended."""
+        place = self._inner.get((id(code), lasti))
+        if place is None:
+            place = self._inner[id(code), lasti] = Place(self, code, lasti)
+        return place
 
     @property
     def frames(self) -> tuple[Frame, ...]:
         """The call stack, outermost first."""
-        outer = self.parent.frames if self.parent is not None else ()
         code = self._code
+        if code is None:
+            return ()
+        outer = self.parent.frames if self.parent is not None else ()
         _, _, path = code.co_filename.replace("\\", "/").rpartition("/vmtui/")
         return (*outer, Frame(code.co_name, path, _line(code, self._lasti), code.co_firstlineno))
 
@@ -159,6 +170,77 @@ class StepRecord:
         self.mark = mark
 
 
+class StepLog(Sequence[StepRecord]):
+    """Records of steps, in order.
+
+    Kept in parts, and put together when one is looked at: a list of a hundred thousand small objects is
+    what Python's collector would go through again and again.
+    """
+
+    __slots__ = ("_marks", "_places", "_rows", "_values")
+
+    def __init__(self) -> None:
+        #: Text, outcome and numbers of each step.
+        self._rows: list[tuple[str, str, int, int, int, int, int]] = []
+        self._values: list[dict[str, Any]] = []
+        self._places: list[Place] = []
+        self._marks: list[int] = []
+
+    def append(self, step: Step, place: Place, mark: int) -> None:
+        """Record one more step."""
+        self._rows.append((step.text, step.outcome, step.page, step.vma, step.mm, step.anon_vma, step.ptep))
+        self._values.append(step.values)
+        self._places.append(place)
+        self._marks.append(mark)
+
+    def replace(self, start: int, stop: int | None, other: StepLog) -> None:
+        """Put other records in the place of those from `start` to `stop`; None: to the end."""
+        for name in self.__slots__:
+            getattr(self, name)[start:stop] = getattr(other, name)
+
+    def cut(self, start: int) -> None:
+        """Give up the records from `start` on."""
+        for name in self.__slots__:
+            del getattr(self, name)[start:]
+
+    def fill(self, start: int, stop: int, step: Step, place: Place) -> None:
+        """Put one step in the place of each from `start` to `stop`."""
+        one = StepLog()
+        one.append(step, place, 0)
+        for name in self.__slots__:
+            getattr(self, name)[start:stop] = getattr(one, name) * (stop - start)
+
+    def mark(self, index: int) -> int:
+        """The tape position at which the state is that of one step."""
+        return self._marks[index]
+
+    def move_mark(self, index: int, mark: int) -> None:
+        """Say that the state of a step is at another position."""
+        self._marks[index] = mark
+
+    def parts(self) -> Iterator[tuple[str, int, dict[str, Any]]]:
+        """Outcome, page and values of each step: what walks are counted from."""
+        return ((row[1], row[2], values) for row, values in zip(self._rows, self._values, strict=True))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> StepRecord: ...
+    @overload
+    def __getitem__(self, index: slice) -> StepLog: ...
+    def __getitem__(self, index: int | slice) -> StepRecord | StepLog:
+        if isinstance(index, slice):
+            part = StepLog()
+            for name in self.__slots__:
+                setattr(part, name, getattr(self, name)[index])
+            return part
+        text, outcome, page, vma, mm, anon_vma, ptep = self._rows[index]
+        step = Step(text, outcome, page=page, vma=vma, mm=mm, anon_vma=anon_vma, ptep=ptep)
+        step.values = self._values[index]
+        return StepRecord(step, self._places[index], self._marks[index])
+
+
 class Driver:
     """Pulls watched functions and tells where they stand.
 
@@ -166,36 +248,28 @@ class Driver:
     chain is kept and only its end looked at again; the cost does not grow with the depth of the stack.
     """
 
-    __slots__ = ("_places",)
+    __slots__ = ("_outside",)
 
     def __init__(self) -> None:
-        self._places: dict[tuple[Place | None, CodeType, int], Place] = {}
+        self._outside = Place(None, None, 0)
 
     def run(self, outermost: Steps) -> Iterator[tuple[Step, Place]]:
         """The steps of a watched function, each with its place."""
         chain: list[Any] = [outermost]
-        places: list[Place] = []
-        intern = self._intern
+        places = [self._outside]
         for step in outermost:
-            while len(chain) > 1 and chain[-1].gi_frame is None:
+            while len(chain) > 1 and not chain[-1].gi_suspended:
                 chain.pop()
-            # The last frame still there has moved on; those outside it have not.
-            del places[len(chain) - 1 :]
-            inner = chain[-1].gi_yieldfrom
-            while inner is not None:
-                chain.append(inner)
-                inner = inner.gi_yieldfrom
-            for generator in chain[len(places) :]:
-                parent = places[-1] if places else None
-                places.append(intern(parent, generator.gi_code, generator.gi_frame.f_lasti))
-            yield step, places[-1]
-
-    def _intern(self, parent: Place | None, code: CodeType, lasti: int) -> Place:
-        key = (parent, code, lasti)
-        place = self._places.get(key)
-        if place is None:
-            place = self._places[key] = Place(parent, code, lasti)
-        return place
+            # The last generator still there has moved on; those outside it have not.
+            del places[len(chain) :]
+            generator = chain[-1]
+            place = places[-1].inner(generator.gi_code, generator.gi_frame.f_lasti)
+            places.append(place)
+            while (generator := generator.gi_yieldfrom) is not None:
+                chain.append(generator)
+                place = place.inner(generator.gi_code, generator.gi_frame.f_lasti)
+                places.append(place)
+            yield step, place
 
 
 @attrs.frozen(kw_only=True)
@@ -233,15 +307,16 @@ class WalkRecord:
     last: int = 0
 
 
-def walks_of(records: Sequence[StepRecord]) -> tuple[WalkRecord, ...]:
+def walks_of(records: StepLog) -> tuple[WalkRecord, ...]:
     """The walks among the steps of one command, counted from the steps' outcomes."""
     walks: list[WalkRecord] = []
     counts: dict[str, int] = {}
-    begun: Step | None = None
+    begun: tuple[int, dict[str, Any]] | None = None
     first = 0
 
     def close(last: int, stopped: str | None) -> None:
         assert begun is not None
+        page, values = begun
         hits = counts.get(HIT, 0)
         examined = sum(counts.get(outcome, 0) for outcome in CANDIDATE)
         nodes = counts.get("nodes", 0)
@@ -249,9 +324,9 @@ def walks_of(records: Sequence[StepRecord]) -> tuple[WalkRecord, ...]:
         misses = {key: counts.get(key, 0) for key in CANDIDATE if key != HIT}
         walks.append(
             WalkRecord(
-                kind=begun.values["kind"],
-                page=begun.page,
-                scheme=begun.values["scheme"],
+                kind=values["kind"],
+                page=page,
+                scheme=values["scheme"],
                 examined=examined,
                 hits=hits,
                 misses=examined - hits,
@@ -264,16 +339,17 @@ def walks_of(records: Sequence[StepRecord]) -> tuple[WalkRecord, ...]:
             )
         )
 
-    for index, record in enumerate(records):
-        step = record.step
-        if step.outcome == WALK:
-            begun, first, counts = step, index, {}
-        elif begun is not None and step.outcome == WALKED:
-            close(index + 1, step.values["stopped"])
+    for index, (outcome, page, values) in enumerate(records.parts()):
+        if not outcome:
+            continue
+        if outcome == WALK:
+            begun, first, counts = (page, values), index, {}
+        elif begun is not None and outcome == WALKED:
+            close(index + 1, values["stopped"])
             begun = None
-        elif begun is not None and step.outcome in CANDIDATE:
-            counts[step.outcome] = counts.get(step.outcome, 0) + 1
-            counts["nodes"] = counts.get("nodes", 0) + step.values.get("nodes", 0)
+        elif begun is not None and outcome in CANDIDATE:
+            counts[outcome] = counts.get(outcome, 0) + 1
+            counts["nodes"] = counts.get("nodes", 0) + values.get("nodes", 0)
     if begun is not None:
         close(len(records), None)
     return tuple(walks)

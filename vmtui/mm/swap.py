@@ -59,6 +59,11 @@ class LruList:
         self.order[ticket] = 0
         self.register[_LIVE] -= 1
 
+    def remove_bulk(self, tickets: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
+        """Take many pages off."""
+        self.order.put(tickets, 0)
+        self.register[_LIVE] -= len(tickets)
+
     def oldest(self, n: int) -> list[int]:
         """The `n` oldest pfns."""
         found: list[int] = []

@@ -6,7 +6,7 @@ Fields may be added without a new `SCHEMA_VERSION`; none is renamed, and none ch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, Final
 
@@ -92,7 +92,7 @@ def command(
     return entry
 
 
-def _records(done: Done | None, session: Session) -> list[StepRecord]:
+def _records(done: Done | None, session: Session) -> Sequence[StepRecord]:
     return session.steps[done.first : done.last] if done is not None else []
 
 

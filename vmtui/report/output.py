@@ -50,6 +50,7 @@ class Output:
 
     Attributes:
         tally: How the expects fared so far.
+        path: The scenario's file, as messages name it.
         complaint: Why the play stopped before its end; "" if it did not.
     """
 
@@ -60,13 +61,14 @@ class Output:
         self.player = Player(self.session, script)
         self.tally = Tally()
         self.complaint = ""
+        self.path = script.path or "line"
 
     def text(self) -> Iterator[str]:
         """Lines for a reader, those of one event together."""
         yield from text.opening(self.script, self.session)
         blank = False
         for event in self._events():
-            lines = list(text.event_lines(event, self.session, steps=self.wanted.steps))
+            lines = list(text.event_lines(event, self.session, path=self.path, steps=self.wanted.steps))
             if lines and blank and not lines[0]:
                 del lines[0]
             if lines:
@@ -129,8 +131,8 @@ class Output:
                 raise FaultError(fault, log) from fault
             self.tally.count(event)
             if event.refused is not None and event.done is not None:
-                path = printable(self.script.path or "line")
-                self.complaint = f"{path}:{event.item.line}: {printable(event.done.text)}: {event.refused}"
+                where = f"{printable(self.path)}:{event.item.line}"
+                self.complaint = f"{where}: {printable(event.done.text)}: {event.refused}"
             yield event
 
     def _state(self) -> Mapping[str, Any]:

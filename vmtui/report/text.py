@@ -24,11 +24,12 @@ def opening(script: Script, session: Session) -> Iterator[str]:
     yield f"machine {session.options.text}"
 
 
-def event_lines(event: Event, session: Session, *, steps: bool = False) -> Iterator[str]:
+def event_lines(event: Event, session: Session, *, path: str = "line", steps: bool = False) -> Iterator[str]:
     """
     What one item says.
 
     Args:
+        path: The scenario's file: a failed expect is told with its place.
         steps: Whether every step is told, with the kernel function that took it.
     """
     match event.item:
@@ -43,13 +44,13 @@ def event_lines(event: Event, session: Session, *, steps: bool = False) -> Itera
         case PauseItem() | Fold():
             pass
         case CheckError() if event.result is not None:
-            yield from _check_lines(event)
+            yield from _check_lines(event, path)
         case Run() if event.done is not None:
             yield f"> {printable(event.done.text)}"
             yield from _command_lines(event.done, session, steps)
         case _:
             if event.result is not None:
-                yield from _check_lines(event)
+                yield from _check_lines(event, path)
 
 
 def _command_lines(done: Done, session: Session, steps: bool) -> Iterator[str]:
@@ -98,14 +99,16 @@ def _count(number: int, one: str, more: str = "") -> str:
     return f"{number:,} {one if number == 1 else more or one + 's'}"
 
 
-def _check_lines(event: Event) -> Iterator[str]:
+def _check_lines(event: Event, path: str) -> Iterator[str]:
     result = event.result
     assert result is not None
     if result.holds:
         yield f"  ok: {printable(result.text)}"
         return
-    verdict = "FAILED" if result.holds is False else "not for this scheme"
-    yield f"  {verdict}: {printable(result.text)}"
+    if result.holds is False:
+        yield f"  FAILED: {printable(path)}:{result.line}: {printable(result.text)}"
+    else:
+        yield f"  not for this scheme: {printable(result.text)}"
     yield f"      {printable(result.sentence)}"
 
 

@@ -48,12 +48,14 @@ def grammar() -> Lark:
     from lark import Lark
 
     from vmtui.scenario.build import builder
+    from vmtui.scenario.grammar_file import grammar_file
 
     return Lark(
         files("vmtui.scenario").joinpath("grammar.lark").read_text(encoding="utf-8"),
         parser="lalr",
         start=["line", "expr", "place"],
         transformer=builder(),
+        cache=grammar_file() or False,
     )
 
 

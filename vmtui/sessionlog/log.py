@@ -5,7 +5,7 @@ from typing import IO, Self
 
 from vmtui.session import Done, Session
 from vmtui.sessionlog.folder import create, directory, lock
-from vmtui.sessionlog.plan import At, Entry, Fold, Mark, Show, clean, header, sha256
+from vmtui.sessionlog.plan import At, Beat, Entry, Fold, Follow, Mark, Show, clean, header, sha256
 from vmtui.sessionlog.replay import Resumed, position
 
 
@@ -79,9 +79,7 @@ class SessionLog:
         branch, number = self._here.branch, self._here.number
         if self._known[branch] != number or len(session.commands) != number + 1:
             return False
-        if number and session.commands[number - 1] is not self._last:
-            return False
-        if not number and session.branch.name != branch:
+        if session.branch_name != branch or (number and session.commands[number - 1] is not self._last):
             return False
         self._new_command(session, At(branch, number), session.commands[number].text)
         return True
@@ -89,8 +87,12 @@ class SessionLog:
     def _follow_all(self, session: Session) -> None:
         for branch in session.branches:
             if branch.name not in self._known:
+                parent = branch.parent or "main"
                 self._known[branch.name] = branch.at
-                self._go(session, At(branch.parent or "main", branch.at))
+                self._go(session, At(parent, branch.at))
+                if branch.at == self._known[parent]:
+                    # What follows on the end of the parent would be the parent's.
+                    self.branch_at(branch.name, branch.at)
                 self._stand(session, At(branch.name, branch.at))
             first = self._known[branch.name] - branch.at
             for number, text in enumerate(branch.commands[first:], start=self._known[branch.name]):
@@ -138,15 +140,28 @@ class SessionLog:
         """The subject is `text` now."""
         self._note(Show(text))
 
+    def follow_to(self, text: str) -> None:
+        """The subject is `text` now, because it follows."""
+        self._note(Follow(text))
+
+    def beat(self, number: int) -> None:
+        """`number` items of the scenario are done here."""
+        self._note(Beat(number))
+
     def mark(self, name: str, cursor: int) -> None:
         """Step `cursor` is called `name`."""
         self._note(Mark(cursor, name))
 
-    def close(self, session: Session | None = None) -> None:
-        """Let the file go; the log stays, and says where the session was left if that is not at its end."""
-        if session is not None and self._file is not None:
+    def leave(self, session: Session) -> None:
+        """Say where the session stands now if that is not at the log's end: it is to be left there."""
+        if self._file is not None:
             self.follow(session)
             self._go(session, position(session))
+
+    def close(self, session: Session | None = None) -> None:
+        """Let the file go; the log stays, and says where the session was left."""
+        if session is not None:
+            self.leave(session)
         self._closed = True
         if self._file is not None:
             self._file.close()

@@ -15,6 +15,8 @@ _SCENARIO = re.compile(r"# scenario ([0-9a-f]{64}) (.*)")
 _AT = re.compile(r"at (.+):(\d+)")
 _FOLD = re.compile(r"fold (\d+)")
 _SHOW = re.compile(r"show (.+)")
+_FOLLOW = re.compile(r"follow (.+)")
+_BEAT = re.compile(r"beat (\d+)")
 _MARK = re.compile(r"mark (\d+) (.*)")
 
 
@@ -54,6 +56,26 @@ class Show:
 
 
 @frozen
+class Follow:
+    """The subject became `place` because it follows the steps."""
+
+    place: str
+
+    def __str__(self) -> str:
+        return f"follow {clean(self.place)}"
+
+
+@frozen
+class Beat:
+    """The first `number` items of the scenario are done here."""
+
+    number: int
+
+    def __str__(self) -> str:
+        return f"beat {self.number}"
+
+
+@frozen
 class Mark:
     """Step `cursor` of the branch in force was called `name`."""
 
@@ -64,7 +86,7 @@ class Mark:
         return f"mark {self.cursor} {clean(self.name)}"
 
 
-Entry = At | Fold | Show | Mark | str
+Entry = At | Fold | Show | Follow | Beat | Mark | str
 """One line of a log; a str is a command."""
 
 
@@ -151,6 +173,10 @@ def _entry(line: str) -> Entry:
         return Fold(int(fold[1]))
     if show := _SHOW.fullmatch(line):
         return Show(show[1])
+    if follow := _FOLLOW.fullmatch(line):
+        return Follow(follow[1])
+    if beat := _BEAT.fullmatch(line):
+        return Beat(int(beat[1]))
     if mark := _MARK.fullmatch(line):
         return Mark(int(mark[1]), mark[2])
     return line

@@ -9,7 +9,7 @@ from attrs import frozen
 from vmtui.errors import KernelError, VmtuiError
 from vmtui.mm.kernel import Options
 from vmtui.session import Session
-from vmtui.sessionlog.plan import At, Entry, Fold, Mark, Plan, SessionLogError, Show, read
+from vmtui.sessionlog.plan import At, Entry, Fold, Follow, Mark, Plan, SessionLogError, Show, read
 
 
 @frozen
@@ -77,7 +77,7 @@ def replaying(
             number = sum(isinstance(earlier, str) for earlier in plan.entries[: done + 1])
             stopped = f"command {number} ({entry}) is refused now, so the session ends before it: {error}"
             break
-        if isinstance(entry, Show):
+        if isinstance(entry, Show | Follow):
             subject = entry.place
         elif isinstance(entry, Mark):
             marks.append((session.branch.name, entry.cursor, entry.name))
@@ -103,15 +103,19 @@ def _carry_out(
 
 
 def go_to(session: Session, branch: str, number: int) -> None:
-    """Stand on `branch` after its first `number` commands.
+    """Stand on `branch` after its first `number` commands; a branch that is to be the next one begins here.
 
     Raises:
         SessionLogError: there is no such place.
     """
     if session.branch.name != branch:
-        if branch not in {known.name for known in session.branches}:
+        known = {known.name for known in session.branches}
+        if branch == f"w{len(known)}" and number == position(session).number:
+            session.branch_off()
+        elif branch in known:
+            session.checkout(branch)
+        else:
             raise SessionLogError(f"no branch is called {branch}")
-        session.checkout(branch)
     if number > len(session.commands):
         raise SessionLogError(f"branch {branch} has {len(session.commands)} commands, not {number}")
     session.seek(session.commands[number - 1].last if number else 0)

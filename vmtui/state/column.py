@@ -2,8 +2,9 @@
 
 Cells are read and written through a `memoryview` of the array, which is five times faster than
 NumPy's scalar access and gives plain ints.  Bulk writes record the old values packed: one number
-where they are all equal, two where they are an arithmetic progression.  On fresh memory, where the
-old values are all zero, a bulk write of any size costs the tape one record of fixed size.
+where they are all equal, two where they are an arithmetic progression, two a page table where frames
+were handed out in order.  On fresh memory, where the old values are all zero, a bulk write of any size
+costs the tape one record of fixed size.
 """
 
 from __future__ import annotations
@@ -34,13 +35,13 @@ class Column:
         used: The parts in use, as slices or index arrays in canonical order; what digests read.
     """
 
-    __slots__ = ("_buffer", "_note", "all", "cell", "history", "used")
+    __slots__ = ("_buffer", "_record", "all", "cell", "history", "used")
 
     def __init__(
         self, history: History, length: int, dtype: DTypeLike, used: Callable[[], Iterable[Where]]
     ) -> None:
         self.history = history
-        self._note = history.note
+        self._record = history.tape.extend
         #: The NumPy array.  Reading is free; writing goes through `put`.
         self.all: NDArray[Any]
         self.all, self._buffer = reserve(length, dtype)
@@ -56,7 +57,9 @@ class Column:
 
     def __setitem__(self, index: int, value: int) -> None:
         cell = self.cell
-        self._note(swap_cell, cell, index, cell[index])
+        if self.history.ahead:
+            self.history.cut()
+        self._record((swap_cell, cell, index, cell[index]))
         cell[index] = value
 
     def put(self, where: Where, values: NDArray[Any] | int) -> None:
@@ -91,7 +94,30 @@ class Progression:
         return self.first + self.step * np.arange(self.length, dtype=np.int64)
 
 
-Packed = int | Progression | NDArray[Any]
+class Progressions:
+    """Arithmetic progressions of one step, one behind the other, standing for the array they expand to."""
+
+    __slots__ = ("firsts", "length", "starts", "step")
+
+    def __init__(self, values: NDArray[np.int64], step: int, starts: NDArray[np.int64]) -> None:
+        self.firsts, self.starts, self.step, self.length = values[starts], starts, step, len(values)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what it holds."""
+        return self.firsts.nbytes + self.starts.nbytes
+
+    def expand(self) -> NDArray[np.int64]:
+        """The array."""
+        lengths = np.diff(self.starts, append=self.length)
+        bases = np.repeat(self.firsts - self.step * self.starts, lengths)
+        return bases + self.step * np.arange(self.length, dtype=np.int64)
+
+
+Packed = int | Progression | Progressions | NDArray[Any]
+
+#: The least mean length of progressions that are worth more than the array.
+_WORTH = 32
 
 
 def pack(values: NDArray[Any]) -> Packed:
@@ -99,15 +125,26 @@ def pack(values: NDArray[Any]) -> Packed:
     n = len(values)
     if n == 0:
         return 0
-    first = int(values[0])
-    if (values == values[0]).all():
+    # The ends tell most that are neither, before all of them are looked at.
+    first, second, last = int(values[0]), int(values[min(1, n - 1)]), int(values[-1])
+    if first == second == last and (values == values[0]).all():
         return first
-    last = int(values[-1])
-    step, rest = divmod(last - first, n - 1)
-    if rest == 0 and abs(first) < 1 << 62 and abs(last) < 1 << 62:
+    step, rest = divmod(last - first, max(n - 1, 1))
+    if rest == 0 and second - first == step and abs(first) < 1 << 62 and abs(last) < 1 << 62:
         line = Progression(first, step, n)
         if (values == line.expand()).all():
             return line
+    return pack_progressions(values) if n >= 2 * _WORTH else values.copy()
+
+
+def pack_progressions(values: NDArray[Any]) -> Packed:
+    """`values` as progressions of one step, if they are few; else a copy."""
+    signed = values.astype(np.int64)
+    step = int(signed[1] - signed[0])
+    if int(signed[2] - signed[1]) == step:
+        breaks = np.flatnonzero(np.diff(signed) != step) + 1
+        if len(breaks) < len(values) // _WORTH:
+            return Progressions(signed, step, np.concatenate([[0], breaks]))
     return values.copy()
 
 
@@ -116,7 +153,7 @@ def as_slice(where: Where) -> Where:
     if isinstance(where, slice) or len(where) == 0:
         return where
     first, last = int(where[0]), int(where[-1])
-    if last - first + 1 == len(where) and (len(where) == 1 or bool((np.diff(where) == 1).all())):
+    if last - first + 1 == len(where) and bool((where[1:] > where[:-1]).all()):
         return slice(first, last + 1)
     return where
 
@@ -131,9 +168,12 @@ def swap_cell(cell: memoryview[int], index: int, value: int) -> int:
 def swap_range(column: Column, where: Where, value: Packed) -> Packed:
     """Exchange a range of cells with `value`, packed."""
     old = pack(column.all[where])
-    column._store(where, value.expand().astype(column.all.dtype) if isinstance(value, Progression) else value)
+    if isinstance(value, Progression | Progressions):
+        column._store(where, value.expand().astype(column.all.dtype))
+    else:
+        column._store(where, value)
     return old
 
 
 def _nbytes(thing: Any) -> int:
-    return thing.nbytes if isinstance(thing, np.ndarray) else 0
+    return thing.nbytes if isinstance(thing, np.ndarray | Progressions) else 0

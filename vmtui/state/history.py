@@ -33,52 +33,52 @@ class TooOldError(VmtuiError):
 class History:
     """The tape of one machine, with a cursor."""
 
-    __slots__ = ("_bulk", "_bulk_bytes", "_tape", "base", "position")
+    __slots__ = ("_bulk", "_bulk_bytes", "ahead", "base", "tape")
 
     def __init__(self) -> None:
-        self._tape: list[Any] = []
+        #: The records, oldest first.  The list is one and the same for good: columns write to it directly.
+        self.tape: list[Any] = []
         #: (mark, bytes) of the records that hold arrays, in order.
         self._bulk: deque[tuple[int, int]] = deque()
         self._bulk_bytes = 0
         #: Mark of the oldest record kept.
         self.base = 0
-        #: Mark at the cursor.
-        self.position = 0
+        #: List cells ahead of the cursor: what was undone and can be redone.
+        self.ahead = 0
 
     def note(self, swap: Swap, a: Any, b: Any, old: Any) -> None:
         """Record that `old` stood at (a, b); anything ahead of the cursor is given up."""
-        tape = self._tape
-        if self.position - self.base != len(tape):
+        if self.ahead:
             self.cut()
-        tape.extend((swap, a, b, old))
-        self.position += WIDTH
+        self.tape.extend((swap, a, b, old))
 
     def note_bulk(self, swap: Swap, a: Any, b: Any, old: Any, nbytes: int) -> None:
         """`note` for a record that holds arrays of `nbytes` bytes."""
         self.note(swap, a, b, old)
         if nbytes:
-            self._bulk.append((self.position - WIDTH, nbytes))
+            self._bulk.append((self.end - WIDTH, nbytes))
             self._bulk_bytes += nbytes
 
     @property
     def mark(self) -> int:
         """The present position; `seek` returns to it."""
-        return self.position
+        return self.base + len(self.tape) - self.ahead
 
     @property
     def end(self) -> int:
         """The mark after the last record."""
-        return self.base + len(self._tape)
+        return self.base + len(self.tape)
 
     @property
     def nbytes(self) -> int:
         """Bytes held by the records, estimated."""
-        return len(self._tape) // WIDTH * RECORD_BYTES + self._bulk_bytes
+        return len(self.tape) // WIDTH * RECORD_BYTES + self._bulk_bytes
 
     def cut(self) -> None:
         """Give up the records ahead of the cursor."""
-        del self._tape[self.position - self.base :]
-        while self._bulk and self._bulk[-1][0] >= self.position:
+        del self.tape[len(self.tape) - self.ahead :]
+        self.ahead = 0
+        while self._bulk and self._bulk[-1][0] >= self.end:
             self._bulk_bytes -= self._bulk.pop()[1]
 
     def drop(self, mark: int) -> None:
@@ -87,10 +87,10 @@ class History:
         Raises:
             ValueError: `mark` is ahead of the cursor.
         """
-        if mark > self.position:
-            raise ValueError(f"mark {mark} is ahead of the cursor at {self.position}")
+        if mark > self.mark:
+            raise ValueError(f"mark {mark} is ahead of the cursor at {self.mark}")
         if mark > self.base:
-            del self._tape[: mark - self.base]
+            del self.tape[: mark - self.base]
             while self._bulk and self._bulk[0][0] < mark:
                 self._bulk_bytes -= self._bulk.popleft()[1]
             self.base = mark
@@ -106,12 +106,12 @@ class History:
             raise TooOldError(f"mark {mark} is older than the tape, which starts at {self.base}")
         if mark > self.end:
             raise ValueError(f"mark {mark} is beyond the end of the tape, {self.end}")
-        tape = self._tape
-        at, goal = self.position - self.base, mark - self.base
+        tape = self.tape
+        at, goal = self.mark - self.base, mark - self.base
         while at > goal:
             at -= WIDTH
             tape[at + 3] = tape[at](tape[at + 1], tape[at + 2], tape[at + 3])
         while at < goal:
             tape[at + 3] = tape[at](tape[at + 1], tape[at + 2], tape[at + 3])
             at += WIDTH
-        self.position = mark
+        self.ahead = self.end - mark

@@ -73,7 +73,18 @@ class VmtuiApp(App[int]):
     @property
     def theme_names(self) -> list[str]:
         """The themes to choose from."""
-        return [themes.NO_COLOUR] if self.no_color else list(THEMES)
+        return list(THEMES)
+
+    def use_theme(self, name: str) -> None:
+        """Draw in other colours; under NO_COLOR say why there are none."""
+        if not self.no_color:
+            self.theme = name
+            return
+        self.main.desk.say(
+            "NO_COLOR is in force: what matters is bold, dim or reverse; for colours start vmtui without it",
+            "warn",
+        )
+        self.main.draw_soon()
 
     def get_default_screen(self) -> Screen[None]:
         """The main screen is the bottom of the stack."""
@@ -97,6 +108,7 @@ class VmtuiApp(App[int]):
             gc.collect()
             gc.freeze()
             gc.set_threshold(50_000, 20, 100)
+            gc.enable()
 
     def on_app_focus(self) -> None:
         """Back from another window, an editor maybe."""
@@ -183,6 +195,8 @@ def run(
         VmtuiError: what was asked for cannot be opened. The terminal has not been touched.
     """
     keys, trouble = keyfile.load()
+    if resume:
+        gc.enable()  # whoever started us may have turned it off, and a replay can be long
     first = opening(source, text=text, new=new, resume=resume, ascii=ascii)
     code = VmtuiApp(first, keys=keys, trouble=trouble, ascii=ascii, watches=True).run()
     return 3 if code is None else code

@@ -23,6 +23,7 @@ from vmtui.tui.journey import Journey
 from vmtui.tui.naming import subject_named
 from vmtui.tui.speaking import speak
 from vmtui.view import subject as subjects
+from vmtui.view.model import Row
 from vmtui.view.subject import Subject
 
 OF_A_PROCESS = ("fork", "exit")
@@ -78,6 +79,8 @@ class Desk(Journey):
         self.marks: list[Mark] = []
         self.history: list[str] = []
         self._logged: tuple[str, int, Done | None, int] | None = None
+        self._logged_beat = 0
+        self._logged_subject: tuple[bool, str] | None = None
         self._trouble_told = False
         self.wanted: Wanted | None = None
         """What a line at the prompt asked to open; the screen does it."""
@@ -100,24 +103,45 @@ class Desk(Journey):
 
     def moved(self) -> None:
         """Whatever has moved now: the log is written, the subject follows."""
-        self._write_log()
+        accepted = self._write_log()
         self.look_again()
+        if accepted:
+            self._log_subject()
         player = self.player
         if player is not None and player.finished and self.script is not None and self.script.path:
             library.note_played(Path(self.script.path).name)
 
-    def _write_log(self) -> None:
-        """Log the commands run since the last time, if there are any."""
+    def go_on_in(self, log: SessionLog) -> None:
+        """Log into what has all of this already: it was replayed from there."""
+        self.log = log
+        self._logged = self._accepted()
+        self._logged_beat = self.player.index if self.player is not None else 0
+        self._logged_subject = self.follow, subjects.command_place(self.session, self.subject)
+
+    def _accepted(self) -> tuple[str, int, Done | None, int]:
+        """What tells whether a command was accepted since."""
         session = self.session
         last = session.commands[-1] if session.commands else None
         # A fold comes after its last command, and moves it.
-        state = session.branch.name, len(session.commands), last, last.first if last is not None else 0
-        if self.log is not None and state != self._logged:
+        return session.branch.name, len(session.commands), last, last.first if last is not None else 0
+
+    def _write_log(self) -> bool:
+        """Log the commands and the beats played since the last time; whether there was a command."""
+        session, state = self.session, self._accepted()
+        accepted = state != self._logged
+        if self.log is None:
+            return False
+        if accepted:
             self._logged = state
             self.log.follow(session)
             if self.log.trouble and not self._trouble_told:
                 self._trouble_told = True
                 self.say(self.log.trouble, "warn")
+        player = self.player
+        if player is not None and not player.detour and player.played > self._logged_beat:
+            self._logged_beat = player.played
+            self.log.beat(player.played)
+        return accepted
 
     def look_again(self) -> None:
         """What the script shows here, or the page of the step if the subject follows, becomes the subject."""
@@ -154,6 +178,14 @@ class Desk(Journey):
         """The subject as it is named, empty where there is none."""
         return subjects.name_of(self.session, self.subject) if self.subject is not None else ""
 
+    def words_of(self, pane: str, row: Row) -> tuple[str, ...]:
+        """What a row itself says, where `i` tells that too: a step in full and where it was made, a field."""
+        if pane == "walk" and row.step is not None:
+            record = self.session.steps[row.step - 1]
+            where = [f"{frame.function}(), {frame.file}:{frame.line}" for frame in record.place.frames[-1:]]
+            return (record.step.sentence, *where)
+        return (" ".join(row.text.split()),) if pane == "struct-page" else ()
+
     def choose(self, subject: Subject) -> None:
         """Make something the subject; it stays until something else is chosen or `follow` is turned on."""
         self.subject = subject
@@ -181,9 +213,13 @@ class Desk(Journey):
         self.say(f"{self.subject_text}: {state}")
 
     def _log_subject(self) -> None:
+        """Log the subject, if it has become another."""
         place = subjects.command_place(self.session, self.subject)
-        if self.log is not None and place:
-            self.log.show(place)
+        if self.log is None or not place:
+            return
+        if (self.follow, place) != self._logged_subject:
+            self._logged_subject = self.follow, place
+            (self.log.follow_to if self.follow else self.log.show)(place)
 
     @property
     def lit(self) -> frozenset[str]:
@@ -226,7 +262,12 @@ class Desk(Journey):
         """Let the log go; where it lies, in a sentence."""
         if self.log is None:
             return ""
-        self.log.close(self.session)
+        self.log.leave(self.session)
+        player = self.player
+        if player is not None and not player.detour and player.index != self._logged_beat:
+            self.log.beat(player.index)
+        self._log_subject()
+        self.log.close()
         if self.log.trouble:
             return self.log.trouble
         return f"the session is in {self.log.path}: vmtui resume" if self.log.path is not None else ""
@@ -262,7 +303,7 @@ class Desk(Journey):
         self.marks.append(mark)
         if self.log is not None:
             self.log.mark(mark.name, mark.cursor)
-        self.say(f"{mark.name} marks step {mark.cursor} of {mark.branch}: ' lists the marks")
+        self.say(f"{mark.name} marks step {mark.cursor} in all, on {mark.branch}: ' lists the marks")
 
     @property
     def subject_frame(self) -> int:

@@ -74,7 +74,8 @@ def marks(desk: Desk) -> list[Choice]:
     """The marks, in the order in which they were set."""
     return [
         Choice(
-            _row(f"  {mark.name}", f"step {mark.cursor} of {mark.branch}"), ToMoment(mark.branch, mark.cursor)
+            _row(f"  {mark.name}", f"step {mark.cursor} in all, on {mark.branch}"),
+            ToMoment(mark.branch, mark.cursor),
         )
         for mark in desk.marks
     ]

@@ -15,6 +15,7 @@ from vmtui.session import Done, Session
 from vmtui.tui.destinations import ToBranch, ToItem, ToMoment
 from vmtui.tui.job import Work
 from vmtui.tui.playback import LONG_WALK, Hurry, card_seconds
+from vmtui.view.now import step_at
 
 
 @frozen
@@ -50,13 +51,27 @@ class Journey:
         """Put a sentence into the narration, until the next move."""
         self.note = Note(text, role)
 
+    def say_undo(self) -> None:
+        """What the command just done did, and that it can be taken back."""
+        session = self.session
+        step = step_at(session)
+        said = session.notice or (step.sentence if step is not None else "")
+        self.say(f"{said} · u undoes it", "warn" if session.notice else "text")
+
     def moved(self) -> None:
         """Called after every move."""
 
     @property
     def upcoming(self) -> bool:
         """Whether the script has more to play from here, or the tape goes on."""
-        return self.session.cursor < len(self.session.steps) or self._script_goes_on
+        return self.session.cursor < self._tape_end or self._script_goes_on
+
+    @property
+    def _tape_end(self) -> int:
+        """The last step to go to: a refusal is walked up to, but not one that the script expects."""
+        failed = self.session.failed
+        expected = failed is not None and self.player is not None and self.player.expects(failed)
+        return self.session.end if expected else len(self.session.steps)
 
     @property
     def at_end(self) -> bool:
@@ -64,13 +79,30 @@ class Journey:
         return not self.upcoming
 
     @property
+    def beside_script(self) -> bool:
+        """Whether R leads back to a script."""
+        return self.player is not None and self.player.detour
+
+    @property
     def _script_goes_on(self) -> bool:
         player = self.player
-        return player is not None and not player.detour and not player.finished
+        return player is not None and not player.detour and not player.finished and player.stuck is None
+
+    def say_end(self) -> None:
+        """Why nothing comes next, and what can be done."""
+        player, session = self.player, self.session
+        if player is not None and player.stuck is not None:
+            self.note = None  # the narration tells of the refusal, and what can be done
+        elif player is not None and player.detour:
+            self.say(f"the end of {session.branch_name}: R goes back to the script, : takes a command")
+        elif player is not None:
+            self.say("the end: b goes back a beat, : takes a command")
+        else:
+            self.say("the end: u undoes a command, : takes another")
 
     def next_step(self) -> Work | None:
         """One step forward: along the tape, or by running the next item of the script."""
-        if self.session.cursor < len(self.session.steps):
+        if self.session.cursor < self._tape_end:
             return self._moving(self.session.step)
         if self._script_goes_on:
             return self._moving(self._forward)
@@ -118,7 +150,7 @@ class Journey:
         player = self.player
         if player is None or player.detour:
             return self._moving(self.session.redo) if self.session.cursor < self.session.end else None
-        return None if self.at_end else self._moving(player.beating)
+        return self._moving(player.beating) if self._script_goes_on else None
 
     def previous_beat(self) -> Work:
         """The beat before; beside the script, the start of the command."""
@@ -157,7 +189,9 @@ class Journey:
     def seconds_here(self, step_seconds: float, speed: float) -> float | None:
         """How long playing stays here; None: it stops."""
         player, session = self.player, self.session
-        if session.failed is not None and session.cursor >= session.failed.first:
+        failed = session.failed
+        expected = failed is not None and player is not None and player.expects(failed)
+        if failed is not None and session.cursor >= failed.first and not expected:
             return None
         if player is not None and not player.detour:
             if player.failure is not None or player.refused is not None:
@@ -182,6 +216,7 @@ class Journey:
     def _moving(self, move: Callable[[], object]) -> Work:
         """A move, and what follows from any move."""
         self.note = None
+        self.session.notice = ""
         try:
             result = move()
             if isinstance(result, Generator):

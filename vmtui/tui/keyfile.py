@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from pathlib import Path
 
 import platformdirs
@@ -21,10 +20,16 @@ def load(file: Path | None = None) -> tuple[tuple[Key, ...], list[str]]:
     """The registry with the user's changes, and what is wrong with them, in sentences."""
     file = file or path()
     try:
-        changes = tomllib.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         return KEYS, []
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
+        return KEYS, [f"{file.name}: {error}"]
+    import tomllib  # few have such a file
+
+    try:
+        changes = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         return KEYS, [f"{file.name}: {error}"]
     keys, wrong = remapped(changes)
     return keys, [f"{file.name}: {line}" for line in wrong]

@@ -128,9 +128,14 @@ class Painted(Widget):
         """An empty line."""
         return Strip.blank(self.size.width, self.ground)
 
+    @property
+    def edge_room(self) -> int:
+        """Cells for a text at an edge of the frame."""
+        return max(1, self.outer_size.width - 6)
+
     def entitle(self, title: str, note: str) -> None:
         """What its frame says at its upper and lower edge, never read as markup."""
-        room = max(1, self.outer_size.width - 6)
+        room = self.edge_room
         if (title, note, room) == self._entitled:
             return
         old, self._entitled = self._entitled, (title, note, room)

@@ -32,7 +32,8 @@ class Actions(Provider):
         for command in COMMANDS.values():
             yield f"type: {command.usage}", command.help, partial(self._half_typed, command.keyword)
         for theme in getattr(self.app, "theme_names", ()):
-            yield f"theme: {theme}", "colours", partial(self._use_theme, theme)
+            help = "NO_COLOR is in force" if self.app.no_color else "colours"
+            yield f"theme: {theme}", help, partial(self._use_theme, theme)
 
     async def _do(self, action: str) -> None:
         main = getattr(self.app, "main", None)
@@ -45,7 +46,9 @@ class Actions(Provider):
             main.half_typed(f"{word} ")
 
     def _use_theme(self, theme: str) -> None:
-        self.app.theme = theme
+        use = getattr(self.app, "use_theme", None)
+        if use is not None:
+            use(theme)
 
     def _written(self, text: str) -> str:
         """A text as the palette takes it, which reads markup."""

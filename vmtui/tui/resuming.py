@@ -6,13 +6,16 @@ from pathlib import Path
 
 from vmtui.errors import KernelError, VmtuiError
 from vmtui.player import Player
-from vmtui.scenario.items import CheckError, Run
 from vmtui.scenario.items import Fold as FoldItem
+from vmtui.scenario.items import Run
 from vmtui.scenario.script import Script, load
 from vmtui.session import Session
 from vmtui.sessionlog import (
     At,
+    Beat,
+    Entry,
     Fold,
+    Follow,
     Plan,
     Resumed,
     SessionLog,
@@ -55,7 +58,7 @@ def resumed(plan: Plan, *, ascii: bool = False, keep: bool = True) -> Desk:
     desk = Desk(Session(**options), script, ascii=ascii)
     result = Replaying(plan, desk).result()
     if keep:
-        desk.log = SessionLog.resume(result)
+        desk.go_on_in(SessionLog.resume(result))
     if result.stopped is not None:
         desk.say(result.stopped, "error")
     return desk
@@ -75,7 +78,7 @@ class Replaying:
     """A log carried out at a desk.
 
     A command that is the script's next is run by the player, so that cards and beats are where they were; any
-    other was typed. The subject follows as it did.
+    other was typed. The subject is what the log says, not what it would be had it followed each command.
     """
 
     def __init__(self, plan: Plan, desk: Desk) -> None:
@@ -95,31 +98,30 @@ class Replaying:
                 stopped = f"{entry} is refused now, so the session ends before it: {error}"
                 break
             done += 1
-        self._finish_beat()
         desk = self.desk
         marks = tuple((mark.branch, mark.cursor, mark.name) for mark in desk.marks)
         return Resumed(self.plan, self.session, done, desk.subject_text or None, marks, stopped)
 
-    def _carry_out(self, entry: At | Fold | Show | LoggedMark | str) -> None:
+    def _carry_out(self, entry: Entry) -> None:
         desk = self.desk
         match entry:
             case At(branch, number):
                 go_to(self.session, branch, number)
-                desk.look_again()
             case Fold(number):
                 if not self._fold_of_script():
                     self.session.fold(number)
             case Show(place):
-                desk.subject = subject_named(self.session, place) or Subject("page", 0, place)
-                desk.follow = False
+                self._point(place, follow=False)
+            case Follow(place):
+                self._point(place, follow=True)
+            case Beat(number):
+                self._play_to(number)
             case LoggedMark(cursor, name):
                 desk.marks.append(Mark(name, self.session.branch.name, cursor))
             case str():
                 if not self._is_next(entry):
-                    self._finish_beat()
                     self._do(entry)
                     desk.history.append(entry)
-                desk.look_again()
 
     def _do(self, line: str) -> None:
         try:
@@ -145,18 +147,20 @@ class Replaying:
         self._run_item(player)
         return True
 
-    def _finish_beat(self) -> None:
-        """What the script says and checks after its last command, up to a stop: nothing that runs."""
+    def _play_to(self, number: int) -> None:
+        """What the script says, shows and checks, until `number` items are done: its commands are logged."""
         player, session = self.player, self.session
-        if player is None or player.detour or session.cursor != session.end:
+        if player is None or player.detour:
             return
-        while player.played < len(player.items):
-            at = player.played
-            if isinstance(player.items[at], Run | CheckError):
+        while player.played < min(number, len(player.items)) and session.cursor == session.end:
+            if isinstance(player.items[player.played], Run):
                 return
             self._run_item(player)
-            if player.is_stop(at):
-                return
+        player.stand(number)
+
+    def _point(self, place: str, *, follow: bool) -> None:
+        self.desk.subject = subject_named(self.session, place) or Subject("page", 0, place)
+        self.desk.follow = follow
 
     def _fold_of_script(self) -> bool:
         """Fold if the script says so here."""
@@ -166,7 +170,6 @@ class Replaying:
         if not isinstance(player.items[player.played], FoldItem):
             return False
         self._run_item(player)
-        self.desk.look_again()
         return True
 
     @staticmethod

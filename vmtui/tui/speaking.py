@@ -14,6 +14,7 @@ from vmtui.scenario.lines import STATEMENTS, Expect, ExpectError, Let, MachineLi
 from vmtui.scenario.source import split_commands
 from vmtui.scenario.suggest import closest
 from vmtui.scenario.values import show_value
+from vmtui.session import Done
 from vmtui.sessionlog import save_scenario
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def _language(desk: Desk, part: str) -> Speech:
     if statement is None:
         return None
     if isinstance(statement, Command):
-        done = yield from desk.session.running(statement)
+        done = yield from _running(desk, statement)
         if done.error is not None:
             raise done.error
         return done
@@ -78,8 +79,22 @@ def _language(desk: Desk, part: str) -> Speech:
     return None
 
 
+def _running(desk: Desk, command: Command) -> Generator[object, None, Done]:
+    """Run a command; where the script has more to play from here, on a branch beside it."""
+    session, player = desk.session, desk.player
+    aside = player is not None and player.at_frontier
+    begun = len(session.branches)
+    done = yield from session.running(command, aside=aside)
+    if aside and len(session.branches) > begun:
+        session.notice = (
+            f"{session.branch_name} is a detour from command {session.branch.at} of the script: "
+            "R goes back to it, then n goes on"
+        )
+    return done
+
+
 def _refused(desk: Desk, statement: ExpectError) -> Speech:
-    done = yield from desk.session.running(statement.command)
+    done = yield from _running(desk, statement.command)
     if done.error is not None and done.error.errno == statement.errno:
         desk.say(f"refused with {statement.errno}, as expected: {done.error.message}", "good")
     elif done.error is not None:
@@ -91,11 +106,11 @@ def _refused(desk: Desk, statement: ExpectError) -> Speech:
 
 def _prompt_word(desk: Desk, word: str, rest: str) -> None:
     if word == "seek":
-        if not rest.isdigit():
+        if not rest.isdecimal() or len(rest) > 12:
             raise ScenarioError("seek needs the number of a step", source=f"seek {rest}")
         steps = len(desk.session.steps)
         if int(rest) > steps:
-            raise ScenarioError(f"there are {steps} steps", source=f"seek {rest}")
+            raise ScenarioError(f"there are {steps} steps in all", source=f"seek {rest}")
         desk.session.seek(int(rest))
     elif word == "back":
         desk.session.back()

@@ -88,8 +88,14 @@ def switching(desk: Desk, scheme: str) -> Generator[object, None, Switched]:
             yield from _play_command(player)
             again = player.done
         else:
+            if player is not None:
+                yield from _finish_beat(player)
             again = yield from session.running(
-                done.text, line_number=done.line_number, loop=done.loop, quiet=done.quiet
+                done.text,
+                line_number=done.line_number,
+                loop=done.loop,
+                quiet=done.quiet,
+                aside=player is not None and player.at_frontier,
             )
         if len(session.commands) == done.number:
             refused = again

@@ -171,6 +171,59 @@ _WALK: Final = {
     ),
 }
 
+_OUTCOMES: Final = {
+    "miss_pfn": _entry(
+        "✗ miss_pfn: another page is there",
+        "page_to_pfn(page) != pte_pfn(*pte) in page_check_address, mm/objrmap.c · 2.6",
+        "The VMA covers the address and the PTE is present, but it maps another frame: most often this "
+        "process wrote, and has a copy of its own. The whole way through its page table was made for "
+        "nothing, a false candidate.",
+        "Made by do_wp_page, which leaves the VMA on the list; decided at the PTE.",
+    ),
+    "miss_nopte": _entry(
+        "✗ miss_nopte: no page is there",
+        "!pte_present(*pte) in page_check_address, mm/objrmap.c · 2.6",
+        "The VMA covers the address and there is a page table, but the PTE is empty or holds a swap slot. "
+        "This process never touched the page, gave it up, or lost it to swap.",
+        "Made by try_to_unmap, madvise and munmap, which leave the table; decided at the PTE.",
+    ),
+    "miss_notable": _entry(
+        "✗ miss_notable: not even a page table",
+        "!pgd_present or !pmd_present in page_check_address, mm/objrmap.c · 2.6",
+        "The VMA covers the address, but nothing near it was ever touched: there is no page table for it. "
+        "That is known after one or two looks, without a PTE.",
+        "Page tables are made by pte_alloc_map at the first fault; decided at the pgd or pmd.",
+    ),
+    "miss_range": _entry(
+        "– miss_range: outside the VMA",
+        "vma_address, or find_vma's bounds, mm/objrmap.c · 2.6",
+        "The address that the page would have in this VMA lies outside it, so no page table was read. It "
+        "costs a look at the list and a subtraction.",
+        "Decided from page->index, vm_pgoff, vm_start and vm_end.",
+    ),
+    "skip_no_rss": _entry(
+        "– skip_no_rss: nothing present",
+        "!mm->rss in page_referenced_one and try_to_unmap_one · 2.6.7, and anobjrmap before it",
+        "The process has no page present at all, so it cannot map this one. One number in its mm says so, "
+        "and nothing else is read.",
+        "mm->rss is counted up by the fault handlers and fork, down by zap and try_to_unmap.",
+    ),
+    "skip_no_mm": _entry(
+        "– skip_no_mm: the process has gone",
+        "anonmm->mm is NULL, mm/rmap.c · 2.6.5-rc1 + anobjrmap",
+        "The anonmm is still on the list because others were forked from it, but its address space is "
+        "gone. It is passed over.",
+        "Cleared by exit; read by every walk of the list.",
+    ),
+    "left": _entry(
+        "✗ left: a PTE of another page",
+        "swap_out_pmd, mm/vmscan.c · 2.4, before rmap",
+        "The scan goes through page tables, not from a page, so it meets every present PTE on its way. "
+        "This one maps another page and was left as it is.",
+        "Decided at each present PTE behind the cursor of swap_out.",
+    ),
+}
+
 _SCREEN: Final = {
     "source": _entry(
         "a line of source",
@@ -323,7 +376,7 @@ _SIGNS: Final = {
 _FRAMES: Final = ("free", "kernel", "table", "anon", "file", "swap", "zero")
 
 ENTRIES: Final[Mapping[str, Explanation]] = MappingProxyType(
-    {**_FIELDS, **_OBJECTS, **_WALK, **_SCREEN, **_FLAGS, **_HELD}
+    {**_FIELDS, **_OBJECTS, **_WALK, **_OUTCOMES, **_SCREEN, **_FLAGS, **_HELD}
 )
 
 

@@ -99,8 +99,8 @@ HOLDERS: Final[Mapping[str, tuple[str, str, str, str]]] = MappingProxyType(
         "anon_vma_chain": (
             "AVCs",
             "struct anon_vma_chain, 64 bytes · 6.18",
-            "One for each VMA and each anon_vma whose pages it may map. A VMA k forks below the first has k + "
-            "1 of them, so deep families weigh by the square.",
+            "One for each VMA and each anon_vma whose pages it may map. A VMA k forks below the first has "
+            "k + 1 of them, so deep families weigh by the square.",
             "Charged at the first write, at fork, at every split.",
         ),
         "anonmm": (

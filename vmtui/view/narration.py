@@ -13,10 +13,12 @@ from vmtui.view.text import count, pad, wrap
 
 if TYPE_CHECKING:
     from vmtui.player import Player
-    from vmtui.session import Session
+    from vmtui.session import Done, Session
 
 #: Walks of one command that are summed one by one.
 _WALKS: Final = 3
+
+STUCK: Final = "the script ends here: b goes back a beat, : takes another command"
 
 __all__ = ["message", "narration", "status_line", "wrap"]
 
@@ -51,24 +53,38 @@ def narration(
 
 def message(session: Session, player: Player | None, said: tuple[str, str] | None) -> tuple[str, str]:
     """What is said, by rank, and its role."""
-    failed = session.failed
-    if failed is not None and failed.error is not None and session.cursor >= failed.first:
-        return f"{char('miss')} {failed.text}: {failed.error}", "error"
-    done = session.command_at(session.cursor)
-    if done is not None and done.error is not None and session.cursor == done.last:
-        return f"{char('miss')} {done.text}: {done.error}", "error"
+    refused = _refused_here(session, player)
+    expected = refused is not None and player is not None and player.expects(refused)
+    if refused is not None and not expected:
+        where = player.place_of(refused.line_number) if player is not None else ""
+        text = f"{char('miss')} {where}{refused.text}: {refused.error}"
+        stuck = player is not None and player.stuck is refused
+        return f"{text}\n{STUCK}" if stuck else text, "error"
     failure = player.failure if player is not None else None
     if failure is not None:
-        return f"{char('miss')} expect {failure.expression}\n{failure.sentence}", "warn"
+        where = player.place_of(failure.line) if player is not None else ""
+        return f"{char('miss')} {where}expect {failure.expression}\n{failure.sentence}", "warn"
     if said is not None:
         return said
     card = player.card if player is not None else None
     if card:
         return card, "card"
+    if refused is not None:
+        return f"{char('hit')} {refused.text}: {refused.error}\nrefused, as the script expects", "good"
     step = step_at(session)
     if step is None:
         return session.machine.scheme.period, "text"
     return step.sentence, "text"
+
+
+def _refused_here(session: Session, player: Player | None) -> Done | None:
+    """The command that was refused last, that stopped half way here, or that holds the script up."""
+    failed, done = session.failed, session.command_at(session.cursor)
+    if failed is not None and failed.error is not None and session.cursor >= failed.first:
+        return failed
+    if done is not None and done.error is not None and session.cursor == done.last:
+        return done
+    return player.stuck if player is not None else None
 
 
 def status_line(session: Session) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from vmtui.mm.step import CANDIDATE, HIT, WalkRecord
-from vmtui.view.text import count
+from vmtui.view.glyphs import char
+from vmtui.view.text import count, width
 
 if TYPE_CHECKING:
     from vmtui.session import Session
@@ -79,15 +80,24 @@ def counter(walk: WalkRecord, total: int = 0) -> str:
     return f"examined {walk.examined:,} = {hits} + {misses} · {nodes} · {ptes}"
 
 
-def last_counter(session: Session) -> str:
-    """The counter line of the last walk of the command at the cursor; "" where there is none."""
+def last_counter(session: Session, room: int = 0) -> str:
+    """The counter line of the last walk of the command at the cursor; "" where there is none.
+
+    Args:
+        room: Cells there are; in fewer than it needs, signs stand for the words. 0: no matter.
+    """
     if not session.walks:
         return ""
-    walk = session.walks[-1]
-    if walk.stopped is not None:
-        return counter(walk)
-    machine = session.machine
-    return counter(walk, machine.scheme.picture(machine.page(walk.page), 0, 0).total)
+    walk, machine = session.walks[-1], session.machine
+    going_on = walk.stopped is None
+    total = machine.scheme.picture(machine.page(walk.page), 0, 0).total if going_on else 0
+    text = counter(walk, total)
+    if not room or width(text) <= room or not walk.examined:
+        return text
+    found = f"{walk.hits:,} {char('hit')}", f"{walk.misses:,} {char('miss')}"
+    if going_on:
+        return " · ".join((text.partition(" · ")[0], *found))
+    return f"examined {walk.examined:,} = {' + '.join(found)}"
 
 
 def ordinal(number: int) -> str:

@@ -16,6 +16,7 @@ from vmtui.view.model import Pane, Row, Rows, line
 from vmtui.view.now import step_at
 from vmtui.view.subject import Subject, locate, resolve
 from vmtui.view.text import count, pad
+from vmtui.view.text import width as width_of
 
 if TYPE_CHECKING:
     from vmtui.session import Session
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 FOLD: Final = 4
 #: Cells from which a VMA shows its whole range and its permissions.
 _WIDE: Final = 34
+#: Cells that a VMA stands in from its process.
+INDENT: Final = 2
 
 
 @attrs.frozen
@@ -157,7 +160,11 @@ def _vma_row(vma: Vma, width: int, *, lit: bool) -> Row:
         file, bits = (_file_of(vma), "file"), permissions(vma.vm_flags)
         spans = line(name, " ", (where, "dim"), f" {bits}", file, (locked, "warn"))
     else:
-        spans = line(name, " ", (f"{vma.vm_start:08x} ", "dim"), f"{vma.pages:,}p", (locked, "warn"))
+        where, pages = f"{vma.vm_start:08x} ", f"{vma.pages:,}p"
+        # Part of a number says less than none, and the pages are what a person counts.
+        if 0 < width - INDENT < width_of(f"{name[0]} {where}{pages}{locked}"):
+            where = ""
+        spans = line(name, " ", (where, "dim"), pages, (locked, "warn"))
     return Row(spans, ("vma", vma.id), depth=1, explain="vma")
 
 

@@ -125,6 +125,8 @@ def followed(session: Session, subject: Subject | None) -> Subject | None:
     page = machine.page(step.page)
     if page.test(PG_table) or page.test(PG_reserved):
         return subject
+    if subject is not None and not page.count:
+        return subject  # the frame was freed: a name says more than the number of what nobody has
     place = page_place(machine, step.page, step.mm)
     return Subject("page", 0, place) if place else Subject("page", step.page)
 

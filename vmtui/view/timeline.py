@@ -99,7 +99,8 @@ def timeline(
         lines: 1: the track; 2: with labels; 3: with the bars of what each command did; more: with branches.
         unfolded: The number of the command whose steps are shown, one a cell where there is room.
     """
-    upcoming = player.upcoming if player is not None else ()
+    script = player if player is not None and not player.detour else None
+    upcoming = script.upcoming if script is not None else ()
     stretches = lay_out(session, upcoming, width, unfolded)
     at = _cell_of(stretches, session.cursor)
     moments = _moments(stretches, width)
@@ -111,10 +112,10 @@ def timeline(
     if lines >= 3:
         rows.insert(0, Row(_density(stretches, width, at), explain="timeline"))
         where.insert(0, moments)
-    for row in _branches(session, stretches, width)[: max(0, lines - 3)]:
+    for row in _branches(session, stretches, width, player)[: max(0, lines - 3)]:
         rows.append(row)
         where.append(())
-    return Track("Timeline", tuple(rows), _note(session), tuple(where))
+    return Track("Timeline", tuple(rows), _note(session, script), tuple(where))
 
 
 def kind_of(text: str) -> str:
@@ -243,7 +244,7 @@ def _labels(session: Session, stretches: list[Stretch], width: int) -> tuple[Spa
     return line(*((cell, role or "text") for cell, role in zip(cells, owner, strict=True)))
 
 
-def _branches(session: Session, stretches: list[Stretch], width: int) -> list[Row]:
+def _branches(session: Session, stretches: list[Stretch], width: int, player: Player | None) -> list[Row]:
     """The newest other branches, each from where it leaves this one."""
     rows = []
     here = session.branch
@@ -255,7 +256,9 @@ def _branches(session: Session, stretches: list[Stretch], width: int) -> list[Ro
         at = here.at if branch.name == here.parent else branch.at
         number = branch.at + len(branch.commands) - at
         last = f" · {branch.commands[-1]}" if branch.commands else ""
-        text = f"╰─▶ {branch.name} · {count(number, 'command')} more{last}"
+        more = f"{count(number, 'command')} more{last}" if number else "nothing more yet"
+        script = " · the script (R)" if player is not None and branch.name == player.branch else ""
+        text = f"╰─▶ {branch.name} · {more}{script}"
         x = marks.get(at - 1, 0)
         x = max(0, min(x, width - width_of(text)))
         rows.append(Row(line(" " * x, (pad(text, width - x), "branch")), explain="branch"))
@@ -264,9 +267,12 @@ def _branches(session: Session, stretches: list[Stretch], width: int) -> list[Ro
     return rows
 
 
-def _note(session: Session) -> str:
-    where = f"step {session.cursor:,} of {len(session.steps):,}"
+def _note(session: Session, script: Player | None) -> str:
+    """Which command of all, those to come counted; which of its steps; and which step of all so far."""
     done = session.command_at(session.cursor)
-    number = done.number + 1 if done is not None else 0
-    text = f"command {number:,} of {len(session.commands):,} · {where}"
+    commands = len(session.commands) + (script.remaining if script is not None else 0)
+    text = f"command {done.number + 1 if done is not None else 0:,} of {commands:,}"
+    if done is not None:
+        text += f" · step {session.cursor - done.first:,} of {done.last - done.first:,}"
+    text += f" · {session.cursor:,} of {len(session.steps):,} in all"
     return text if session.branch.name == "main" else f"{session.branch.name} · {text}"

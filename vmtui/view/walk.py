@@ -34,8 +34,12 @@ _SHORT: Final = {
 }
 
 
-def walk(session: Session, subject: Subject | None) -> Pane:
-    """One row a step, up to the cursor; each row goes to its step."""
+def walk(session: Session, subject: Subject | None, room: int = 0) -> Pane:
+    """One row a step, up to the cursor; each row goes to its step.
+
+    Args:
+        room: Cells for the note below; 0: no matter.
+    """
     done = session.command_at(session.cursor)
     if done is None:
         return Pane("Walk", (Row(line(("no command has run yet", "dim"))),))
@@ -47,7 +51,7 @@ def walk(session: Session, subject: Subject | None) -> Pane:
         step = session.steps[first + index].step
         return step_row(step, first + index + 1, index + 1, digits, now=first + index + 1 == cursor, pfn=pfn)
 
-    note = last_counter(session) or f"step {cursor - first} of {done.last - first}"
+    note = last_counter(session, room) or f"step {cursor - first} of {done.last - first}"
     return Pane(f"Walk · {done.text}", Rows(cursor - first, make), note, max(0, cursor - first - 1))
 
 
@@ -57,7 +61,7 @@ def step_row(step: Step, cursor: int, number: int, digits: int, *, now: bool, pf
     said = role if name != "step" else "accent" if now else "text" if step.page in (0, pfn) else "dim"
     spans = line((f"{number:>{digits}} ", "lineno"), (f"{char(name)} ", role), (short(step), said))
     ref = next(iter(step.refs), None)
-    return Row(spans, ref, cursor, current=now, explain=name)
+    return Row(spans, ref, cursor, current=now, explain=step.outcome or name)
 
 
 def short(step: Step) -> str:

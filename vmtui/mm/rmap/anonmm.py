@@ -155,13 +155,13 @@ class AnonmmScheme(Indifferent):
         anonmm.mm = None
         self.put_anonmm(anonmm)
 
-    def put_anonmm(self, anonmm: Anonmm) -> None:
-        """One need less.  A member that nobody needs leaves the bundle, and the head is needed less.
+    def put_anonmm(self, anonmm: Anonmm, n: int = 1) -> None:
+        """Needed `n` times less.  A member that nobody needs leaves the bundle, and the head is needed less.
 
         A head has itself to hold it: it goes when that is all that does (free_anonmm, exit_rmap).
         """
         head = bundle_of(anonmm)
-        anonmm.count -= 1
+        anonmm.count -= n
         if anonmm is not head and anonmm.count == 0:
             self.free_anonmm(anonmm)
             head.count -= 1
@@ -414,6 +414,16 @@ class AnonmmScheme(Indifferent):
         if len(pfns):
             self.machine.mem_map.mapcount.add(pfns, 1)
             self.machine.work["rmap_add"] += len(pfns)
+
+    def remove_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
+        """`page_remove_rmap` for many pages: each anonmm lets go of all that go at once."""
+        super().remove_rmap_bulk(pfns, vma, pteps)
+        mem_map = self.machine.mem_map
+        last = pfns[(mem_map.mapcount.all[pfns] == 0) & (mem_map.flags.all[pfns] & PG_anon != 0)]
+        for number, n in zip(*np.unique(mem_map.mapping.all[last], return_counts=True), strict=True):
+            anonmm = self.anonmms.get(int(number))
+            assert anonmm is not None
+            self.put_anonmm(anonmm, int(n))
 
     # What it says of itself.
 

@@ -15,6 +15,7 @@ from vmtui.mm.rmap.scheme import Pfns
 from vmtui.mm.step import Steps
 
 if TYPE_CHECKING:
+    from vmtui.mm.machine import Machine
     from vmtui.state.column import Column
     from vmtui.state.containers import ObjectTable
 
@@ -23,6 +24,8 @@ __all__ = ["Indifferent"]
 
 class Indifferent:
     """A reverse map that keeps nothing of its own and does nothing at any of these hooks."""
+
+    machine: Machine
 
     def columns(self) -> Mapping[str, Column]:
         """No column of its own."""
@@ -43,6 +46,11 @@ class Indifferent:
     def bulk_bytes(self, pfns: Pfns) -> int:
         """One mapping more of a page takes no memory."""
         return 0
+
+    def remove_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
+        """One mapping less of each of many pages: they only count."""
+        self.machine.mem_map.mapcount.add(pfns, -1)
+        self.machine.work["rmap_remove"] += len(pfns)
 
     def mm_create(self, mm: Mm, parent: Mm | None) -> None:
         """An mm was made."""

@@ -305,6 +305,60 @@ class PteChains:
             self.next_and_idx.put(head, link)
             self.ptes.put((link & self.nrpte) * self.room + head, pteps[room])
 
+    def remove_bulk(self, pfns: Numbers, pteps: Numbers) -> None:
+        """`chain_remove` for many different pages, in their order."""
+        mem_map = self.machine.mem_map
+        self.machine.work["rmap_remove"] += len(pfns)
+        mem_map.mapcount.add(pfns, -1)
+        direct = mem_map.flags.all[pfns] & PG_direct != 0
+        if direct.any():
+            self.pte.put(pfns[direct], 0)
+            mem_map.flags.put(pfns[direct], mem_map.flags.all[pfns[direct]] & ~np.uint32(PG_direct))
+        if not direct.all():
+            self.drop_bulk(pfns[~direct], self.search_bulk(pfns[~direct], pteps[~direct]))
+
+    def search_bulk(self, pfns: Numbers, pteps: Numbers) -> Numbers:
+        """`chain_search` for many pages: where in `ptes` each finds its entry."""
+        found = np.zeros(len(pfns), np.int64)
+        node = self.pte.all[pfns].astype(np.int64)
+        pending = np.arange(len(pfns))
+        while len(pending):
+            here, wanted = node[pending], pteps[pending]
+            link = self.next_and_idx.all[here].astype(np.int64)
+            at = np.full(len(pending), self.nrpte)
+            for index in range(self.nrpte):
+                at[self.ptes.all[index * self.room + here] == wanted] = index
+            hit = at < self.nrpte
+            looked = np.where(hit, at + 1, self.nrpte) - (link & self.nrpte)
+            self.machine.work["slots_searched"] += int(looked.sum())
+            found[pending[hit]] = at[hit] * self.room + here[hit]
+            node[pending] = link // self.line
+            pending = pending[~hit]
+        return found
+
+    def drop_bulk(self, pfns: Numbers, slots: Numbers) -> None:
+        """`drop_entry` for many pages: an entry each, which lies at `slots` of `ptes`."""
+        head = self.pte.all[pfns].astype(np.int64)
+        link = self.next_and_idx.all[head].astype(np.int64)
+        victim = (link & self.nrpte) * self.room + head
+        self.ptes.put(slots, self.ptes.all[victim])
+        self.ptes.put(victim, 0)
+        empty = link & self.nrpte == self.nrpte - 1
+        if not empty.all():
+            self.next_and_idx.put(head[~empty], link[~empty] + 1)
+        if empty.any():
+            self.pte.put(pfns[empty], link[empty] // self.line)
+            self._give(head[empty])
+
+    def _give(self, nodes: Numbers) -> None:
+        """`pte_chain_free` of many nodes, in their order."""
+        n, top = len(nodes), self.register.cell[_FREED]
+        self.next_and_idx.put(nodes, 0)
+        self.freed.put(slice(top, top + n), nodes)
+        self.register[_FREED] += n
+        self.machine.ledger.uncharge("pte_chain", n)
+        self.machine.work["chain_free"] += n
+
     def bulk_bytes(self, pfns: Numbers) -> int:
         """Low memory that one entry more of each of these pages takes."""
         direct, full, _ = self._states(pfns, self.pte.all[pfns].astype(np.int64))

@@ -18,6 +18,8 @@ from itertools import chain, islice
 from types import MappingProxyType
 from typing import ClassVar
 
+import numpy as np
+
 from vmtui.mm.filemap import page_mapping
 from vmtui.mm.mm_types import VM_LOCKED, AddressSpace, Vma, vma_name
 from vmtui.mm.page import Page, PG_anon, PG_direct, PG_referenced
@@ -192,6 +194,15 @@ class Objrmap(PteChain):
         """`page_add_file_rmap` for many pages."""
         self.machine.mem_map.mapcount.add(pfns, 1)
         self.machine.work["rmap_add"] += len(pfns)
+
+    def remove_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
+        """`page_remove_rmap` for many pages; anonymous ones have an entry in a chain."""
+        anon = self.machine.mem_map.flags.all[pfns] & PG_anon != 0
+        if anon.any():
+            self.chains.remove_bulk(pfns[anon], pteps[anon])
+        if not anon.all():
+            self.machine.mem_map.mapcount.add(pfns[~anon], -1)
+            self.machine.work["rmap_remove"] += int(np.count_nonzero(~anon))
 
     def dup_rmap_bulk(self, pfns: Pfns, vma: Vma, child: Vma, pteps: Pfns, swapped: bool) -> None:
         """`page_dup_rmap` for the pages of a VMA."""

@@ -272,6 +272,10 @@ class PteChain(Indifferent):
         """`page_dup_rmap` for the pages of a VMA."""
         self.chains.add_bulk(pfns, pteps)
 
+    def remove_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
+        """`page_remove_rmap` for many pages."""
+        self.chains.remove_bulk(pfns, pteps)
+
     def bulk_bytes(self, pfns: Pfns) -> int:
         """A node for each page that is direct, or whose head is full."""
         return self.chains.bulk_bytes(pfns)

@@ -228,6 +228,12 @@ class Scheme(Protocol):
     def dup_rmap_bulk(self, pfns: Pfns, vma: Vma, child: Vma, pteps: Pfns, swapped: bool) -> None:
         """`page_dup_rmap` for many pages; and `swap_dup_rmap` if fork copied swap entries."""
 
+    def remove_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
+        """`page_remove_rmap` for many different pages that are not in the swap cache.
+
+        Those that nothing holds any more are freed next, flags, mapping and index with them.
+        """
+
     def bulk_bytes(self, pfns: Pfns) -> int:
         """Low memory that one mapping more of each of these pages, and a first one of any number of fresh
         ones, may take in one VMA, at most; for preconditions."""

@@ -243,6 +243,10 @@ class VirtualScan(Indifferent):
         if len(pfns):
             self.machine.mem_map.mapcount.add(pfns, 1)
 
+    def remove_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
+        """`page_remove_rmap` for many pages."""
+        self.machine.mem_map.mapcount.add(pfns, -1)
+
     # One page is looked for.
 
     def page_referenced(self, page: Page) -> Steps:

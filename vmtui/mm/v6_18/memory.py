@@ -296,15 +296,15 @@ def copy_page_range(vma: Vma, child: Vma) -> Steps:
         text = "{who} has no memory of its own: no PTE is copied, faults will find the rest"
         yield Step(text, vma=child.id, mm=child.vm_mm.id, who=child.vm_mm.name)
         return
+    reached = vma.vm_start
     if vma.pages >= vma.machine.options.bulk:
-        copied = bulk.copy_range(vma, child)
-        if copied is not None:
+        reached, n = bulk.copy_range(vma, child)
+        if reached > vma.vm_start:
             text = "{who}: {n:,} PTEs copied at once, both sides read-only"
-            yield Step(text, vma=child.id, mm=child.vm_mm.id, who=child.vm_mm.name, n=copied)
-            return
+            yield Step(text, vma=child.id, mm=child.vm_mm.id, who=child.vm_mm.name, n=n)
 
-    for base in range(vma.vm_start & ~(PMD_SIZE - 1), vma.vm_end, PMD_SIZE):
-        start, end = max(base, vma.vm_start), min(base + PMD_SIZE, vma.vm_end)
+    for base in range(reached & ~(PMD_SIZE - 1), vma.vm_end, PMD_SIZE):
+        start, end = max(base, reached), min(base + PMD_SIZE, vma.vm_end)
         if not pte_offset(vma.vm_mm, start):
             continue
         pte_alloc(child.vm_mm, start)

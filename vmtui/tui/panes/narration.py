@@ -61,8 +61,13 @@ class Narration(StripText):
 
 
 def answered(note: Note, rows: Sequence[Row], width: int) -> tuple[Row, ...]:
-    """The answer to the last key or line in the place of all but the status, which stays if there is room."""
+    """The answer to the last key or line in the place of all but the status, which stays if there is room.
+
+    What is said of a card goes with it: half of one says nothing.
+    """
     texts = [row for part in note.text.split("\n") for row in wrap(part, width - 2)]
     texts += [""] * (len(rows) - 1 - len(texts))
     lines = [Row((Span(f" {text}", note.role),)) for text in texts[: len(rows)]]
-    return (*lines, *rows[len(lines) :])
+    left = rows[len(lines) :]
+    status = left[-1:] if left and left[-1].spans[0].role == "dim" else ()
+    return (*lines, *[Row()] * (len(left) - len(status)), *status)

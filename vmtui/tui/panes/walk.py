@@ -18,7 +18,7 @@ class Walk(ListPane):
 
     def build(self, desk: Desk) -> Pane:
         """The rows for what the desk holds now."""
-        return walk(desk.session, desk.subject)
+        return walk(desk.session, desk.subject, self.edge_room)
 
 
 if __name__ == "__main__":

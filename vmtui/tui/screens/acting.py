@@ -30,6 +30,10 @@ else:
     Base = object
 
 
+ENDS = ("exit", "munmap")
+"""Letter commands after which something is gone."""
+
+
 class Acting(Base):
     """What the main screen does to the subject and to the session."""
 
@@ -47,6 +51,12 @@ class Acting(Base):
     def move(self, work: Work | None, label: str) -> None:
         """Stop playing and move."""
 
+    def begin(self, work: Work | None, label: str, then: Callable[[], None] | None = None) -> None:
+        """Do a piece of work."""
+
+    def clear_echo(self) -> None:
+        """What a key wrote into the prompt is over."""
+
     def action_pane(self, number: int) -> None:
         """Focus a pane."""
 
@@ -56,6 +66,7 @@ class Acting(Base):
         """Enter or a click: the row becomes the subject, or the time; again: what it leads to."""
         event.stop()
         self.stop()
+        self.clear_echo()
         subject = Subject.of(event.ref, event.place)
         if event.pane == "timeline" and event.step is not None:
             self.move(self.desk.choose_moment(event.step), "go")
@@ -104,22 +115,31 @@ class Acting(Base):
         """Explain what the cursor is on."""
         focused = self.focused
         key = ""
+        said: tuple[str, ...] = ()
         if isinstance(focused, LineList) and focused.current_row is not None:
             key = focused.current_row.explain
+            said = self.desk.words_of(focused.id or "", focused.current_row)
         elif isinstance(focused, Canvas) and focused.current_box is not None:
             key = focused.current_box.explain
-        if not key or not self.show_explanation(key):
+        if not key or not self.show_explanation(key, said=said):
             self.desk.say("nothing is said of this row: i explains fields, objects and steps")
             self.draw_soon()
 
-    def show_explanation(self, key: str, then: Callable[[object], None] | None = None) -> bool:
-        """The overlay of an entry, and what comes after it; False where there is no such entry."""
+    def show_explanation(
+        self, key: str, then: Callable[[object], None] | None = None, said: tuple[str, ...] = ()
+    ) -> bool:
+        """The overlay of an entry, and what comes after it; False where there is no such entry.
+
+        Args:
+            said: What the row itself says, before what is true of all of its kind.
+        """
         found = explain(key, self.desk.session.machine.scheme.explanations)
         if found is None:
             return False
         lines: list[tuple[str, str]] = []
-        for text, role in ((found.kernel, "dim"), (found.text, "text"), (found.where, "dim")):
-            lines += [("", "text")] if lines else []
+        own = [(text, "dim" if number else "accent") for number, text in enumerate(said)]
+        for text, role in (*own, (found.kernel, "dim"), (found.text, "text"), (found.where, "dim")):
+            lines += [("", "text")] if lines and (text, role) not in own[1:] else []
             lines += [(line, role) for line in wrapped(text, overlay_width(self.size.width))]
         self.app.push_screen(Explain(found.title, lines), then)
         return True
@@ -129,13 +149,19 @@ class Acting(Base):
     def action_act(self, word: str) -> None:
         """A letter command: the exact line goes into the prompt and runs."""
         self.stop()
+        self.clear_echo()
         line = self.desk.line_for(word)
         if line is None:
             self.desk.say(f"{word} needs a {self.desk.needs(word)} as subject: choose one with Enter", "warn")
             self.draw_soon()
             return
         self.prompt.write_echo(line)
-        self.run_line(line)
+        self.desk.history.append(line)
+        self.begin(self.desk.run(line), line, self._say_undo if word in ENDS else None)
+
+    def _say_undo(self) -> None:
+        """What a single key ended is not lost."""
+        self.desk.say_undo()
 
     def on_entered(self, event: Entered) -> None:
         """A line was run at the prompt."""
@@ -183,11 +209,14 @@ class Acting(Base):
 
         def source(typed: str) -> list[Choice]:
             found = list(names(typed))
-            if typed.strip().isdigit() and int(typed) <= len(self.desk.session.steps):
-                found.insert(0, Choice(plain(f"step {int(typed)}", "title"), int(typed)))
+            steps = len(self.desk.session.steps)
+            number = int(typed) if typed.strip().isdecimal() and len(typed) < 12 else -1
+            if 0 <= number <= steps:
+                found.insert(0, Choice(plain(f"step {number} of {steps} in all", "title"), number))
             return found
 
-        self.app.push_screen(Chooser("Go to", source, hint="a number is a step", start=start), self._go)
+        chooser = Chooser("Go to", source, hint="a number: that step of all", start=start)
+        self.app.push_screen(chooser, self._go)
 
     def _go(self, value: object) -> None:
         if value is not None:

@@ -12,10 +12,6 @@ from vmtui.tui.screens.chooser import Choice, Chooser
 from vmtui.tui.widgets.line_list import LineList
 
 
-class Schemes(Chooser):
-    """The scheme menu: dismissed with a scheme's name."""
-
-
 class Compared(Chooser):
     """Dismissed with a kind of the ledger to explain, or a param to plot against.
 

@@ -1,26 +1,32 @@
-"""The main screen and the other kernels: the scheme menu, and the same commands under every scheme."""
+"""The main screen and the other kernels: the scheme menu, and the same commands under every scheme.
+
+What compares is imported when it is asked for: the first paint does without.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
-from vmtui.report.compare import Comparison
-from vmtui.report.sweep import Sweep
-from vmtui.tui.comparison import Over, comparison, swept
 from vmtui.tui.job import Work
-from vmtui.tui.screens.chooser import filtered
-from vmtui.tui.screens.compare import Compared, Plotted, Schemes
+from vmtui.tui.screens.chooser import Chooser, filtered
 from vmtui.tui.switching import Switched, scheme_choices, switching, take_over
 
 if TYPE_CHECKING:
     from textual.screen import Screen
 
+    from vmtui.report.compare import Comparison
+    from vmtui.report.sweep import Sweep
+    from vmtui.tui.comparison import Over
     from vmtui.tui.desk import Desk
 
     Base = Screen[None]
 else:
     Base = object
+
+
+class Schemes(Chooser):
+    """The scheme menu: dismissed with a scheme's name."""
 
 
 class Comparing(Base):
@@ -81,6 +87,8 @@ class Comparing(Base):
             self.desk.say("nothing to compare yet: no command has run")
             self.draw_soon()
             return
+        from vmtui.tui.comparison import comparison
+
         made: list[Comparison] = []
 
         def work() -> Generator[object, None, None]:
@@ -89,6 +97,9 @@ class Comparing(Base):
         self.begin(work(), "compare", lambda: self._show_comparison(made[0]))
 
     def _show_comparison(self, found: Comparison) -> None:
+        from vmtui.tui.comparison import Over
+        from vmtui.tui.screens.compare import Compared
+
         def chosen(value: object) -> None:
             if isinstance(value, Over):
                 self._sweep(value)
@@ -98,6 +109,8 @@ class Comparing(Base):
         self.app.push_screen(Compared(found, self.desk.script), chosen)
 
     def _sweep(self, over: Over) -> None:
+        from vmtui.tui.comparison import swept
+
         script = self.desk.script
         assert script is not None
         made: list[Sweep] = []
@@ -108,4 +121,6 @@ class Comparing(Base):
         self.begin(work(), f"plot against {over.param}", lambda: self._show_plot(made[0]))
 
     def _show_plot(self, found: Sweep) -> None:
+        from vmtui.tui.screens.compare import Plotted
+
         self.app.push_screen(Plotted(found))

@@ -212,7 +212,7 @@ class MainScreen(Timing, Acting, Comparing, Watching, Screen[None]):
                 ("time.back", ""),
                 ("time.undo", ""),
                 ("do.fork", ""),
-                ("do.swapout", ""),
+                ("branch.script", "") if self.desk.beside_script else ("do.swapout", ""),
             ]
             ids.append(("help", ""))
         known = self.app_keys()

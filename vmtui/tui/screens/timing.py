@@ -12,6 +12,7 @@ from textual.worker import Worker
 
 from vmtui.tui.job import AT_ONCE, SLICE, Job, Work
 from vmtui.tui.playback import Playback
+from vmtui.tui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from textual.screen import Screen
@@ -32,6 +33,7 @@ class Timing(Base):
     """What the main screen does about time. The desk knows how; this knows when."""
 
     desk: Desk
+    prompt: Prompt
     job: Job | None = None
     """The work that is going on, between two paints."""
     playback: Playback
@@ -45,6 +47,10 @@ class Timing(Base):
 
     def draw_soon(self) -> None:
         """The screen's own."""
+
+    def clear_echo(self) -> None:
+        """What a key wrote into the prompt is over."""
+        self.prompt.clear_echo()
 
     # ---------------------------------------------------------------- work
 
@@ -135,9 +141,10 @@ class Timing(Base):
             self.stop()
             return
         if self.desk.at_end:
-            self.desk.say("the end: b goes back a beat, : takes a command")
+            self.desk.say_end()
             self.draw_soon()
             return
+        self.clear_echo()
         self.desk.playing = True
         self.playback.start()
         self._ticker.resume()
@@ -158,11 +165,18 @@ class Timing(Base):
     def move(self, work: Work | None, label: str) -> None:
         """Stop playing, then do a piece of work that moves now."""
         self.stop()
+        self.clear_echo()
         self.begin(work, label)
+
+    def onward(self, work: Work | None, label: str) -> None:
+        """Move forward; where there is nothing more, say so."""
+        if work is None and self.job is None:
+            self.desk.say_end()
+        self.move(work, label)
 
     def action_forward(self) -> None:
         """One step forward."""
-        self.move(self.desk.next_step(), "step")
+        self.onward(self.desk.next_step(), "step")
 
     def action_back(self) -> None:
         """One step back."""
@@ -170,7 +184,7 @@ class Timing(Base):
 
     def action_command_end(self) -> None:
         """To the end of this command."""
-        self.move(self.desk.command_end(), "to the end of the command")
+        self.onward(self.desk.command_end(), "to the end of the command")
 
     def action_command_start(self) -> None:
         """To the start of this command."""
@@ -178,7 +192,7 @@ class Timing(Base):
 
     def action_next_beat(self) -> None:
         """Up to the next card, pause or section."""
-        self.move(self.desk.next_beat(), "next beat")
+        self.onward(self.desk.next_beat(), "next beat")
 
     def action_previous_beat(self) -> None:
         """The beat before."""

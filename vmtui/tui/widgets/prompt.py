@@ -1,7 +1,7 @@
 """The prompt: one line of the command language, with completion and history.
 
 It gets keys only while it is focused. Leaving it keeps its text; the text that a letter command writes into
-it is an echo, which goes when the prompt is next focused.
+it is an echo, which goes when something else happens or the prompt is focused.
 """
 
 from __future__ import annotations
@@ -89,9 +89,10 @@ class Prompt(Input):
 
     def _on_focus(self, event: events.Focus) -> None:
         super()._on_focus(event)
-        self._clear_echo()
+        self.clear_echo()
 
-    def _clear_echo(self) -> None:
+    def clear_echo(self) -> None:
+        """Something else happens: what a key wrote is over, what was typed stays."""
         if self.echo:
             self.value = ""
             self.echo = False
@@ -99,7 +100,7 @@ class Prompt(Input):
     async def _on_key(self, event: events.Key) -> None:
         if event.key != "tab":
             self._cycle = None
-        self._clear_echo()
+        self.clear_echo()
         await super()._on_key(event)
 
     async def action_submit(self) -> None:
