@@ -28,13 +28,24 @@ def sys_mremap(
     What a locked VMA gains is faulted in.
 
     Raises:
-        KernelError: EINVAL; EFAULT (the range is not within one VMA); EEXIST (label or address taken);
-            ENOMEM (no room).
+        KernelError: EINVAL; what the kernel's do_mremap raises.
     """
     check_range(mm, start, old_end)
     new_length = (new_length + PAGE_SIZE - 1) & PAGE_MASK
     if new_length <= 0:
         raise KernelError("EINVAL", "mremap: the new length is 0")
+    yield from mm.machine.kernel.do_mremap(mm, start, old_end, new_length, new_addr, rename)
+
+
+def do_mremap(
+    mm: Mm, start: int, old_end: int, new_length: int, new_addr: int | None, rename: str | None
+) -> Steps:
+    """The range must lie within one VMA (the body of sys_mremap).
+
+    Raises:
+        KernelError: EINVAL; EFAULT (the range is not within one VMA); EEXIST (label or address taken);
+            ENOMEM (no room).
+    """
     vma = mm.vmas.at(start)
     if vma is None or vma.vm_end < old_end:
         raise KernelError("EFAULT", f"{start:#x}-{old_end:#x} is not within one VMA of {mm.name}")
@@ -49,7 +60,7 @@ def sys_mremap(
         old_end = start + new_length
     vma = mm.vmas.holding(start)
     if new_addr is None and room_behind(mm, vma, old_end, start + new_length):
-        yield from mm.machine.kernel.grow_in_place(vma, start + new_length)
+        yield from grow_in_place(vma, start + new_length)
     elif new_addr is not None or new_length > old_end - start:
         new_addr = get_unmapped_area(mm, new_length) if new_addr is None else new_addr
         yield from move_vma(vma, start, old_end, new_addr, new_length)

@@ -24,7 +24,7 @@ class Kernel(Protocol):
     """A kernel's rules.
 
     Generators (called by ``yield from``): handle_mm_fault, dup_mmap, mprotect_fixup, do_madvise, do_mlock,
-    grow_in_place, shrink_list, try_to_free_pages.  The rest are plain.
+    do_mremap, shrink_list, try_to_free_pages.  The rest are plain.
     """
 
     #: What the ``rules`` option calls it.
@@ -61,8 +61,10 @@ class Kernel(Protocol):
     def do_mlock(self, mm: Mm, start: int, end: int, lock: bool) -> Steps:
         """mlock and munlock."""
 
-    def grow_in_place(self, vma: Vma, new_end: int) -> Steps:
-        """mremap: nothing is in the way of a VMA that shall end later."""
+    def do_mremap(
+        self, mm: Mm, start: int, old_end: int, new_length: int, new_addr: int | None, rename: str | None
+    ) -> Steps:
+        """mremap, of whole pages."""
 
     def shrink_list(self, machine: Machine, pfns: list[int], *, forced: bool) -> Steps:
         """Try to free each page of a list; how many were freed."""

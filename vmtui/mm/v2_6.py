@@ -31,7 +31,7 @@ class Kernel26:
     mprotect_fixup = staticmethod(mprotect.mprotect_fixup)
     do_madvise = staticmethod(madvise.madvise_vmas)
     do_mlock = staticmethod(mlock.do_mlock)
-    grow_in_place = staticmethod(mremap.grow_in_place)
+    do_mremap = staticmethod(mremap.do_mremap)
     shrink_list = staticmethod(vmscan.shrink_list)
     try_to_free_pages = staticmethod(vmscan.try_to_free_pages)
 

@@ -33,7 +33,7 @@ class Kernel618:
     mprotect_fixup = staticmethod(mprotect.mprotect_fixup)
     do_madvise = staticmethod(madvise.do_madvise)
     do_mlock = staticmethod(mlock.do_mlock)
-    grow_in_place = staticmethod(mremap.expand_vma_in_place)
+    do_mremap = staticmethod(mremap.do_mremap)
     shrink_list = staticmethod(vmscan.shrink_folio_list)
     try_to_free_pages = staticmethod(vmscan.try_to_free_pages)
     problems = staticmethod(check.problems)
