@@ -64,7 +64,7 @@ def _rows() -> Iterator[Row]:
             source = INGO if rmap in ("anon_vma_rfc", "anon_vma") else COMPUTED
             yield Row(
                 name=f"{rmap}_shared_by_{n}_children",
-                what=f"{rmap}, {n} children, nobody wrote: referenced, unmap (examined, hits)",
+                what=f"{rmap}, {n} children, nobody wrote: both walks (examined / hits)",
                 figure=(n + 1, n + 1, n + 1, n + 1),
                 measure=partial(walks, rmap, n, copied=False, whose=0),
             )
