@@ -1,4 +1,4 @@
-"""anon_vma chains as 6.18 has them: who gets which anon_vma, who stands in which tree, what a walk examines."""
+"""anon_vma chains as 6.18 has them: who gets which anon_vma, stands in which tree, what a walk examines."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tests.mm.rmap.family import SIZES, both, family, page_out
 from vmtui.mm.check import problems
 from vmtui.mm.mm_types import AnonVma, Vma
 from vmtui.mm.page import Page, PG_anon, PG_swapcache
+from vmtui.mm.step import HIT
 from vmtui.session import Session
 
 
@@ -251,11 +252,12 @@ def test_childrens_own_copies(children: int) -> None:
     """A copy stands in its child's own tree: 1 examined, 1 hit, whoever made it."""
     lab, (_, *made) = family("anon_vma_chain", children, copied=True, rules="2.6")
 
-    assert [both(1, 1)] * 2 == [page_out(lab, lab.page(task)) for task in (made[0], made[-1])][:2]
+    for task in {made[0].id: made[0], made[-1].id: made[-1]}.values():
+        assert both(1, 1) == page_out(lab, lab.page(task))
 
 
 def test_the_one_left_is_looked_for_in_all() -> None:
-    """The parent writes first: the old copy stays in the root's tree, and the one child that has it is last."""
+    """The parent writes first: the old copy stays in the root's tree; the one child that has it is last."""
     chains = heap(1, *(f"fork a c{number}" for number in range(5)))
     chains.do("write a.h", *(f"write c{number}.h" for number in range(4)), "walk c4.h")
     walk = chains.session.commands[-1].walks[-1]
@@ -273,16 +275,13 @@ def test_no_candidate_is_outside() -> None:
 
 def test_a_files_vmas() -> None:
     """i_mmap is a tree too: parent, newest child, oldest child; who maps another part is no candidate."""
-    chains = Chains(
-        "spawn a", "file f 8 pages", "mmap a t 4 pages r private f", "read a.t", "fork a b", "fork a c"
-    )
-    chains.do("read b.t", "read c.t", "spawn d", "mmap d t 4 pages r private f + 16K", "walk a.t[1] full")
+    chains = Chains("spawn a", "file f 8 pages", "mmap a t 4 pages r private f", "read a.t")
+    chains.do("fork a b", "fork a c", "read b.t", "read c.t")
+    chains.do("spawn d", "mmap d t 4 pages r private f + 16K", "walk a.t[1] full")
     done = chains.session.commands[-1]
-    steps = [
-        record.step for record in chains.session.steps[done.first : done.last] if record.step.outcome == "hit"
-    ]
+    steps = [record.step for record in chains.session.steps[done.first : done.last]]
 
-    assert ["a.t", "c.t", "b.t"] == [step.values["who"] for step in steps]
+    assert ["a.t", "c.t", "b.t"] == [step.values["who"] for step in steps if step.outcome == HIT]
     assert (3, 3) == (done.walks[-1].examined, done.walks[-1].hits)
 
 

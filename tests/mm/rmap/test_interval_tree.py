@@ -104,14 +104,11 @@ def test_fork_puts_a_child_directly_after_its_parent() -> None:
 @pytest.mark.parametrize("n", [1, 10, 100, 1000, 10_000])
 @pytest.mark.parametrize("shape", ["family", "windows", "steps"])
 def test_a_query_visits_few_nodes(shape: str, n: int) -> None:
-    """Of a family, of windows side by side, of windows that overlap: 4 log2(n) + 2 m + 4 nodes for m answers."""
+    """A family, windows side by side, windows that overlap: 4 log2(n) + 2 m + 4 nodes for m answers."""
     grove = Grove()
     for number in range(n):
-        start, last = {
-            "family": (0, 7),
-            "windows": (8 * number, 8 * number + 7),
-            "steps": (number, number + 20),
-        }[shape]
+        start = {"family": 0, "windows": 8 * number, "steps": number}[shape]
+        last = start + (20 if shape == "steps" else 7)
         grove.trees.insert(1, number + 1, start, last)
     for page in (0, 3, 4 * n, 8 * n - 1):
         found = len(grove.covering(page))
