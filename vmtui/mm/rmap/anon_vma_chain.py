@@ -66,10 +66,10 @@ class AnonVmaChain(ChainWalk):
         if vma.anon_vma is not None:
             return
         anon_vma = self.find_mergeable_anon_vma(vma)
-        text = "{who} shares anon_vma {number}, its neighbour's: they may merge one day"
+        text = "{who} shares anon_vma {number} of a neighbour it may merge with"
         if anon_vma is None:
             anon_vma = self.anon_vma_alloc(None)
-            text = "anon_vma {number} was made for {who}, before its first page: a root"
+            text = "{who} gets anon_vma {number} before its first page: a root"
         self.chains.alloc(vma, anon_vma)
         vma.anon_vma = anon_vma
         anon_vma.num_active_vmas += 1
@@ -128,7 +128,7 @@ class AnonVmaChain(ChainWalk):
             text = "an AVC puts {who} into the tree of anon_vma {number}"
             if dst.anon_vma is None and not anon_vma.num_active_vmas and anon_vma.num_children < 2:
                 dst.anon_vma = anon_vma
-                text = "an AVC puts {who} into anon_vma {number}, which nobody has: taken again"
+                text = "an AVC for {who}: anon_vma {number}, nobody's own, taken again"
             yield Step(text, vma=dst.id, anon_vma=anon_vma.id, who=vma_name(dst), number=anon_vma.id)
         if dst.anon_vma is not None:
             dst.anon_vma.num_active_vmas += 1
@@ -240,9 +240,9 @@ class AnonVmaChain(ChainWalk):
             page.set(PG_anon | PG_swapbacked)
             page.mapping = anon_vma.id
             page.index = linear_page_index(vma, address)
-            text = "struct page {page:#x} points at anon_vma {number}, {whose}; mapcount {n}"
+            text = "struct page {page:#x}: anon_vma {number}, {whose}; mapcount {n}"
         page.mapcount += 1
-        whose = "its VMA's own" if page.mapping == (vma.anon_vma and vma.anon_vma.id) else "not its VMA's own"
+        whose = "its VMA's own" if vma.anon_vma is not None and page.mapping == vma.anon_vma.id else "a root"
         about: dict[str, Any] = {"number": page.mapping, "whose": whose, "n": page.mapcount}
         yield Step(text, page=page.pfn, vma=vma.id, anon_vma=page.mapping, **about)
 
@@ -270,7 +270,7 @@ class AnonVmaChain(ChainWalk):
         assert anon_vma is not None
         if page.mapping != anon_vma.id:
             page.mapping = anon_vma.id
-            text = "struct page {page:#x} moved to anon_vma {number}, its last owner's"
+            text = "struct page {page:#x} moved to its last owner's anon_vma {number}"
             yield Step(text, page=page.pfn, vma=vma.id, anon_vma=anon_vma.id, number=anon_vma.id)
 
     page_add_rmap = folio_add_anon_rmap

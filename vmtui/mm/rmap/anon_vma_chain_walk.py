@@ -138,7 +138,7 @@ class ChainWalk(ChainSelf):
         vma.vm_mm.rss -= 1
         page.count -= 1
         page.clear(PG_anon_exclusive)
-        yield Step("{who}: its PTE is empty now, the page was given up by MADV_FREE", **about)
+        yield Step("{who}: its PTE is empty now, MADV_FREE gave the page up", **about)
         yield from self.folio_remove_rmap_pte(page, ptep)
         return True
 

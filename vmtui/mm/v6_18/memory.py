@@ -205,7 +205,7 @@ def do_wp_page(mm: Mm, vma: Vma, address: int, ptep: int) -> Steps:
     if page.test(PG_anon) and wp_can_reuse_anon_folio(page):
         page.set(PG_anon_exclusive)
         memory[ptep] = pte_mkwrite(pte_mkdirty(pte_mkyoung(memory[ptep])))
-        yield Step("{where}: nobody else has frame {page:#x} any more: written in place", **about)
+        yield Step("{where}: frame {page:#x} is nobody else's now: written in place", **about)
         yield from mm.machine.scheme.page_move_rmap(page, vma, address)
         return
     yield from wp_page_copy(mm, vma, address, ptep)
@@ -257,7 +257,7 @@ def do_swap_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Step
     if pfn:
         page = machine.page(pfn)
         page.count += 1
-        text = "{where}: slot {slot} is still in the swap cache, frame {page:#x}: a minor fault"
+        text = "{where}: slot {slot} is cached, frame {page:#x}: a minor fault"
     else:
         page = read_swap_cache_async(machine, slot)
         text = "{where}: slot {slot} was read into frame {page:#x}: a major fault"
@@ -293,7 +293,7 @@ def copy_page_range(vma: Vma, child: Vma) -> Steps:
     That is, if it has an anon_vma (vma_needs_copy): pages of files and the zero page come back by faults.
     """
     if vma.anon_vma is None:
-        text = "{who} has no memory of its own: no PTE is copied, faults will find the rest"
+        text = "{who}: a VMA without an anon_vma, no PTE is copied"
         yield Step(text, vma=child.id, mm=child.vm_mm.id, who=child.vm_mm.name)
         return
     reached = vma.vm_start
