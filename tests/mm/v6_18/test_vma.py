@@ -96,3 +96,12 @@ def test_mremap_that_grows_or_shrinks_moves_one_vma() -> None:
     machine.do("mremap a.h 1 pages")
     assert [1] == machine.spans("a")
     assert ("EFAULT", False) == machine.refused("mremap a:0x200000300000 1 pages to 0x200000100000")
+
+
+def test_mremap_leaves_what_cannot_be_faulted_in() -> None:
+    """Locked shared memory that grows past its object: the call succeeds, the tail stays empty."""
+    machine = Modern(
+        "spawn a", "mmap a s 2 pages rw shared", "mlock a.s", "mremap a.s 4 pages to 0x200000100000"
+    )
+
+    assert "PP.." == machine.state("a", "s")

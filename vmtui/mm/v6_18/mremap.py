@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from vmtui.errors import KernelError
-from vmtui.mm.mlock import make_pages_present
 from vmtui.mm.mm_types import VM_LOCKED, Mm, Vma, vma_name
 from vmtui.mm.mmap import get_unmapped_area, unmap_range, vma_merge
 from vmtui.mm.mremap import check_label, check_target, label_of_range, move_vma, relabel, room_behind
 from vmtui.mm.step import Step, Steps
+from vmtui.mm.v6_18.mlock import mm_populate
 
 __all__ = ["do_mremap"]
 
@@ -42,9 +42,18 @@ def do_mremap(
         yield from remap_move(mm, start, start + new_length, new_addr)
         start = new_addr
     relabel(mm, label, whole, start, start + new_length, rename)
-    vma = mm.vmas.holding(start)
-    if vma.vm_flags & VM_LOCKED and grows:
-        yield from make_pages_present(vma, start + old_length, start + new_length)
+    if grows and mm.vmas.holding(start).vm_flags & VM_LOCKED:
+        yield from populate_tail(mm, start + old_length, start + new_length)
+
+
+def populate_tail(mm: Mm, start: int, end: int) -> Steps:
+    """Fault in what locked memory has gained; what cannot be is left (mm_populate)."""
+    try:
+        yield from mm_populate(mm, start, end)
+    except KernelError as error:
+        if not error.partial:
+            raise
+        yield Step("the rest cannot be faulted in, and is left", mm=mm.id)
 
 
 def grow(mm: Mm, start: int, old_end: int, new_length: int, new_addr: int | None) -> Steps:
