@@ -48,7 +48,7 @@ def access_range(mm: Mm, start: int, end: int, write: bool) -> tuple[int, str]:
         return 0, FILLED
     end = min(end, vma.vm_end)
     done = as_far_as(vma, start, end, write, touch_block)
-    if done or not write or vma.vm_flags & VM_SHARED:
+    if done or not write or vma.vm_flags & VM_SHARED or mm.machine.options.rules != "2.6":
         return done, MAPPED
     return as_far_as(vma, start, end, write, copy_block), COPIED
 

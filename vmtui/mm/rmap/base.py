@@ -6,10 +6,10 @@ not care about: pte_chains of VMAs, lists of VMAs of the addresses of PTEs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from vmtui.mm.mm_types import Mm, Vma
+from vmtui.mm.mm_types import AnonVma, Mm, Vma
 from vmtui.mm.page import Page
 from vmtui.mm.rmap.scheme import Pfns, WalkLines
 from vmtui.mm.step import Steps
@@ -43,6 +43,14 @@ class Indifferent:
         machine = page.machine
         head = 1 if page.mapping else 0
         return WalkLines(machine.lines("mem_map") + head, machine.lines("vm_area_struct"))
+
+    def anon_vma_vmas(self, anon_vma: AnonVma) -> Iterable[Vma]:
+        """Those on its list."""
+        return anon_vma.vmas
+
+    def chain_of(self, vma: Vma) -> tuple[int, ...] | None:
+        """There are no chains."""
+        return None
 
     def bulk_bytes(self, pfns: Pfns) -> int:
         """One mapping more of a page takes no memory."""
@@ -99,6 +107,9 @@ class Indifferent:
 
     def file_unlink(self, vma: Vma) -> None:
         """A VMA is about to leave its file's list."""
+
+    def vma_resize(self, vma: Vma) -> None:
+        """A VMA has other ends now."""
 
     def vma_unlink(self, vma: Vma) -> None:
         """A VMA is going."""
