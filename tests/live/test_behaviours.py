@@ -393,6 +393,8 @@ def test_mlock_locks_before_it_faults(stage):
     """So the new page's VMA has merged with its locked neighbour, and fault-around ends at what is locked."""
     stage.do("spawn a", "mmap a h 7 pages r private", "mlock a.h[5]", "mprotect a.h rw", "mlock a.h[6]")
     assert ["5 rw-p", "2 rw-p"] == stage.vmas("a")
+    stage.do("mmap a g 7 pages rw private", "mlock a.g[1:3]", "write a.g[6]", "munlock a.g")
+    assert ["5 rw-p", "2 rw-p", "3 rw-p", "4 rw-p"] == stage.vmas("a")
     stage.do("mmap a s 7 pages rw shared", "fork a b", "write b.s[2:7]", "mlock a.s[4:6]")
 
     assert "----pp-" == stage.states("a", "s", 7)
@@ -406,3 +408,10 @@ def test_a_lazily_freed_page_that_was_written_takes_two_passes(stage, advice):
     stage.do(advice)
 
     assert "swapped" == stage.page("a.h[0]").state
+
+
+def test_what_mlock_faulted_in_is_no_page_of_zeroes(stage):
+    """Such a page would be dropped, and not written to swap: its frame would not wait."""
+    stage.do(*HEAP, "mlock a.h", "munlock a.h", "swapout a.h")
+
+    assert [True] * 4 == [stage.page(f"a.h[{at}]").swapcache for at in range(4)]
