@@ -415,3 +415,12 @@ def test_what_mlock_faulted_in_is_no_page_of_zeroes(stage):
     stage.do(*HEAP, "mlock a.h", "munlock a.h", "swapout a.h")
 
     assert [True] * 4 == [stage.page(f"a.h[{at}]").swapcache for at in range(4)]
+
+
+def test_a_page_that_kept_its_slot_and_was_written_is_written_again(stage):
+    """It is in the swap cache and looks clean, but its page-table entries do not: its frame waits."""
+    stage.do(
+        *HEAP, "write a.h[1]", "evict a.h[1]", "read a.h[1]", "write a.h[1]", "fork a b", "swapout b.h[1]"
+    )
+
+    assert ("swapped", True) == (stage.page("a.h[1]").state, stage.page("a.h[1]").swapcache)

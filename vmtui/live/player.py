@@ -214,7 +214,7 @@ class LivePlayer:
         agent.ask("enter", name)
         number, _ = agent.ask(word, *arguments)
         agent.ask("enter", HOME)
-        self._eviction.charged(agent.pid, start, length // PAGE)
+        self._eviction.charged(agent.pid, start, length // PAGE, write=False)
         together = self._eviction.charged_to(self._cgroups.inode(name), agent.pid, start, length // PAGE)
         for address in together:
             # Dropped and touched again it is new, written and locked, as it was; no VMA changes.
@@ -259,7 +259,7 @@ class LivePlayer:
             cgroups = [*self._cgroups.spare(pages), HOME]
         number, _ = agent.ask("touch", start, pages, call.write, cgroups)
         if self._eviction is not None:
-            self._eviction.charged(agent.pid, start, pages)
+            self._eviction.charged(agent.pid, start, pages, write=call.write)
         return number
 
     def _cache(self, agent: Agent, start: int, pages: int, write: bool) -> None:
