@@ -5,7 +5,8 @@ Physical memory is one column of 64-bit entries, 512 to a frame, so the address 
 entries a process, which is 32 bytes of slab and no frame; pmd pages, 512 entries of 2 MB; PTE pages, 512
 entries of 4 KB.
 
-A swap entry is not present and not zero: ``slot << 5 | type`` in its upper half.
+A swap entry is not present and not zero: ``slot << 5 | type`` in its upper half.  A file entry, which a
+nonlinear VMA leaves where a page was, has PAGE_FILE in its lower half and the page's index in its upper.
 """
 
 from __future__ import annotations
@@ -37,11 +38,15 @@ PAGE_USER: Final = 0x004
 PAGE_ACCESSED: Final = 0x020
 PAGE_DIRTY: Final = 0x040
 PAGE_PROTNONE: Final = 0x080
+#: Of an entry that is not present, where it could not be dirty: which page of its file it had.
+PAGE_FILE: Final = 0x040
 
 #: An entry of the upper levels (_KERNPG_TABLE with USER).
 _TABLE: Final = PAGE_PRESENT | PAGE_RW | PAGE_USER | PAGE_ACCESSED | PAGE_DIRTY
 #: A swap entry's slot starts at bit 5 of its upper half.
 SWP_SHIFT: Final = 32 + 5
+#: A file entry's index starts at its upper half.
+PGOFF_SHIFT: Final = 32
 
 
 def mk_pte(pfn: int, prot: int) -> int:
@@ -137,12 +142,27 @@ def swp_entry_to_pte(slot: int) -> int:
 
 def is_swap_pte(pte: int) -> bool:
     """Whether it is a swap entry."""
-    return pte != 0 and not pte & (PAGE_PRESENT | PAGE_PROTNONE)
+    return pte != 0 and not pte & (PAGE_PRESENT | PAGE_PROTNONE | PAGE_FILE)
 
 
 def pte_to_slot(pte: int) -> int:
     """The slot of a swap entry."""
     return pte >> SWP_SHIFT
+
+
+def pte_file(pte: int) -> bool:
+    """Whether it is not present and says which page of its file it had (pte_file)."""
+    return pte & (PAGE_PRESENT | PAGE_PROTNONE | PAGE_FILE) == PAGE_FILE
+
+
+def pgoff_to_pte(index: int) -> int:
+    """The entry that says: not present, and of the file this page (pgoff_to_pte)."""
+    return index << PGOFF_SHIFT | PAGE_FILE
+
+
+def pte_to_pgoff(pte: int) -> int:
+    """The page of the file that a file entry stands for (pte_to_pgoff)."""
+    return pte >> PGOFF_SHIFT
 
 
 def is_zero_page(pfn: int) -> bool:
@@ -212,7 +232,7 @@ def pte_alloc_bulk(mm: Mm, addresses: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def ptep_to_mm_address(machine: Machine, ptep: int) -> tuple[Mm | None, int]:
     """Whose PTE this is, for which address: the page table's struct page knows (asm-generic/rmap.h)."""
-    table = machine.page(ptep // PTRS_PER_TABLE)
+    table = Page(machine, ptep // PTRS_PER_TABLE)
     return machine.mms.get(table.mapping), table.index + ((ptep % PTRS_PER_TABLE) << PAGE_SHIFT)
 
 
@@ -300,5 +320,3 @@ def page_tables(mm: Mm) -> int:
     cell = mm.machine.pgd.cell
     slots = [slot for slot in range(PTRS_PER_PGD) if cell[mm.id * PTRS_PER_PGD + slot]]
     return len(slots) + sum(len(pmd_entries(mm, slot)) for slot in slots)
-
-
