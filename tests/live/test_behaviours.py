@@ -424,3 +424,12 @@ def test_a_page_that_kept_its_slot_and_was_written_is_written_again(stage):
     )
 
     assert ("swapped", True) == (stage.page("a.h[1]").state, stage.page("a.h[1]").swapcache)
+
+
+def test_what_a_write_read_into_the_swap_cache_is_freed_by_name(stage):
+    """The writer has a copy; the page that it read stays cached for the others until it is pushed out."""
+    stage.do(*HEAP, "write a.h[1]", "evict a.h[1]", "fork a b", "fork b c", "write b.h[1]")
+    assert stage.page("c.h[1]").swapcache
+    stage.do("swapout c.h[1]")
+
+    assert ("swapped", False) == (stage.page("c.h[1]").state, stage.page("c.h[1]").swapcache)

@@ -51,6 +51,7 @@ class Eviction:
         self._lost: set[Slot] = set()
         self._objects: dict[ObjectPage, int] = {}
         self._written: set[int] = set()
+        self._homes: dict[Slot, int] = {}
         self._writing = False
 
     def charged(self, pid: int, start: int, pages: int, *, write: bool) -> None:
@@ -124,6 +125,9 @@ class Eviction:
                 self._push_out_cached(agent, address, until_free)
                 continue
             pfn = entry.pfn if entry.present else self.waiting(entry)
+            if not pfn and self._cgroups.has(self._homes.get(_slot(entry), 0)):
+                # A write that copied it may have read it into the swap cache, where it is charged as ever.
+                self._cgroups.empty(self._homes[_slot(entry)])
             if not pfn or pfn in done or "ZERO_PAGE" in self._frames.at(pfn).flags:
                 continue
             done.add(pfn)
@@ -222,6 +226,7 @@ class Eviction:
         entry = entries(pid, address, address + PAGE_SIZE).get(address)
         if entry is None or not entry.swapped:
             return
+        self._homes[_slot(entry)] = cgroup
         self._waiting.pop(_slot(entry), None)
         self._lost.discard(_slot(entry))
         if lost:
