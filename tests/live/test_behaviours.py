@@ -393,6 +393,8 @@ def test_mlock_locks_before_it_faults(stage):
     """So the new page's VMA has merged with its locked neighbour, and fault-around ends at what is locked."""
     stage.do("spawn a", "mmap a h 7 pages r private", "mlock a.h[5]", "mprotect a.h rw", "mlock a.h[6]")
     assert ["5 rw-p", "2 rw-p"] == stage.vmas("a")
+    stage.do("mmap a g 7 pages rw private", "mlock a.g[1:3]", "write a.g[6]", "munlock a.g")
+    assert ["5 rw-p", "2 rw-p", "3 rw-p", "4 rw-p"] == stage.vmas("a")
     stage.do("mmap a s 7 pages rw shared", "fork a b", "write b.s[2:7]", "mlock a.s[4:6]")
 
     assert "----pp-" == stage.states("a", "s", 7)
@@ -406,3 +408,28 @@ def test_a_lazily_freed_page_that_was_written_takes_two_passes(stage, advice):
     stage.do(advice)
 
     assert "swapped" == stage.page("a.h[0]").state
+
+
+def test_what_mlock_faulted_in_is_no_page_of_zeroes(stage):
+    """Such a page would be dropped, and not written to swap: its frame would not wait."""
+    stage.do(*HEAP, "mlock a.h", "munlock a.h", "swapout a.h")
+
+    assert [True] * 4 == [stage.page(f"a.h[{at}]").swapcache for at in range(4)]
+
+
+def test_a_page_that_kept_its_slot_and_was_written_is_written_again(stage):
+    """It is in the swap cache and looks clean, but its page-table entries do not: its frame waits."""
+    stage.do(
+        *HEAP, "write a.h[1]", "evict a.h[1]", "read a.h[1]", "write a.h[1]", "fork a b", "swapout b.h[1]"
+    )
+
+    assert ("swapped", True) == (stage.page("a.h[1]").state, stage.page("a.h[1]").swapcache)
+
+
+def test_what_a_write_read_into_the_swap_cache_is_freed_by_name(stage):
+    """The writer has a copy; the page that it read stays cached for the others until it is pushed out."""
+    stage.do(*HEAP, "write a.h[1]", "evict a.h[1]", "fork a b", "fork b c", "write b.h[1]")
+    assert stage.page("c.h[1]").swapcache
+    stage.do("swapout c.h[1]")
+
+    assert ("swapped", False) == (stage.page("c.h[1]").state, stage.page("c.h[1]").swapcache)

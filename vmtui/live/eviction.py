@@ -50,10 +50,16 @@ class Eviction:
         self._waiting: dict[Slot, tuple[int, int]] = {}
         self._lost: set[Slot] = set()
         self._objects: dict[ObjectPage, int] = {}
+        self._written: set[int] = set()
+        self._homes: dict[Slot, int] = {}
+        self._writing = False
 
-    def charged(self, pid: int, start: int, pages: int) -> None:
-        """Pages were touched: note to which cgroups they are charged."""
+    def charged(self, pid: int, start: int, pages: int, *, write: bool) -> None:
+        """Pages were touched: note to which cgroups they are charged, and which were written."""
         found = entries(pid, start, start + pages * PAGE_SIZE)
+        self._writing = write
+        if write:
+            self._written.update(entry.pfn for entry in found.values() if entry.pfn)
         frames = self._frames.of([entry.pfn for entry in found.values() if entry.pfn])
         self._cgroups.charged(frame.cgroup for frame in frames.values())
         shared = {address: frames[entry.pfn].cgroup for address, entry in found.items() if entry.file}
@@ -100,6 +106,8 @@ class Eviction:
         if {"ANON", "SWAPCACHE"} <= frame.flags:
             self._waiting[_slot(slot)] = page.pfn, frame.cgroup
             self._lost.discard(_slot(slot))
+            if not self._writing:
+                self._written.discard(page.pfn)
 
     def push_out(self, agent: Agent, start: int, pages: int, *, until_free: bool = False) -> None:
         """
@@ -117,6 +125,9 @@ class Eviction:
                 self._push_out_cached(agent, address, until_free)
                 continue
             pfn = entry.pfn if entry.present else self.waiting(entry)
+            if not pfn and self._cgroups.has(self._homes.get(_slot(entry), 0)):
+                # A write that copied it may have read it into the swap cache, where it is charged as ever.
+                self._cgroups.empty(self._homes[_slot(entry)])
             if not pfn or pfn in done or "ZERO_PAGE" in self._frames.at(pfn).flags:
                 continue
             done.add(pfn)
@@ -167,13 +178,23 @@ class Eviction:
                 agent.ask("madvise", address, PAGE_SIZE, ADVICE["pageout"])
             elif not self._cgroups.has(cgroup):
                 break
-            elif hold and _is_to_wait(frame):
+            elif hold and self._is_to_wait(pfn, frame):
                 lost = not self._empty_but_keep(pfn, cgroup)
             else:
                 self._cgroups.empty(cgroup)
             if lazily:
                 break
         self._note(agent.pid, address, pfn, cgroup, lost)
+
+    def _is_to_wait(self, pfn: int, frame: Frame) -> bool:
+        """
+        Whether a frame waits in the swap cache after its page was swapped out.
+
+        Shared memory that is held would not be written and so get no slot; what was freed lazily would not be
+        dropped; and what is in the swap cache and clean is freed at once.
+        """
+        dirty = "DIRTY" in frame.flags or pfn in self._written
+        return {"ANON", "SWAPBACKED"} <= frame.flags and ("SWAPCACHE" not in frame.flags or dirty)
 
     def _empty_but_keep(self, pfn: int, cgroup: int) -> bool:
         """
@@ -205,12 +226,14 @@ class Eviction:
         entry = entries(pid, address, address + PAGE_SIZE).get(address)
         if entry is None or not entry.swapped:
             return
+        self._homes[_slot(entry)] = cgroup
         self._waiting.pop(_slot(entry), None)
         self._lost.discard(_slot(entry))
         if lost:
             self._lost.add(_slot(entry))
             return
         self._waiting[_slot(entry)] = pfn, cgroup
+        self._written.discard(pfn)
         end = time.monotonic() + _PATIENCE
         while "WRITEBACK" in self._frames.at(pfn).flags and time.monotonic() < end:
             time.sleep(0.001)
@@ -241,17 +264,6 @@ def push_out_private(agent: Agent, start: int, pages: int) -> None:
                 f"process {agent.pid}, {address:#x} {what}: pushing it out takes root and cgroups"
             )
         agent.ask("madvise", address, PAGE_SIZE, ADVICE["pageout"])
-
-
-def _is_to_wait(frame: Frame) -> bool:
-    """
-    Whether a frame waits in the swap cache after its page was swapped out.
-
-    Shared memory that is held would not be written and so get no slot; what was freed lazily would not be
-    dropped; and what is in the swap cache and clean is freed at once.
-    """
-    clean = "SWAPCACHE" in frame.flags and "DIRTY" not in frame.flags
-    return {"ANON", "SWAPBACKED"} <= frame.flags and not clean
 
 
 def _slot(entry: PagemapEntry) -> Slot:

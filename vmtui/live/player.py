@@ -39,7 +39,7 @@ PAGE: Final = 4096
 MAP_SHARED, MAP_PRIVATE, MAP_ANONYMOUS, MAP_GROWSDOWN = 0x01, 0x02, 0x20, 0x100
 MAP_FIXED_NOREPLACE: Final = 0x100000
 MREMAP_MAYMOVE_FIXED, MREMAP_DONTUNMAP = 3, 4
-MADV_RANDOM: Final = 1
+MADV_RANDOM, MADV_DONTNEED_LOCKED = 1, 24
 _TOUCHING: Final = ("touch", "mlock", "swapout", "evict")
 _MOVE_PAGES: Final = {"x86_64": 279, "aarch64": 239}  # the system call's number
 MAX_PAGES: Final = 20_000
@@ -214,14 +214,14 @@ class LivePlayer:
         agent.ask("enter", name)
         number, _ = agent.ask(word, *arguments)
         agent.ask("enter", HOME)
-        self._eviction.charged(agent.pid, start, length // PAGE)
+        self._eviction.charged(agent.pid, start, length // PAGE, write=False)
         together = self._eviction.charged_to(self._cgroups.inode(name), agent.pid, start, length // PAGE)
-        for address in together[1:]:
-            # Dropped and touched again it is new, written and locked, as it was.
-            agent.ask("munlock", address, PAGE)
-            agent.ask("madvise", address, PAGE, ADVICE["dontneed"])
+        for address in together:
+            # Dropped and touched again it is new, written and locked, as it was; no VMA changes.
+            if address != together[0]:
+                agent.ask("madvise", address, PAGE, MADV_DONTNEED_LOCKED)
+            # A page that is all zeroes would need no place in swap.
             self._touch_some(attrs.evolve(call, write=True), address, 1)
-            agent.ask("mlock", address, PAGE)
         return int(number)
 
     def _madvise(self, call: Call) -> int:
@@ -259,7 +259,7 @@ class LivePlayer:
             cgroups = [*self._cgroups.spare(pages), HOME]
         number, _ = agent.ask("touch", start, pages, call.write, cgroups)
         if self._eviction is not None:
-            self._eviction.charged(agent.pid, start, pages)
+            self._eviction.charged(agent.pid, start, pages, write=call.write)
         return number
 
     def _cache(self, agent: Agent, start: int, pages: int, write: bool) -> None:
