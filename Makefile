@@ -33,8 +33,8 @@ bench: $(VENV)/.test  ## what everything costs, beside this machine's kernel (AR
 shots: $(VENV)/.test  ## draw the golden screenshots anew (look at the diff before you keep it)
 	$(BIN)/python -m pytest tests/tui --update-shots $(PYTEST_ARGS)
 
-readme: $(VENV)/.test  ## put the key table into README anew
-	$(BIN)/python tests/test_readme.py
+readme: $(VENV)/.test  ## put the tables of keys and of figures into README anew
+	$(BIN)/python -m tests.test_readme
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -12,6 +12,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -48,6 +49,8 @@ MACHINE_OPTIONS: Final = (
     "draft",
     "lowmem",
     "bulk",
+    "cluster",
+    "chain",
 )
 """Options of a machine; each is an option of `play` too."""
 
@@ -306,7 +309,7 @@ def _loader(
 @cli.command(context_settings={"max_content_width": 100})
 @click.argument("file", required=False)
 @click.option("-c", "text", metavar="TEXT", help="compare with these commands, separated by ;")
-@click.option("--rmap", metavar="S,T,...", help="the schemes; all of them without it")
+@click.option("--rmap", metavar="S,T,...", help="the schemes; all that can have the machine without it")
 @click.option("--set", "params", metavar="NAME=N", multiple=True, help="give a param a value")
 @click.option("--json", "as_json", is_flag=True, help="one JSON object, and nothing else, on standard output")
 @_other_options
@@ -332,7 +335,7 @@ def compare(
     if as_json:
         _print(json.dumps(contract.comparison(found)))
     else:
-        _print_lines(compare_text.compare_lines(found))
+        _print_lines(compare_text.compare_lines(found, _columns()))
     return OK if found.ok else FAILED
 
 
@@ -341,7 +344,7 @@ def compare(
 @click.option("-c", "text", metavar="TEXT", help="sweep over these commands, separated by ;")
 @click.option("--over", metavar="NAME=A..B", required=True, help="the param, and its first and last value")
 @click.option("--steps", type=click.IntRange(min=2, max=1000), default=10, help="values to play; 10")
-@click.option("--rmap", metavar="S,T,...", help="the schemes; all of them without it")
+@click.option("--rmap", metavar="S,T,...", help="the schemes; all that can have the machine without it")
 @click.option("--set", "params", metavar="NAME=N", multiple=True, help="give another param a value")
 @click.option("--json", "as_json", is_flag=True, help="one JSON object, and nothing else, on standard output")
 @_other_options
@@ -372,8 +375,15 @@ def sweep(
     if as_json:
         _print(json.dumps(contract.sweep(found)))
     else:
-        _print_lines(compare_text.sweep_lines(found))
+        _print_lines(compare_text.sweep_lines(found, _columns()))
     return OK
+
+
+def _columns() -> int:
+    """Columns for tables: the terminal's, if they go to one and it is narrower than they may be."""
+    from vmtui.report.tables import WIDTH
+
+    return max(60, min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns))
 
 
 def _given(options: Mapping[str, str | None]) -> dict[str, str]:
@@ -381,12 +391,12 @@ def _given(options: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def _schemes(given: str | None) -> tuple[str, ...]:
-    """The schemes of a list; all, if there is none."""
+    """The schemes of a list; none, if there is no list: all that can have the machine."""
     from vmtui.mm.rmap import SCHEMES
     from vmtui.scenario.suggest import closest
 
     if given is None:
-        return SCHEMES
+        return ()
     names = tuple(dict.fromkeys(name.strip() for name in given.split(",")))
     for name in names:
         if name not in SCHEMES:
@@ -488,7 +498,7 @@ def list_scenarios() -> int:
 
 @cli.command()
 def schema() -> int:
-    """Print the JSON Schema of `play --json`."""
+    """Print the JSON Schema of `play`, `compare` and `sweep` with --json."""
     from vmtui.report import contract
 
     sys.stdout.write(contract.schema())

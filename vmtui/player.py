@@ -32,7 +32,7 @@ from vmtui.session import Done, Session
 __all__ = ["Player", "Script", "facts_of", "load"]
 
 _SCHEME: Final = ("rmap", "rules", "draft")
-_BYTES: Final = ("arch", "ram", "split", "highpte", "smp", "cacheline", "slab", "lowmem")
+_BYTES: Final = ("arch", "ram", "split", "highpte", "smp", "cacheline", "slab", "lowmem", "cluster", "chain")
 _MACHINE: Final = (*_SCHEME, *_BYTES)
 
 UPCOMING: Final = 200

@@ -18,6 +18,7 @@ from vmtui.mm.digest import digest
 from vmtui.mm.kernel import Options
 from vmtui.mm.machine import Machine
 from vmtui.mm.step import Driver, Place, Step, StepLog, WalkRecord, walks_of
+from vmtui.mm.work import work_of
 from vmtui.scenario import parse_command
 from vmtui.scenario.commands import Command
 from vmtui.scenario.state import state
@@ -205,10 +206,10 @@ class Session:
         if not records:
             place = Place(None, type(command).apply.__code__, 0)
             records.append(Step(done.text.replace("{", "{{").replace("}", "}}")), place, before)
+        done.walks = walks_of(records)
         if done.error is None or done.error.partial:
             records.move_mark(len(records) - 1, history.mark)
-            done.work = {name: n - work[name] for name, n in self.machine.work.as_dict().items()}
-        done.walks = walks_of(records)
+            done.work = work_of(self.machine, work, records, done.walks)
         return records
 
     def _accept(self, done: Done, records: StepLog, *, aside: bool) -> None:

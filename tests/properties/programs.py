@@ -92,6 +92,35 @@ def file_lines(draw: st.DrawFn, pages: int) -> str:
     return draw(st.sampled_from((f"truncate {file} 1 pages", "swapoff")))
 
 
+@st.composite
+def window_lines(draw: st.DrawFn, pages: int) -> str:
+    """A line about a window on a file, or on shared memory, whose pages may be out of order."""
+    process = draw(st.sampled_from(_PROCESSES[:2]))
+    first = draw(st.integers(0, pages - 1))
+    many = draw(st.integers(1, pages))
+    name = f"{process}.{draw(st.sampled_from(('w', 'w', 'w', 'm', 's')))}"
+    place = draw(st.sampled_from((name, f"{name}[{first}]", f"{name}[{first}:{first + many}]")))
+    offset = draw(st.integers(0, 3 * pages)) * 4096
+    page_out = draw(st.sampled_from(("swapout", "evict", "referenced", "walk")))
+    perms = draw(st.sampled_from(("r", "rw", "none")))
+    return draw(
+        st.sampled_from(
+            (
+                *[f"remap_file_pages {place} to {offset}"] * 6,
+                *(f"{word} {place}" for word in ("read", "write", "munmap", "mlock", "munlock")),
+                *(f"{word} {place}" for word in ("read", "write", page_out, page_out)),
+                f"madvise {place} dontneed",
+                f"mprotect {place} {perms}",
+                f"mremap {place} {many} pages",
+                f"mremap {place} {many} pages to 0x{0x60000 + first:x}000 as s",
+                f"mmap {process} w {many} pages rw shared f + {first} pages",
+                f"truncate f {draw(st.integers(pages, 4 * pages))} pages",
+                f"fork {process} {draw(st.sampled_from(_PROCESSES))}",
+            )
+        )
+    )
+
+
 def beginning(pages: int) -> list[str]:
     """The lines that every program begins with."""
     return [
@@ -119,3 +148,11 @@ def long_programs(draw: st.DrawFn, pages: int = 6, size: int = 50) -> list[str]:
     found = draw(st.lists(line, min_size=size, max_size=size))
     kept = [line for line in found if line and (reclaims or not line.startswith("reclaim"))]
     return [*beginning(pages), *kept]
+
+
+@st.composite
+def window_programs(draw: st.DrawFn, pages: int = 8, size: int = 40) -> list[str]:
+    """Programs in which remap_file_pages is as frequent as faults; some lines are of the usual kind."""
+    line = st.integers(0, 4).flatmap(lambda kind: window_lines(pages) if kind else lines(pages))
+    window = [f"truncate f {4 * pages} pages", f"mmap a w {pages} pages rw shared f", "read a.w"]
+    return [*beginning(pages), *window, *draw(st.lists(line, min_size=size // 2, max_size=size))]

@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.properties.programs import programs
+from tests.properties.programs import programs, window_programs
 from vmtui.mm.check import check, problems
 from vmtui.mm.pgtable import is_zero_page, pte_pfn, pte_present, ptep_to_mm_address, tables_of
 from vmtui.mm.rmap import SCHEMES
+from vmtui.mm.rmap.scheme import scheme_class
 from vmtui.mm.step import HIT
 from vmtui.session import Done, Session
+
+ANSWER = tuple(scheme for scheme in SCHEMES if not scheme_class(scheme).no_nonlinear)
 
 
 def errno(done: Done) -> str | None:
@@ -33,6 +36,27 @@ def test_sound_after_every_command(rmap: str, program: list[str]) -> None:
         assert [] == problems(session.machine), line
         if done.error is not None and not done.error.partial:
             assert before == session.digest(), line
+
+
+@pytest.mark.parametrize("rmap", ANSWER)
+@given(program=window_programs())
+@settings(max_examples=60)
+def test_nonlinear_windows_are_sound(rmap: str, program: list[str]) -> None:
+    """Out of order or not: no invariant breaks, bulk is scalar, and all can be undone and done again."""
+    session = Session(rmap=rmap, ram="8M", swap="64K", bulk=1 << 40)
+    bulk = Session(rmap=rmap, ram="8M", swap="64K", bulk=3)
+    empty = session.digest()
+    for line in program:
+        one, many = session.attempt(line), bulk.attempt(line)
+
+        assert [] == problems(session.machine), line
+        assert (errno(one), one.work) == (errno(many), many.work), line
+        assert session.digest() == bulk.digest(), line
+    full = session.digest()
+    session.seek(0)
+    assert empty == session.digest()
+    session.seek(session.end)
+    assert full == session.digest()
 
 
 @given(program=programs())

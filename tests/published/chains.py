@@ -72,6 +72,22 @@ def rfc_fork_bytes() -> tuple[int, int]:
     return forked, lab.machine.scheme.reverse_map_bytes()
 
 
+def fork_lines(rmap: str) -> tuple[int, int]:
+    """Cache lines that fork of 100,000 written pages touches in the reverse map; nodes it allocates."""
+    lab, _ = family(rmap, 100_000)
+    return lab.work["cache_lines"], lab.work["chain_alloc"]
+
+
+def longest_search(order: int) -> int:
+    """The most slots of one search while 1,000 children of one shared page exit."""
+    lab, (_, *children) = family("pte_chain", 1, 1000)
+    longest = 0
+    for child in children[::order]:
+        lab.exit(child)
+        longest = max(longest, lab.work["longest_list"])
+    return longest
+
+
 def exits(order: int) -> int:
     """Slots searched while 1,000 children of one shared page exit."""
     lab, (_, *children) = family("pte_chain", 1, 1000)
@@ -175,6 +191,20 @@ ROWS: tuple[Row, ...] = (
         source=ANON_VMA_RFC,
         said="12 bytes a VMA",
     ),
+    *(
+        Row(
+            name=f"fork_of_100_000_pages_lines_{rmap}",
+            what=f"the same fork, {rmap}: cache lines of the reverse map / new nodes",
+            figure=figure,
+            measure=partial(fork_lines, rmap),
+        )
+        for rmap, figure in (
+            ("pte_chain", (200_000, 100_000)),
+            ("anon_vma_rfc", (100_005, 0)),
+            ("anonmm", (100_002, 0)),
+            ("anon_vma", (100_003, 0)),
+        )
+    ),
     Row(
         name="children_exit_oldest_first",
         what="1,000 children of one shared page exit, oldest first: slots searched",
@@ -186,6 +216,18 @@ ROWS: tuple[Row, ...] = (
         what="the same, newest first",
         figure=1_000,
         measure=partial(exits, -1),
+    ),
+    Row(
+        name="longest_search_oldest_first",
+        what="the longest of these searches, oldest first: slots",
+        figure=1_000,
+        measure=partial(longest_search, 1),
+    ),
+    Row(
+        name="longest_search_newest_first",
+        what="the same, newest first",
+        figure=1,
+        measure=partial(longest_search, -1),
     ),
     Row(
         name="rfc_1000_children_20_vmas",

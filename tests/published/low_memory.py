@@ -3,7 +3,9 @@
 The file is the SGA of a database.  Each process brings page tables, and under pte_chains an entry for every
 page of the file.  Where a run to the end is too large for a suite, thirty-odd processes are measured: each
 but the first takes the same low memory, and under pte_chains a node a page more whenever a chain's head was
-full.  That rule is held against every process measured, and then counted on to the end.
+full; with page clustering that goes for each of the entries that a cluster gets.  That rule is held against
+every process measured, and then counted on to the end.  The same in full takes up to 13 GB of the host's
+memory, for the page tables of 2,281 processes.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from vmtui.errors import KernelError
 from vmtui.mm import memory
 from vmtui.mm.filemap import create
 from vmtui.mm.fork import living
+from vmtui.mm.kernel import Options
 from vmtui.mm.mm_types import AddressSpace
 from vmtui.mm.page import PAGE_SIZE
 from vmtui.mm.rmap.chain import nrpte
@@ -59,7 +62,7 @@ class Machine:
         history.drop(history.mark)
 
 
-def ends_at(rmap: str, pages: int = SGA, limit: int = 2_000, **options: Any) -> int | str:
+def ends_at(rmap: str, pages: int = SGA, limit: int = 3_000, **options: Any) -> int | str:
     """The process that low memory ends at, run to the end."""
     machine = Machine.of(rmap, pages, **options)
     for number in range(1, limit + 1):
@@ -72,11 +75,10 @@ def ends_at(rmap: str, pages: int = SGA, limit: int = 2_000, **options: Any) -> 
     return f"passes {limit:,}"
 
 
-def predicted(rmap: str, pages: int = SGA, limit: int = 2_000, **options: Any) -> int | str:
+def predicted(rmap: str, pages: int = SGA, limit: int = 3_000, **options: Any) -> int | str:
     """The same from thirty-odd processes, by the rule."""
     machine = Machine.of(rmap, pages, **options)
     ledger, slots = machine.lab.machine.ledger, nrpte(machine.lab.machine.options)
-    chained = rmap == "pte_chain"
     measured, before = [], machine.free
     for number in range(1, 2 * slots + 2 if slots < 16 else slots + 3):
         machine.process(number)
@@ -84,24 +86,49 @@ def predicted(rmap: str, pages: int = SGA, limit: int = 2_000, **options: Any) -
         before = machine.free
 
     tables = machine.lab.machine.frames()["page_tables"]
-    base = measured[2]
-    node = pages * ledger.sizes["pte_chain"] if chained else 0
-    rule = [base + node * new_node(number, slots) for number in range(2, limit + 1)]
+    node = ledger.sizes["pte_chain"] if rmap == "pte_chain" else 0
+    shape = entries(pages, machine.lab.machine.options)
+    chains = [node * nodes_taken(number, shape, slots) for number in range(2, limit + 1)]
+    base = measured[2] - chains[1]
+    rule = [base + nbytes for nbytes in chains]
     assert rule[: len(measured) - 1] == measured[1:]
 
     free = machine.free + sum(measured)
+    # High memory holds the file, and the page tables where they may lie there.
+    high = machine.lab.machine.zones[1].end - ledger.zone.end
     for number, cost in enumerate([measured[0], *rule], start=1):
         free -= cost
         if free < 0:
+            assert not options.get("highpte") or pages + number * tables // len(measured) < high
             return number
-    # High memory holds the file, and the page tables where they may lie there.
-    assert pages + limit * tables // len(measured) < machine.lab.machine.zones[1].end - ledger.zone.end
+    assert pages + limit * tables // len(measured) < high
     return f"passes {limit:,}"
+
+
+def entries(pages: int, options: Options) -> tuple[tuple[int, int], ...]:
+    """Pages of a file, and the entries that each gets from one process: one, or one for each PTE."""
+    clusters, rest = divmod(pages, options.cluster)
+    if options.chain == "pte":
+        return ((clusters, options.cluster), (1 if rest else 0, rest))
+    return ((clusters + (1 if rest else 0), 1),)
+
+
+def nodes_taken(number: int, shape: tuple[tuple[int, int], ...], slots: int) -> int:
+    """Nodes that the n-th process to map a file takes for its entries."""
+    return sum(
+        count * sum(new_node(entry, slots) for entry in range((number - 1) * each + 1, number * each + 1))
+        for count, each in shape
+    )
 
 
 def new_node(number: int, slots: int) -> bool:
     """Whether the n-th mapping of a page takes a node: the second, and whenever the head is full."""
     return number == 2 or (number > 2 and number % slots == 1)
+
+
+def mem_map_of_clusters() -> float:
+    """mem_map of the article's machine, with clusters of 64 KB."""
+    return Machine.of("pte_chain", 1, highpte="on", cluster=16).lab.machine.ledger.by_kind()["mem_map"] / MB
 
 
 def left_by_mem_map() -> float:
@@ -123,14 +150,18 @@ def _end(
     """A row run to its end; or one by the rule, and one run to its end for those who have the time."""
     size = "2 GB" if pages == TWO_GB else "2.7 GB"
     given = ", ".join([options.get("split", "3:1"), f"highpte={options.get('highpte', 'off')}"])
+    if "cluster" in options:
+        given += f", cluster={options['cluster']}, chain={options['chain']}"
     name = "_".join([rmap, size.replace(" GB", "G"), *given.replace(":", "_").split(", ")])
     what = f"{rmap}, {size} a process, {given}: ends at process"
+    if "cluster" in options:
+        what = f"cluster=16 chain={options['chain']}, {size}, 3:1, highpte=on: ends at process"
     source = ANDREA_4_4 if said else "computed"
     run = Row(
         name=f"ends_{name}",
         what=what,
         figure=figure,
-        measure=partial(ends_at, rmap, pages, 1_000 if isinstance(figure, str) else 2_000, **options),
+        measure=partial(ends_at, rmap, pages, 1_000 if isinstance(figure, str) else 3_000, **options),
         source=source,
         said=said,
     )
@@ -139,7 +170,7 @@ def _end(
     by_rule = attrs.evolve(
         run,
         name=f"ends_by_rule_{name}",
-        measure=partial(predicted, rmap, pages, 1_000 if isinstance(figure, str) else 2_000, **options),
+        measure=partial(predicted, rmap, pages, 1_000 if isinstance(figure, str) else 3_000, **options),
     )
     return [by_rule, attrs.evolve(run, what=f"{what}, in full", long=True)]
 
@@ -188,4 +219,14 @@ ROWS: tuple[Row, ...] = (
     *_end("pte_chain", 435, rule=True, split="4:4"),
     *_end("pte_chain", 616, rule=True, said=ABOUT_700, split="4:4", highpte="on"),
     *_end("anon_vma_rfc", 666, rule=True, split="4:4"),
+    Row(
+        name="mem_map_of_clusters",
+        what="32 GB, highpte=on, clusters of 16 pages: mem_map",
+        figure=22,
+        measure=mem_map_of_clusters,
+        unit=" MB",
+        digits=0,
+    ),
+    *_end("pte_chain", 151, rule=True, highpte="on", cluster=16, chain="pte"),
+    *_end("pte_chain", 2_281, rule=True, highpte="on", cluster=16, chain="cluster"),
 )

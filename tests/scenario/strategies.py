@@ -159,6 +159,7 @@ COMMAND_STRATEGIES = {
     commands.Brk: st.builds(commands.Brk, names(), names(), sizes),
     commands.Swapoff: st.builds(commands.Swapoff),
     commands.Truncate: st.builds(commands.Truncate, names(), sizes),
+    commands.RemapFilePages: st.builds(commands.RemapFilePages, places(), numbers()),
     commands.Spawn: st.builds(commands.Spawn, names()),
     commands.Fork: st.builds(commands.Fork, names(), st.none() | names()),
     commands.Exit: st.builds(commands.Exit, names()),

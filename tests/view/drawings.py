@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from vmtui.mm.rmap import SCHEMES
+from vmtui.mm.rmap.scheme import scheme_class
 from vmtui.mm.step import HIT
 from vmtui.session import Session
 from vmtui.view import panes
@@ -32,6 +33,17 @@ STORY: Final = (
     "read twin.text",
     "mmap child rest 4 pages rx shared libc + 4 pages",
 )
+#: A window on a file that shows some pages out of order, in two processes; a plain mapping of the same.
+NONLINEAR: Final = (
+    "spawn db",
+    "file data 64 pages",
+    "mmap db win 64 pages rw shared data",
+    "remap_file_pages db.win[0:4] to 0x10000",
+    "fork db kid",
+    "spawn ls",
+    "mmap ls lin 4 pages r shared data + 16 pages",
+    "read ls.lin",
+)
 ANON, FILE = Subject.of(None, "baby.heap[1]"), Subject.of(None, "twin.text[2]")
 
 
@@ -54,13 +66,18 @@ def drawings(scheme: str) -> str:
     walking = story(scheme, "walk baby.heap[1] full")
     hits = [n for n, record in enumerate(walking.steps, 1) if record.step.outcome == HIT]
     walking.seek(hits[-1])
-    shots = (
+    shots: tuple[tuple[str, Session, Subject], ...] = (
         ("mapped once", alone, Subject.of(None, "sh.heap[1]")),
         ("shared, and copied by one", after, ANON),
         ("the first of them gone", orphaned, ANON),
         ("a walk at its last hit", walking, ANON),
         ("a page of a file", after, FILE),
     )
+    if not scheme_class(scheme).no_nonlinear:
+        window = Session(rmap=scheme, cacheline=32)
+        for line in (*NONLINEAR, "walk db.win[1] full"):
+            window.do(line)
+        shots += (("a page of a nonlinear mapping, looked for", window, Subject.of(None, "db.win[1]")),)
     for what, session, subject in shots:
         for width, height in SIZES:
             drawn = panes.diagram(session, subject, width, height)

@@ -6,6 +6,7 @@ from tests.view.drawings import ANON, story
 from vmtui.mm.page import PAGE_FLAGS
 from vmtui.mm.rmap import SCHEMES
 from vmtui.mm.rmap.scheme import scheme_class
+from vmtui.mm.work import WORK
 from vmtui.session import Session
 from vmtui.view import panes
 from vmtui.view.explain import ENTRIES, explain
@@ -79,6 +80,12 @@ def test_every_kind_of_the_ledger_is_explained(scheme):
     kinds = Session(rmap=scheme).machine.ledger.by_kind()
 
     assert [kind for kind in kinds if explain(f"ledger.{kind}") is None] == []
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_every_counter_is_explained(name):
+    """Whatever the fast path is counted in has an entry."""
+    assert explain(f"work.{name}").kernel
 
 
 def test_a_scheme_goes_before_what_all_have():

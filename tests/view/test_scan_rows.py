@@ -6,7 +6,7 @@ import pytest
 
 from vmtui.mm.rmap.scheme import Picture
 from vmtui.session import Done, Session
-from vmtui.view.diagram import diagram, row_of_mm
+from vmtui.view.diagram import diagram, row_of_number
 from vmtui.view.overlay import Overlay, overlay
 from vmtui.view.subject import Subject
 
@@ -28,7 +28,7 @@ def found(session: Session, done: Done) -> tuple[Overlay, Picture]:
     """What is laid over the picture of the page, at the cursor."""
     pfn = done.walks[-1].page
     picture = session.machine.scheme.picture(session.machine.page(pfn))
-    return overlay(session, pfn, 0, row_of_mm(picture)), picture
+    return overlay(session, pfn, 0, row_of_number(picture)), picture
 
 
 def test_a_process_is_a_hit_once_the_page_was_found_in_it(session: Session) -> None:

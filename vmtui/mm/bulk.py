@@ -13,10 +13,20 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from vmtui.mm.cluster import Mappings, distinct
 from vmtui.mm.filemap import nodes_for, radix_tree_add_bulk
-from vmtui.mm.mm_types import VM_ACCESS, VM_SHARED, VM_WRITE, AddressSpace, Mm, Vma, linear_page_index
+from vmtui.mm.mm_types import (
+    VM_ACCESS,
+    VM_NONLINEAR,
+    VM_SHARED,
+    VM_WRITE,
+    AddressSpace,
+    Mm,
+    Vma,
+    linear_page_index,
+)
 from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, PG_active, PG_lru, PG_uptodate
-from vmtui.mm.page_alloc import zone_with_room
+from vmtui.mm.page_alloc import zone_for_user, zone_with_room
 from vmtui.mm.pgtable import (
     PAGE_ACCESSED,
     PAGE_DIRTY,
@@ -24,6 +34,7 @@ from vmtui.mm.pgtable import (
     PAGE_PROTNONE,
     PAGE_RW,
     PMD_SIZE,
+    PTRS_PER_TABLE,
     SWP_EXCLUSIVE,
     SWP_SHIFT,
     pte_alloc_bulk,
@@ -58,14 +69,14 @@ def populate(mm: Mm, start: int, end: int, write: bool) -> int:
         How many pages; 0 if it must be done one by one.
     """
     vma = mm.vmas.at(start)
-    if vma is None or not vma.vm_flags & (VM_WRITE if write else VM_ACCESS):
+    if vma is None or not vma.vm_flags & (VM_WRITE if write else VM_ACCESS) or vma.vm_flags & VM_NONLINEAR:
         return 0
     if write and not (vma.vm_file is None or vma.vm_flags & VM_SHARED):
         return 0
     if not write and (vma.vm_file is None or vma.machine.kernel.fault_around > 1):
         return 0
     pages = 0
-    for low, high in blocks(start, min(end, vma.vm_end)):
+    for low, high in blocks(start, whole_clusters(vma, start, min(end, vma.vm_end))):
         done = populate_anon(vma, low, high) if vma.vm_file is None else populate_file(vma, low, high, write)
         pages += done
         if done < (high - low) >> PAGE_SHIFT:
@@ -73,27 +84,79 @@ def populate(mm: Mm, start: int, end: int, write: bool) -> int:
     return pages
 
 
+def whole_clusters(vma: Vma, start: int, end: int) -> int:
+    """Where of [start, end) the last cluster ends that lies in it, as far as it lies in the VMA.
+
+    `start` itself if it is not the first page of a cluster there, or if clusters lie across page tables.
+    """
+    cluster, index = vma.machine.cluster, linear_page_index(vma, start)
+    if (index - (start >> PAGE_SHIFT)) % cluster or (index % cluster and start != vma.vm_start):
+        return start
+    if end != vma.vm_end:
+        end -= linear_page_index(vma, end) % cluster << PAGE_SHIFT
+    return end
+
+
 def populate_anon(vma: Vma, start: int, end: int) -> int:
-    """`populate` of anonymous memory: a frame for each page."""
+    """`populate` of anonymous memory: a page for each, or for a cluster of them."""
     machine = vma.machine
     chunks = _empty_chunks(vma, start, end, None)
     if not chunks:
         return 0
     ptes = _ptes(vma.vm_mm, chunks)
     n = ptes.total
-    pfns = _take(machine, n)
+    first = linear_page_index(vma, start)
+    pages = take_users(machine, _clusters(machine, first, n))
+    pfns = frames_of_clusters(machine, pages, first, n)
+    mapped = Mappings(machine, pfns, ptes.pteps())
     prot = vm_page_prot(vma) | PAGE_RW | PAGE_DIRTY
     ptes.write(machine.memory, pfns << PAGE_SHIFT | prot)
     mem_map = machine.mem_map
-    mem_map.count.put(pfns, 1)
+    mem_map.count.put(mapped.pages, mapped.counts)
     flags = machine.kernel.fresh_flags
-    mem_map.flags.put(pfns, flags)
+    mem_map.flags.put(pages, flags)
     lru = machine.active_list if flags & PG_active else machine.inactive_list
-    ticket = lru.append_bulk(pfns)
-    mem_map.lru.put(pfns, np.arange(ticket, ticket + n, dtype=np.int64))
+    ticket = lru.append_bulk(pages)
+    mem_map.lru.put(pages, np.arange(ticket, ticket + len(pages), dtype=np.int64))
     vma.vm_mm.rss += n
-    machine.scheme.add_rmap_bulk(pfns, vma, linear_page_index(vma, start), ptes.pteps())
+    indices = np.arange(first, first + n, dtype=np.int64)
+    if machine.cluster > 1:
+        indices = indices[mapped.first] & -machine.cluster
+    machine.scheme.add_rmap_bulk(mapped, vma, indices)
     return n
+
+
+def _clusters(machine: Machine, first: int, n: int) -> int:
+    """How many pages the `n` hardware pages from an index on lie in."""
+    return (first + n - 1) // machine.cluster - first // machine.cluster + 1
+
+
+def frames_of_clusters(machine: Machine, pages: Indices, first: int, n: int) -> Indices:
+    """The frames of the `n` hardware pages from an index on, which lie in these pages."""
+    cluster = machine.cluster
+    if cluster == 1:
+        return pages
+    indices = np.arange(first, first + n, dtype=np.int64)
+    return pages[indices // cluster - first // cluster] + indices % cluster
+
+
+def cached_pfns(mapping: AddressSpace, first: int, n: int) -> Indices:
+    """The frames of `n` hardware pages of a file, 0 for what is not cached."""
+    machine = mapping.machine
+    pfns = frames_of_clusters(machine, page_cells(mapping, first, n).astype(np.int64), first, n)
+    return pfns if machine.cluster == 1 else np.where(pfns < machine.cluster, 0, pfns)
+
+
+def page_cells(mapping: AddressSpace, first: int, n: int) -> NDArray[np.uint32]:
+    """Of a file's cache, the cell of each page that `n` hardware pages from an index on lie in."""
+    cluster = mapping.machine.cluster
+    return mapping.pages.all[first & -cluster : first + n : cluster]
+
+
+def missing_pages(mapping: AddressSpace, first: int, n: int) -> Indices:
+    """The index of each page that is not cached, of those that `n` hardware pages lie in."""
+    cluster = mapping.machine.cluster
+    return (first & -cluster) + cluster * np.flatnonzero(page_cells(mapping, first, n) == 0)
 
 
 def populate_file(vma: Vma, start: int, end: int, write: bool) -> int:
@@ -104,6 +167,8 @@ def populate_file(vma: Vma, start: int, end: int, write: bool) -> int:
     end = min(end, start + ((mapping.end - first) << PAGE_SHIFT))
     if end <= start or mapping.slots.all[first : first + ((end - start) >> PAGE_SHIFT)].any():
         return 0
+    if first % machine.cluster and mapping.slots.cell[first & -machine.cluster]:
+        return 0
     chunks = _empty_chunks(vma, start, end, mapping)
     # Where not all fits in low memory, half as much is tried, and the rest by the next call.
     while chunks and not machine.ledger.fits(_file_bytes(vma, mapping, start, chunks)):
@@ -111,30 +176,29 @@ def populate_file(vma: Vma, start: int, end: int, write: bool) -> int:
     if not chunks:
         return 0
     n = (chunks[-1][1] - start) >> PAGE_SHIFT
-    pfns = mapping.pages.all[first : first + n].astype(np.int64)
-    missing = first + np.flatnonzero(pfns == 0)
+    missing = missing_pages(mapping, first, n)
     if len(missing):
         page_cache_read_bulk(mapping, missing)
-        pfns = mapping.pages.all[first : first + n].astype(np.int64)
+    pfns = cached_pfns(mapping, first, n)
     ptes = _ptes(vma.vm_mm, chunks)
+    mapped = Mappings(machine, pfns, ptes.pteps())
     prot = vm_page_prot(vma) | (PAGE_DIRTY if write else 0)
     ptes.write(machine.memory, pfns << PAGE_SHIFT | prot)
-    machine.mem_map.count.add(pfns, 1)
+    machine.mem_map.count.add(mapped.pages, mapped.counts)
     vma.vm_mm.rss += n
-    machine.scheme.add_file_rmap_bulk(pfns, vma, ptes.pteps())
+    machine.scheme.add_file_rmap_bulk(mapped, vma)
     return n
 
 
 def _file_bytes(vma: Vma, mapping: AddressSpace, start: int, chunks: list[tuple[int, int]]) -> int:
     """Low memory that mapping these chunks of a file takes, at most."""
     machine = vma.machine
-    first = linear_page_index(vma, start)
-    pfns = mapping.pages.all[first : first + ((chunks[-1][1] - start) >> PAGE_SHIFT)].astype(np.int64)
-    missing = first + np.flatnonzero(pfns == 0)
+    first, n = linear_page_index(vma, start), (chunks[-1][1] - start) >> PAGE_SHIFT
+    pfns, missing = cached_pfns(mapping, first, n), missing_pages(mapping, first, n)
     low = machine.zones[0]
     frames = 0
-    if zone_with_room(machine, highmem=True) is low:
-        frames += len(missing)
+    if zone_for_user(machine) is low:
+        frames += len(missing) * machine.cluster
     if zone_with_room(machine, highmem=machine.options.highpte) is low:
         frames += sum(machine.arch.tables_missing(vma.vm_mm, base) for base, _ in chunks)
     objects = machine.ledger.cost("radix_tree_node", nodes_for(mapping, missing))
@@ -145,7 +209,7 @@ def page_cache_read_bulk(mapping: AddressSpace, indices: Indices) -> None:
     """`page_cache_read` of many pages, without the caller's reference."""
     machine = mapping.machine
     n = len(indices)
-    pfns = _take(machine, n)
+    pfns = take_users(machine, n)
     radix_tree_add_bulk(mapping, indices)
     mapping.pages.put(indices, pfns)
     mapping.nrpages += n
@@ -158,9 +222,9 @@ def page_cache_read_bulk(mapping: AddressSpace, indices: Indices) -> None:
     mem_map.lru.put(pfns, np.arange(ticket, ticket + n, dtype=np.int64))
 
 
-def _take(machine: Machine, n: int) -> Indices:
-    """Frames for `n` user pages, from the zone that single calls would take them from."""
-    zone = zone_with_room(machine, highmem=True)
+def take_users(machine: Machine, n: int) -> Indices:
+    """`n` user pages, from the zone that single calls would take them from."""
+    zone = zone_for_user(machine)
     assert zone is not None
     return zone.take_user_bulk(n)
 
@@ -178,33 +242,42 @@ def _empty_chunks(vma: Vma, start: int, end: int, mapping: AddressSpace | None) 
     """
     mm, machine = vma.vm_mm, vma.machine
     memory = machine.memory.all
-    zone = zone_with_room(machine, highmem=True)
+    zone = zone_for_user(machine)
     table_zone = zone_with_room(machine, highmem=machine.options.highpte)
     if table_zone is None or zone is None:
         return []
     low_zone = machine.zones[0]
-    objects = machine.scheme.bulk_bytes(np.empty(0, np.int64))
+    objects = fresh_bytes(machine, mapping)
     users = tables = 0
-    chunks = []
+    chunks: list[tuple[int, int]] = []
     for base in range(start & ~(PMD_SIZE - 1), end, PMD_SIZE):
         low, high = max(base, start), min(base + PMD_SIZE, end)
         n = (high - low) >> PAGE_SHIFT
         ptep = pte_offset(mm, low)
         if ptep and memory[ptep : ptep + n].any():
             break
+        first = linear_page_index(vma, low)
         if mapping is not None:
-            first = linear_page_index(vma, low)
-            users += n - int(np.count_nonzero(mapping.pages.all[first : first + n]))
+            cached = page_cells(mapping, first, n)
+            users += len(cached) - int(np.count_nonzero(cached))
         else:
-            users += n
+            users += _clusters(machine, first, n)
         tables += machine.arch.tables_missing(mm, low)
-        in_low = (users if zone is low_zone else 0) + (tables if table_zone is low_zone else 0)
+        in_low = users * machine.cluster if zone is low_zone else 0
+        in_low += tables if table_zone is low_zone else 0
         if not zone.room(users, tables if table_zone is zone else 0) or not table_zone.room(0, tables):
             break
-        if not machine.ledger.fits(in_low * PAGE_SIZE + objects):
+        reverse = objects * (1 if machine.cluster == 1 else len(chunks) + 1)
+        if not machine.ledger.fits(in_low * PAGE_SIZE + reverse):
             break
         chunks.append((low, high))
     return chunks
+
+
+def fresh_bytes(machine: Machine, mapping: AddressSpace | None) -> int:
+    """Low memory for the reverse map of fresh anonymous pages: of any number; of clusters, a table's."""
+    n = 0 if machine.cluster == 1 or mapping is not None else PTRS_PER_TABLE
+    return machine.scheme.bulk_bytes(np.zeros(n, np.int64))
 
 
 def copy_range(vma: Vma, child: Vma) -> tuple[int, int]:
@@ -225,6 +298,10 @@ def copy_range(vma: Vma, child: Vma) -> tuple[int, int]:
 def copy_block(vma: Vma, child: Vma, start: int, end: int) -> int | None:
     """`copy_range` of a block; None if it must be done one by one."""
     machine = vma.machine
+    if vma.vm_flags & VM_NONLINEAR:
+        return None
+    if (linear_page_index(vma, start) - (start >> PAGE_SHIFT)) % machine.cluster:
+        return None
     chunks = [chunk for chunk in chunks_of(start, end) if pte_offset(vma.vm_mm, chunk[0])]
     missing = sum(machine.arch.tables_missing(child.vm_mm, low) for low, _ in chunks)
     zone = zone_with_room(machine, highmem=machine.options.highpte)
@@ -244,8 +321,11 @@ def copy_block(vma: Vma, child: Vma, start: int, end: int) -> int | None:
 
     dst = _ptes(child.vm_mm, chunks)
     slots = entries[~present & (entries != 0)] >> SWP_SHIFT
-    if len(slots):
+    if len(slots) and machine.cluster == 1:
         machine.swap.map.add(slots, 1)
+    elif len(slots):
+        held, _, counts = distinct(slots)
+        machine.swap.map.add(held, counts)
     # PAGE_RW is no bit of a swap entry, SWP_EXCLUSIVE none of a present one; an empty one has neither.
     own = PAGE_RW | SWP_EXCLUSIVE
     if not vma.vm_flags & VM_SHARED and (entries & own != 0).any():
@@ -254,11 +334,12 @@ def copy_block(vma: Vma, child: Vma, start: int, end: int) -> int | None:
     dropped = PAGE_ACCESSED | (PAGE_DIRTY if vma.vm_flags & VM_SHARED else 0)
     dst.write(machine.memory, entries & ~dropped)
 
+    copied = Mappings(machine, pfns, chosen(dst.pteps(), mapped))
     if len(pfns):
-        machine.mem_map.count.add(pfns, 1)
+        machine.mem_map.count.add(copied.pages, copied.counts)
         child.vm_mm.rss += len(pfns)
     if len(pfns) or len(slots):
-        machine.scheme.dup_rmap_bulk(pfns, vma, child, chosen(dst.pteps(), mapped), swapped=len(slots) > 0)
+        machine.scheme.dup_rmap_bulk(copied, vma, child, swapped=len(slots) > 0)
     return int(np.count_nonzero(entries))
 
 

@@ -1,7 +1,8 @@
 """The bulk twin of zap: the mappings of whole page tables dropped at once.
 
 Like its siblings in `vmtui.mm.bulk` it has a precondition: every entry maps a page that is not in the swap
-cache.  It stops at the first page table for which that does not hold, and the caller goes on page by page.
+cache; and that pages have one frame each.  It stops at the first page table for which that does not hold, and
+the caller goes on page by page.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ def zap_range(vma: Vma, start: int, end: int) -> tuple[int, int]:
         were unmapped on the way.
     """
     dropped = 0
+    if vma.machine.cluster > 1:
+        return start, 0
     for low, high in blocks(start, end):
         reached, n = zap_block(vma, low, high)
         dropped += n

@@ -11,14 +11,16 @@ from collections.abc import Iterator
 
 import attrs
 
+from vmtui.mm.cluster import page_index, page_number, subpage_pfn
 from vmtui.mm.filemap import page_mapping
 from vmtui.mm.machine import Machine
-from vmtui.mm.mm_types import AddressSpace, Mm
+from vmtui.mm.mm_types import VM_NONLINEAR, AddressSpace, Mm, Vma
 from vmtui.mm.page import PAGE_SIZE, ZERO_PFN, Page, PG_active, PG_anon, PG_lru, PG_swapcache
 from vmtui.mm.pgtable import (
     PTRS_PER_TABLE,
     is_swap_pte,
     page_tables,
+    pte_file,
     pte_pfn,
     pte_present,
     pte_to_slot,
@@ -60,12 +62,17 @@ class _Scan:
     """What a reading of every page table finds."""
 
     def __init__(self, machine: Machine) -> None:
+        self.machine = machine
         self.cached: dict[int, AddressSpace] = {}
         self.ptes: dict[int, list[int]] = defaultdict(list)
+        self.frames: Counter[int] = Counter()
+        self.owners: dict[int, set[int]] = defaultdict(set)
+        self.misplaced: list[tuple[Mm, int]] = []
         self.slots: Counter[int] = Counter()
         self.rss: Counter[int] = Counter()
         self.outside: list[tuple[Mm, int]] = []
         self.writable: list[int] = []
+        self.out_of_order: list[tuple[Mm, int]] = []
         for mapping in machine.files:
             for index in mapping.pages.all[: mapping.end].nonzero()[0].tolist():
                 self.cached[mapping.pages.cell[index]] = mapping
@@ -79,22 +86,45 @@ class _Scan:
                     self._entry(mm, base + slot * PAGE_SIZE, table + slot, memory[table + slot])
 
     def _entry(self, mm: Mm, address: int, ptep: int, pte: int) -> None:
-        if mm.vmas.at(address) is None:
+        vma = mm.vmas.at(address)
+        if vma is None:
             self.outside.append((mm, address))
+        elif not vma.vm_flags & VM_NONLINEAR and self._out_of_order(vma, address, pte):
+            self.out_of_order.append((mm, address))
         if is_swap_pte(pte):
             self.slots[pte_to_slot(pte)] += 1
         elif pte_present(pte) and pte_pfn(pte) != ZERO_PFN:
-            self.ptes[pte_pfn(pte)].append(ptep)
+            page = self.machine.page(pte_pfn(pte))
+            self.ptes[page.pfn].append(ptep)
+            self.frames[pte_pfn(pte)] += 1
+            self.owners[page.pfn].add(mm.id)
+            if vma is not None and subpage_pfn(page, vma, address) != pte_pfn(pte):
+                self.misplaced.append((mm, address))
             self.rss[mm.id] += 1
             if pte_write(pte):
                 self.writable.append(pte_pfn(pte))
         elif pte_write(pte):
             self.writable.append(ZERO_PFN)
 
+    def _out_of_order(self, vma: Vma, address: int, pte: int) -> bool:
+        """Whether an entry of a linear VMA has a page of the file that does not belong there."""
+        if pte_file(pte):
+            return True
+        page = vma.machine.page(pte_pfn(pte)) if pte_present(pte) else None
+        if page is None or page.pfn not in self.cached:
+            return False
+        return self.cached[page.pfn] is not vma.vm_file or page.index != page_index(vma, address)
+
 
 def _processes(machine: Machine, scan: _Scan) -> Iterator[Problem]:
+    for mm, address in scan.misplaced:
+        yield Problem(
+            "subpage", f"{mm.name} maps at {address:#x} a frame that belongs elsewhere in its cluster"
+        )
     for mm, address in scan.outside:
         yield Problem("pte_outside_vma", f"{mm.name} has an entry at {address:#x}, where no VMA is")
+    for mm, address in scan.out_of_order:
+        yield Problem("nonlinear", f"{mm.name} has at {address:#x} what only a nonlinear VMA may have")
     for mm in machine.mms:
         if mm.rss != scan.rss[mm.id]:
             yield Problem("rss", f"{mm.name}: rss says {mm.rss}, its page tables {scan.rss[mm.id]}")
@@ -115,7 +145,7 @@ def _processes(machine: Machine, scan: _Scan) -> Iterator[Problem]:
 
 def _frames(machine: Machine, scan: _Scan) -> Iterator[Problem]:
     pages = list(_pages_in_use(machine))
-    taken = len(pages) + machine.ledger.page_tables
+    taken = len(pages) * machine.cluster + machine.ledger.page_tables
     free = sum(zone.free for zone in machine.zones)
     total = sum(zone.end - zone.start for zone in machine.zones)
     if taken + free != total:
@@ -132,13 +162,27 @@ def _frames(machine: Machine, scan: _Scan) -> Iterator[Problem]:
             yield Problem("mapping", f"frame {page.pfn:#x} is cached for {mapping.name} and does not know it")
         if mapping is None and page.test(PG_anon) != (mapped > 0) and not page.test(PG_swapcache):
             yield Problem("anon", f"frame {page.pfn:#x}: PG_anon {page.test(PG_anon)}, mapped {mapped} times")
+    yield from _clusters(machine, pages)
     in_use = {page.pfn for page in pages}
     for pfn in scan.ptes:
         if pfn not in in_use:
             yield Problem("mapped_free", f"frame {pfn:#x} is mapped and free")
     for pfn in scan.writable:
-        if pfn == ZERO_PFN or (len(scan.ptes[pfn]) > 1 and pfn not in scan.cached):
+        number = page_number(machine, pfn)
+        shared = scan.frames[pfn] > 1 or len(scan.owners[number]) > 1
+        if pfn == ZERO_PFN or (shared and number not in scan.cached):
             yield Problem("shared_writable", f"frame {pfn:#x} is shared and a PTE lets a process write it")
+
+
+def _clusters(machine: Machine, pages: list[Page]) -> Iterator[Problem]:
+    tables = set(machine.tables().tolist())
+    for page in pages:
+        if page.pfn % machine.cluster or page.index % machine.cluster:
+            yield Problem(
+                "cluster", f"frame {page.pfn:#x}, index {page.index:#x}: not the first of a cluster"
+            )
+        if not tables.isdisjoint(range(page.pfn, page.pfn + machine.cluster)):
+            yield Problem("cluster", f"frame {page.pfn:#x}: a page table lies in its cluster")
 
 
 def _reverse_map(machine: Machine, scan: _Scan) -> Iterator[Problem]:
@@ -187,7 +231,7 @@ def _lru(machine: Machine) -> Iterator[Problem]:
 def _ledger(machine: Machine) -> Iterator[Problem]:
     ledger = machine.ledger
     expected = {
-        "mem_map": machine.frames_total,
+        "mem_map": machine.frames_total // machine.cluster,
         "mm_struct": len(machine.mms),
         "vm_area_struct": len(machine.vmas),
         "task_struct": sum(task.alive for task in machine.tasks),
@@ -225,7 +269,8 @@ def _files(machine: Machine) -> Iterator[Problem]:
 
 def _nodes(mapping: AddressSpace) -> int:
     """Nodes a radix tree of the cached pages has."""
-    indices, nodes = {*mapping.pages.all[: mapping.end].nonzero()[0].tolist()}, 0
+    cached, nodes = mapping.pages.all[: mapping.end].nonzero()[0], 0
+    indices = {*(cached // mapping.machine.cluster).tolist()}
     for _ in range(mapping.height):
         indices = {index >> 6 for index in indices}
         nodes += len(indices)

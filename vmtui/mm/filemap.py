@@ -2,7 +2,8 @@
 
 A page of the page cache points at its file's address_space, and its index is its offset in the file.
 The cache is a radix tree; its nodes are charged to low memory, its height follows the file's length
-(*ours*: the kernel's grows with the highest page present).
+(*ours*: the kernel's grows with the highest page present).  With page clustering the tree counts clusters,
+and a page stands at the index of its first hardware page.
 """
 
 from __future__ import annotations
@@ -59,13 +60,14 @@ def address_space_alloc(machine: Machine, name: str, size: int, *, shmem: bool) 
     if size > MAX_FILE_PAGES * PAGE_SIZE:
         raise KernelError("EFBIG", f"{name}: {size:,} bytes are more than a file can have")
     machine.ledger.charge("inode")
-    mapping = AddressSpace(machine, machine.files.next_id, name, size, shmem, tree_height(size))
+    height = tree_height(size, machine.cluster)
+    mapping = AddressSpace(machine, machine.files.next_id, name, size, shmem, height)
     return machine.files.add(mapping)
 
 
-def tree_height(size: int) -> int:
+def tree_height(size: int, cluster: int = 1) -> int:
     """Levels of the radix tree that reach the last page of a file."""
-    pages, height = -(-size // PAGE_SIZE), 1
+    pages, height = -(-size // (PAGE_SIZE * cluster)), 1
     while pages > _FANOUT**height:
         height += 1
     return height
@@ -139,6 +141,7 @@ def page_mapping(page: Page) -> AddressSpace | None:
 
 def radix_tree_add(mapping: AddressSpace, index: int) -> None:
     """Count a page in, level by level, making the nodes that are not there (radix_tree_insert)."""
+    index //= mapping.machine.cluster
     for level in range(mapping.height):
         index >>= RADIX_TREE_MAP_SHIFT
         mapping.nodes[level][index] += 1
@@ -149,6 +152,7 @@ def radix_tree_add(mapping: AddressSpace, index: int) -> None:
 
 def radix_tree_delete(mapping: AddressSpace, index: int) -> None:
     """Count a page out, freeing the nodes that are empty (radix_tree_delete)."""
+    index //= mapping.machine.cluster
     for level in range(mapping.height):
         index >>= RADIX_TREE_MAP_SHIFT
         mapping.nodes[level][index] -= 1
@@ -160,6 +164,7 @@ def radix_tree_delete(mapping: AddressSpace, index: int) -> None:
 def nodes_for(mapping: AddressSpace, indices: NDArray[np.int64]) -> int:
     """How many radix_tree_nodes `radix_tree_add` of these pages would make."""
     made = 0
+    indices = indices // mapping.machine.cluster
     for level in range(mapping.height):
         indices = np.unique(indices >> RADIX_TREE_MAP_SHIFT)
         indices = indices[mapping.nodes[level].all[indices] == 0]
@@ -169,6 +174,7 @@ def nodes_for(mapping: AddressSpace, indices: NDArray[np.int64]) -> int:
 
 def radix_tree_add_bulk(mapping: AddressSpace, indices: NDArray[np.int64]) -> None:
     """`radix_tree_add` of many pages that are not there yet."""
+    indices = indices // mapping.machine.cluster
     for level in range(mapping.height):
         parents, children = np.unique(indices >> RADIX_TREE_MAP_SHIFT, return_counts=True)
         before = mapping.nodes[level].all[parents]
@@ -195,7 +201,7 @@ def set_file_size(mapping: AddressSpace, size: int) -> None:
     if size > MAX_FILE_PAGES * PAGE_SIZE:
         raise KernelError("EFBIG", f"{mapping.name}: {size:,} bytes are more than a file can have")
     mapping.size = size
-    while mapping.height < tree_height(size):
+    while mapping.height < tree_height(size, mapping.machine.cluster):
         below, level = mapping.nodes[mapping.height - 1], mapping.nodes[mapping.height]
         children = int(np.count_nonzero(below.all))
         if children:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmtui.errors import KernelError
-from vmtui.mm.memory import copy_page_range, zap_page_range
+from vmtui.mm.memory import copy_page_range, unmap_vmas
 from vmtui.mm.mm_types import VM_LOCKED, Label, Mm, Task, Vma, vma_name
 from vmtui.mm.mmap import vma_alloc, vma_free, vma_link
 from vmtui.mm.step import Step, Steps
@@ -87,6 +87,8 @@ def dup_mmap(oldmm: Mm, mm: Mm) -> Steps:
         yield Step(text, vma=child.id, mm=mm.id, who=vma_name(vma), child=mm.name)
         yield from mm.machine.scheme.vma_fork(vma, child)
         yield from copy_page_range(vma, child)
+    # flush_tlb_mm: what the parent could write is read-only now.
+    mm.machine.work["tlb_flushes"] += 1
 
 
 def do_exit(task: Task) -> Steps:
@@ -102,8 +104,7 @@ def do_exit(task: Task) -> Steps:
 def exit_mmap(mm: Mm) -> Steps:
     """Drop every mapping, then the VMAs, then the page tables, then the mm (exit_mmap, mmput)."""
     vmas: list[Vma] = list(mm.vmas)
-    for vma in vmas:
-        yield from zap_page_range(vma, vma.vm_start, vma.vm_end)
+    yield from unmap_vmas(vmas)
     for vma in vmas:
         name = vma_name(vma)
         vma_free(vma)

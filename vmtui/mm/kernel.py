@@ -32,6 +32,9 @@ TASK_SIZE: Mapping[str, int] = MappingProxyType({"3:1": 3 * GB, "2:2": 2 * GB, "
 #: The architecture that each kernel's rules run on here.
 ARCH: Mapping[str, str] = MappingProxyType({"2.6": "i386-pae", "6.18": "x86_64"})
 
+#: Hardware pages a cluster can have: the patches of 2001 to 2003 went up to 64 KB.
+CLUSTERS: tuple[str, ...] = ("1", "2", "4", "8", "16")
+
 #: Machines known by name, as what their ``machine`` line would say.  ``article``: the one that the article
 #: "Virtual Memory II: the return of objrmap" worries about.
 PRESETS: Mapping[str, Mapping[str, str]] = MappingProxyType(
@@ -84,6 +87,8 @@ class Options:
         cacheline: Bytes of an L1 cache line, which is the size of a pte_chain: 32, 64 or 128.
         slab: Objects take whole pages, as a slab does, and not just their bytes.
         bulk: Pages from which a range is filled or copied at once instead of page by page.
+        cluster: Hardware pages that one struct page stands for (page clustering); 1: no clustering.
+        chain: What a pte_chain has an entry for: each ``pte``, or each ``cluster`` of them in a page table.
     """
 
     rmap: str = "anon_vma_rfc"
@@ -99,6 +104,8 @@ class Options:
     draft: str = "intended"
     lowmem: str = "charge"
     bulk: int = 256
+    cluster: int = 1
+    chain: str = "pte"
 
     @classmethod
     def parse(cls, given: Mapping[str, Any]) -> Options:
@@ -123,6 +130,8 @@ class Options:
             raise OptionError(f"{rmap} is of 2.6: rules={rules} and {ARCH[rules]} need rmap=anon_vma_chain")
         if arch != ARCH[rules]:
             raise OptionError(f"rules={rules} run on {ARCH[rules]}, and not on {arch}")
+        if rules == "6.18" and int(values.get("cluster", 1)) > 1:
+            raise OptionError("cluster: page clustering was a patch for 2.5; rules=6.18 have none")
         options = cls(**values)
         if options.ram > MAX_RAM:
             raise OptionError(f"ram={format_size(options.ram)}: PAE addresses 36 bits, 64G at most")
@@ -130,6 +139,10 @@ class Options:
             raise OptionError(f"ram={format_size(options.ram)}: 4M at least")
         if options.swap > MAX_RAM:
             raise OptionError(f"swap={format_size(options.swap)}: 64G at most")
+        if options.ram % (options.cluster * 4096):
+            raise OptionError(
+                f"ram={format_size(options.ram)}: must be whole clusters of {options.cluster} pages"
+            )
         return options
 
     def under(self, rmap: str) -> Options:
@@ -191,6 +204,12 @@ def _count(name: str, value: Any) -> int:
     return number
 
 
+def _cluster(name: str, value: Any) -> int:
+    if str(value) not in CLUSTERS:
+        raise OptionError(f"{name}={str(value)[:40]}: expected {', '.join(CLUSTERS[:-1])} or {CLUSTERS[-1]}")
+    return int(value)
+
+
 def _cacheline(name: str, value: Any) -> int:
     if str(value) not in ("32", "64", "128"):
         raise OptionError(f"{name}={str(value)[:40]}: expected 32, 64 or 128")
@@ -212,6 +231,8 @@ _READERS: Mapping[str, Any] = MappingProxyType(
         "draft": _one_of("intended", "posted"),
         "lowmem": _one_of("charge", "count"),
         "bulk": _count,
+        "cluster": _cluster,
+        "chain": _one_of("pte", "cluster"),
     }
 )
 

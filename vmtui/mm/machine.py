@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from vmtui.errors import PlaceError
+from vmtui.errors import OptionError, PlaceError
+from vmtui.mm.cluster import page_number, waste
 from vmtui.mm.kernel import Options, format_size
 from vmtui.mm.mm_types import AddressSpace, AnonVma, Mm, Task, Vma
 from vmtui.mm.page import PAGE_SIZE, ZERO_PFN, MemMap, Page, PG_anon, PG_swapcache, PG_table
@@ -18,45 +19,13 @@ from vmtui.mm.rmap.scheme import Scheme, scheme_class
 from vmtui.mm.rules import Kernel, kernel_of
 from vmtui.mm.swap import LruList
 from vmtui.mm.swapfile import SwapArea
+from vmtui.mm.work import Work
 from vmtui.state.column import Column, Where
 from vmtui.state.containers import ObjectTable
 from vmtui.state.history import History
 from vmtui.state.reserve import ReserveError, largest
 
-#: What the fast path is counted in, for every command.
-WORK: Final = (
-    "rmap_add",
-    "rmap_remove",
-    "slots_searched",
-    "chain_alloc",
-    "chain_free",
-    "anon_vma_alloc",
-    "anon_vma_free",
-    "anonmm_alloc",
-    "anonmm_free",
-    "page_tables_made",
-)
-
 _PTRS: Final = 512
-
-
-class Work:
-    """Counters of work done where nobody looks, by name; journaled."""
-
-    __slots__ = ("column",)
-
-    def __init__(self, history: History) -> None:
-        self.column = Column(history, len(WORK), np.int64, lambda: [slice(0, len(WORK))])
-
-    def __getitem__(self, name: str) -> int:
-        return self.column.cell[WORK.index(name)]
-
-    def __setitem__(self, name: str, value: int) -> None:
-        self.column[WORK.index(name)] = value
-
-    def as_dict(self) -> dict[str, int]:
-        """All counters."""
-        return dict(zip(WORK, self.column.all.tolist(), strict=True))
 
 
 class Machine:
@@ -64,6 +33,7 @@ class Machine:
 
     Attributes:
         options: What was asked for.
+        cluster: Frames of a page.
         history: The tape all its state lies on.
         memory: Physical memory, 512 entries of 64 bits a frame; only page tables have content.
         mem_map: struct page, by field.
@@ -79,6 +49,7 @@ class Machine:
         self.options = options = options or Options()
         self.history = history = History()
         self.frames_total = options.ram // PAGE_SIZE
+        self.cluster = options.cluster
         #: What stands above the PTE pages, and where user addresses end.
         self.arch: Pae | X86_64 = (Pae if options.arch == "i386-pae" else X86_64)(options)
         self.task_size = self.arch.task_size
@@ -99,6 +70,8 @@ class Machine:
         frames = self.frames_total
         self.zones = build_zones(history, options)
         scheme = scheme_class(options.rmap)
+        if scheme.no_clusters and self.cluster > 1:
+            raise OptionError(f"cluster={self.cluster}: {options.rmap} {scheme.no_clusters}")
         self.ledger = Ledger(history, options, self.zones[0], scheme.object_sizes(options))
         index = np.uint32 if options.arch == "i386-pae" else np.uint64
         self.mem_map = MemMap(history, frames, self.frames_used, index)
@@ -107,7 +80,7 @@ class Machine:
         self.pgd = Column(history, self.max_mms * n, np.uint64, lambda: [slice(n, self.mms.next_id * n)])
         self.active_list = LruList(history, frames)
         self.inactive_list = LruList(history, frames)
-        self.swap = SwapArea(history, options.swap)
+        self.swap = SwapArea(history, options.swap // self.cluster)
         self.work = Work(history)
 
         self.tasks: ObjectTable[Task] = ObjectTable(history)
@@ -120,13 +93,17 @@ class Machine:
 
         self.scheme: Scheme = scheme(self)
 
+    def lines(self, kind: str) -> int:
+        """Cache lines that an object of a kind takes, if it begins with one."""
+        return -(-self.ledger.sizes[kind] // self.options.cacheline)
+
     def page(self, pfn: int) -> Page:
-        """The struct page of a frame.
+        """The struct page of a frame: its own, or that of the cluster it is in (pfn_to_page).
 
         Raises:
             IndexError: there is no such frame; 0 is none.
         """
-        return Page(self, pfn)
+        return Page(self, page_number(self, pfn))
 
     def task_named(self, name: str) -> Task | None:
         """The process of this name, living or dead."""
@@ -172,7 +149,10 @@ class Machine:
             yield slice(pfn * _PTRS, (pfn + 1) * _PTRS)
 
     def frames(self) -> dict[str, int]:
-        """Frames by use: total, free, page_tables, anon (mapped), file, swap_cache (in it, mapped or not)."""
+        """Frames by use: total, free, page_tables, anon (mapped), file, swap_cache (in it, mapped or not).
+
+        A cluster counts as the frames it has; `unused` are those of them that nobody can use.
+        """
         used = self.frames_used()
         flags = np.concatenate([self.mem_map.flags.all[where] for where in used])
         mapped = np.concatenate([self.mem_map.mapcount.all[where] for where in used]) > 0
@@ -180,9 +160,10 @@ class Machine:
             "total": self.frames_total,
             "free": sum(zone.free for zone in self.zones),
             "page_tables": self.ledger.page_tables,
-            "anon": int(np.count_nonzero(mapped & (flags & PG_anon != 0))),
-            "file": sum(mapping.nrpages for mapping in self.files),
-            "swap_cache": int(np.count_nonzero(flags & PG_swapcache)),
+            "anon": int(np.count_nonzero(mapped & (flags & PG_anon != 0))) * self.cluster,
+            "file": sum(mapping.nrpages for mapping in self.files) * self.cluster,
+            "swap_cache": int(np.count_nonzero(flags & PG_swapcache)) * self.cluster,
+            "unused": waste(self),
         }
 
     def columns(self) -> Mapping[str, Column]:
@@ -213,7 +194,8 @@ class Machine:
         return {**found, **self.scheme.objects()}
 
     def housekeeping(self) -> None:
-        """Close holes and renumber tickets; only at the start of a command."""
+        """Close holes and renumber tickets, and begin to count; only at the start of a command."""
+        self.work.begin()
         self.active_list.compact(self.mem_map.lru)
         self.inactive_list.compact(self.mem_map.lru)
         for anon_vma in self.anon_vmas:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vmtui.errors import KernelError
-from vmtui.mm.memory import zap_page_range
-from vmtui.mm.mm_types import VM_LOCKED, Mm, vma_name
+from vmtui.mm.memory import zap_nonlinear, zap_page_range
+from vmtui.mm.mm_types import VM_LOCKED, VM_NONLINEAR, Mm, vma_name
 from vmtui.mm.mmap import check_range, refuse_hole, vmas_of_range
 from vmtui.mm.step import Step, Steps
 
@@ -37,8 +37,12 @@ def madvise_vmas(mm: Mm, start: int, end: int, advice: str) -> Steps:
 
 
 def madvise_dontneed(mm: Mm, start: int, end: int) -> Steps:
-    """Drop the pages of a range; the next touch finds zeroes.  The page tables stay (madvise_dontneed)."""
+    """Drop the pages of a range; the next touch finds zeroes.  The page tables stay (madvise_dontneed).
+
+    Of a nonlinear VMA the PTEs keep which page of the file they had: the next touch finds that.
+    """
     vma = mm.vmas.holding(start)
-    yield from zap_page_range(vma, start, end)
+    zap = zap_nonlinear if vma.vm_flags & VM_NONLINEAR else zap_page_range
+    yield from zap(vma, start, end)
     text = "{who}: the pages are dropped, the VMA and its page tables stay"
     yield Step(text, vma=vma.id, mm=mm.id, who=vma_name(vma))

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any, Final
 
 from vmtui.errors import KernelError
-from vmtui.mm import bulk, bulk_zap
+from vmtui.mm import bulk, bulk_touch, bulk_zap
+from vmtui.mm.cluster import cluster_around, maps_page, page_index, page_number, subpage_pfn
+from vmtui.mm.fault_around import map_around, move_around, swap_in_around
 from vmtui.mm.filemap import filemap_nopage, set_file_size, truncate_inode_pages
+from vmtui.mm.fremap import do_file_page
 from vmtui.mm.mm_types import (
     VM_ACCESS,
     VM_GROWSDOWN,
+    VM_NONLINEAR,
     VM_SHARED,
     VM_WRITE,
     AddressSpace,
@@ -28,9 +32,11 @@ from vmtui.mm.pgtable import (
     is_zero_page,
     maybe_mkwrite,
     mk_pte,
+    pgoff_to_pte,
     present_ptes,
     pte_alloc,
     pte_dirty,
+    pte_file,
     pte_mkclean,
     pte_mkdirty,
     pte_mkold,
@@ -40,6 +46,7 @@ from vmtui.mm.pgtable import (
     pte_offset,
     pte_pfn,
     pte_present,
+    pte_to_pgoff,
     pte_to_slot,
     pte_write,
     pte_wrprotect,
@@ -65,18 +72,18 @@ RLIMIT_STACK: Final = 8 << 20
 
 
 def follow_page(mm: Mm, address: int) -> int:
-    """The frame behind an address: its PTE's, or the swap cache's behind a swap entry; 0 for none."""
+    """The page behind an address: its PTE's, or the swap cache's behind a swap entry; 0 for none."""
     ptep = pte_offset(mm, address)
     pte = mm.machine.memory[ptep] if ptep else 0
     if pte_present(pte):
-        return pte_pfn(pte)
+        return page_number(mm.machine, pte_pfn(pte))
     return lookup_swap_cache(mm.machine, pte_to_slot(pte)) if is_swap_pte(pte) else 0
 
 
 def access(mm: Mm, start: int, end: int, write: bool) -> Steps:
     """A program reads or writes each page of [start, end), as the CPU would.
 
-    A long range is filled at once where nothing is mapped yet; the machine is the same either way.
+    A long range is gone over at once as far as its pages are alike; the machine is the same either way.
 
     Raises:
         KernelError: EFAULT, partial where a page was touched before; ENOMEM.
@@ -84,9 +91,8 @@ def access(mm: Mm, start: int, end: int, write: bool) -> Steps:
     at_once = (end - start) >> PAGE_SHIFT >= mm.machine.options.bulk
     address = start
     while address < end:
-        done = bulk.populate(mm, address, end, write) if at_once else 0
+        done, text = bulk_touch.access_range(mm, address, end, write) if at_once else (0, "")
         if done:
-            text = "{who}: {n:,} pages {did} at once, a PTE each"
             did = "written" if write else "read"
             yield Step(text, mm=mm.id, who=place_name(mm, address), n=done, did=did)
             address += done * PAGE_SIZE
@@ -119,7 +125,8 @@ def touch(mm: Mm, address: int, write: bool) -> Steps:
     if not faulted:
         text = "{where} was mapped, no fault: the CPU set {bits}"
         bits = "accessed and dirty" if write else "accessed"
-        yield Step(text, page=pte_pfn(pte), mm=mm.id, ptep=ptep, where=place_name(mm, address), bits=bits)
+        page = page_number(mm.machine, pte_pfn(pte))
+        yield Step(text, page=page, mm=mm.id, ptep=ptep, where=place_name(mm, address), bits=bits)
 
 
 def do_page_fault(mm: Mm, address: int, write: bool) -> Steps:
@@ -177,6 +184,8 @@ def handle_mm_fault(mm: Mm, vma: Vma, address: int, write: bool) -> Steps:
         yield from do_no_page(mm, vma, address, ptep, write)
     elif pte_none(pte):
         yield from do_anonymous_page(mm, vma, address, ptep, write)
+    elif pte_file(pte):
+        yield from do_file_page(mm, vma, address, ptep)
     elif not pte_present(pte):
         yield from do_swap_page(mm, vma, address, ptep, write)
     elif write:
@@ -199,12 +208,13 @@ def do_anonymous_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) ->
     yield from mm.machine.scheme.vma_prepare(vma)
     page = alloc_page(mm.machine)
     mm.rss += 1
-    memory[ptep] = pte_mkwrite(pte_mkdirty(mk_pte(page.pfn, vm_page_prot(vma))))
+    memory[ptep] = pte_mkwrite(pte_mkdirty(mk_pte(subpage_pfn(page, vma, address), vm_page_prot(vma))))
     lru_cache_add_active(page)
     page.set(PG_referenced)
     text = "{where} got frame {page:#x}, zeroed and mapped writable"
     yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where)
     yield from mm.machine.scheme.page_add_rmap(page, vma, address, ptep, fresh=True)
+    yield from map_around(page, vma, address)
 
 
 def do_no_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Steps:
@@ -218,60 +228,66 @@ def do_no_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Steps:
     memory = mm.machine.memory
     where = place_name(mm, address)
     mapping = vma.vm_file
-    index = linear_page_index(vma, address)
-    if mapping is None or index >= mapping.end:
+    if mapping is None or linear_page_index(vma, address) >= mapping.end:
         raise KernelError("EFAULT", f"{where} is behind the end of its file: the process would get SIGBUS")
     nopage = shmem_nopage if mapping.shmem else filemap_nopage
-    page = yield from nopage(mapping, index)
+    page = yield from nopage(mapping, page_index(vma, address))
 
     about: dict[str, Any] = {"vma": vma.id, "mm": mm.id, "ptep": ptep, "where": where}
     mm.rss += 1
     if write and not vma.vm_flags & VM_SHARED:
         yield from mm.machine.scheme.vma_prepare(vma)
         copy = alloc_page(mm.machine)
-        memory[ptep] = pte_mkwrite(pte_mkdirty(mk_pte(copy.pfn, vm_page_prot(vma))))
+        memory[ptep] = pte_mkwrite(pte_mkdirty(mk_pte(subpage_pfn(copy, vma, address), vm_page_prot(vma))))
         lru_cache_add_active(copy)
         release_page(page)
         text = "{where}: a private copy of frame {old:#x} in frame {page:#x}"
         yield Step(text, page=copy.pfn, old=page.pfn, **about)
         yield from mm.machine.scheme.page_add_rmap(copy, vma, address, ptep, fresh=True)
+        yield from map_around(copy, vma, address)
         return
 
-    pte = mk_pte(page.pfn, vm_page_prot(vma))
+    pte = mk_pte(subpage_pfn(page, vma, address), vm_page_prot(vma))
     memory[ptep] = pte_mkdirty(pte) if write else pte
     yield Step("{where} maps frame {page:#x} of {who}", page=page.pfn, who=mapping.name, **about)
     yield from mm.machine.scheme.page_add_file_rmap(page, vma, ptep)
+    yield from map_around(page, vma, address)
 
 
 def do_wp_page(mm: Mm, vma: Vma, address: int, ptep: int) -> Steps:
     """A write through a read-only PTE of a writable VMA: reuse the page, or copy it (do_wp_page)."""
     memory = mm.machine.memory
     where = place_name(mm, address)
-    old_pfn = pte_pfn(memory[ptep])
-    old = mm.machine.page(old_pfn)
+    old = mm.machine.page(pte_pfn(memory[ptep]))
+    others = [other for other in cluster_around(vma, address) if maps_page(old, memory[other[1]])]
 
-    if not is_zero_page(old_pfn) and can_share_swap_page(old):
+    if not is_zero_page(old.pfn) and can_share_swap_page(old, 1 + len(others)):
         memory[ptep] = pte_mkwrite(pte_mkdirty(pte_mkyoung(memory[ptep])))
         text = "{where}: nobody else has frame {page:#x}: written in place, not copied"
-        yield Step(text, page=old_pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where)
+        yield Step(text, page=old.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where)
         yield from mm.machine.scheme.page_move_rmap(old, vma, address)
         return
 
     yield from mm.machine.scheme.vma_prepare(vma)
     page = alloc_page(mm.machine)
-    if is_zero_page(old_pfn):
+    if is_zero_page(old.pfn):
         mm.rss += 1
     else:
         yield from mm.machine.scheme.page_remove_rmap(old, ptep)
-    memory[ptep] = maybe_mkwrite(pte_mkdirty(mk_pte(page.pfn, vm_page_prot(vma))), vma)
+    mm.machine.work["tlb_flushes"] += 1
+    pte = mk_pte(subpage_pfn(page, vma, address), vm_page_prot(vma))
+    memory[ptep] = maybe_mkwrite(pte_mkdirty(pte), vma)
     lru_cache_add_active(page)
     text = "{where}: frame {old:#x} is {why}: copied to frame {page:#x}"
-    why = "the zero page" if is_zero_page(old_pfn) else "shared"
-    yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where, old=old_pfn, why=why)
+    why = "the zero page" if is_zero_page(old.pfn) else "shared"
+    yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where, old=old.pfn, why=why)
 
     yield from mm.machine.scheme.page_add_rmap(page, vma, address, ptep, fresh=True)
-    if not is_zero_page(old_pfn):
+    if is_zero_page(old.pfn):
+        yield from map_around(page, vma, address)
+    else:
         free_page_and_swap_cache(old)
+        yield from move_around(old, page, vma, others)
 
 
 def do_swap_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Steps:
@@ -297,7 +313,7 @@ def do_swap_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Step
     if vm_swap_full(machine):
         remove_exclusive_swap_page(page)
     mm.rss += 1
-    pte = pte_mkyoung(mk_pte(page.pfn, vm_page_prot(vma)))
+    pte = pte_mkyoung(mk_pte(subpage_pfn(page, vma, address), vm_page_prot(vma)))
     if write and can_share_swap_page(page):
         pte = maybe_mkwrite(pte_mkdirty(pte), vma)
     machine.memory[ptep] = pte
@@ -305,6 +321,7 @@ def do_swap_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Step
     how = "writable" if pte_write(pte) else "read-only"
     yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where, how=how)
     yield from machine.scheme.page_add_rmap(page, vma, address, ptep, fresh=False)
+    yield from swap_in_around(page, vma, address, slot)
 
 
 def copy_page_range(vma: Vma, child: Vma) -> Steps:
@@ -344,6 +361,12 @@ def copy_one_pte(vma: Vma, child: Vma, address: int) -> Steps:
         yield Step(text, slot=pte_to_slot(pte), **about)
         yield from machine.scheme.swap_dup_rmap(vma, child)
         return
+    if pte_file(pte):
+        memory[dst] = pte
+        yield Step(
+            "{where}: file entry copied, for page {index} of the file", index=pte_to_pgoff(pte), **about
+        )
+        return
 
     if not vma.vm_flags & VM_SHARED and pte_write(pte):
         pte = memory[src] = pte_wrprotect(pte)
@@ -362,26 +385,57 @@ def copy_one_pte(vma: Vma, child: Vma, address: int) -> Steps:
     yield from machine.scheme.page_dup_rmap(page, vma, child, dst)
 
 
+def unmap_vmas(vmas: list[Vma]) -> Steps:
+    """Drop every mapping of some VMAs of a process; one flush of the TLB for all (unmap_vmas)."""
+    flush = False
+    for vma in vmas:
+        flush |= yield from unmap_page_range(vma, vma.vm_start, vma.vm_end)
+    if flush:
+        tlb_finish_mmu(vmas[0].vm_mm)
+
+
 def zap_page_range(vma: Vma, start: int, end: int) -> Steps:
-    """Drop every mapping in [start, end) of a VMA; page tables stay (zap_page_range).
+    """Drop every mapping in [start, end) of a VMA; page tables stay (zap_page_range)."""
+    flush = yield from unmap_page_range(vma, start, end)
+    if flush:
+        tlb_finish_mmu(vma.vm_mm)
+
+
+def unmap_page_range(vma: Vma, start: int, end: int) -> Steps:
+    """The mappings in [start, end) (unmap_page_range).
 
     A long range is dropped at once where that is simple; the machine is the same either way.
+
+    Returns:
+        Whether the TLB may have one of them.
     """
-    at_once = (end - start) >> PAGE_SHIFT >= vma.machine.options.bulk
+    at_once = (end - start) >> PAGE_SHIFT >= vma.machine.options.bulk and not vma.vm_flags & VM_NONLINEAR
+    flush = False
     while start < end:
         reached, n = bulk_zap.zap_range(vma, start, end) if at_once else (start, 0)
         if n:
+            flush = True
             text = "{who}: {n:,} pages unmapped at once"
             yield Step(text, vma=vma.id, mm=vma.vm_mm.id, who=place_name(vma.vm_mm, start), n=n)
         start = reached
         stop = min((start | (PMD_SIZE - 1)) + 1, end) if at_once else end
         for address in present_ptes(vma.vm_mm, start, stop).tolist():
-            yield from zap_pte(vma, address)
+            flush |= yield from zap_pte(vma, address)
         start = stop
+    return flush
+
+
+def tlb_finish_mmu(mm: Mm) -> None:
+    """Flush the TLB once for all that was unmapped (tlb_finish_mmu)."""
+    mm.machine.work["tlb_flushes"] += 1
 
 
 def zap_pte(vma: Vma, address: int) -> Steps:
-    """Drop one mapping, and the page or the slot with the last of them (zap_pte_range)."""
+    """Drop one mapping, and the page or the slot with the last of them (zap_pte_range).
+
+    Returns:
+        Whether it was one that the TLB may have.
+    """
     machine = vma.machine
     mm = vma.vm_mm
     ptep = pte_offset(mm, address)
@@ -392,10 +446,15 @@ def zap_pte(vma: Vma, address: int) -> Steps:
     if is_swap_pte(pte):
         free_swap_and_cache(machine, pte_to_slot(pte))
         yield Step("{where}: swap entry dropped, slot {slot} lost a holder", slot=pte_to_slot(pte), **about)
-        return
+        return False
+    if pte_file(pte):
+        yield Step(
+            "{where}: the entry for page {index} of the file is empty", index=pte_to_pgoff(pte), **about
+        )
+        return False
     if is_zero_page(pte_pfn(pte)):
         yield Step("{where}: the zero page was unmapped", **about)
-        return
+        return True
 
     page = machine.page(pte_pfn(pte))
     mm.rss -= 1
@@ -405,6 +464,29 @@ def zap_pte(vma: Vma, address: int) -> Steps:
     freed = free_page_and_swap_cache(page)
     fate = "and is free" if freed else "others still have it" if page.mapcount else "stays cached"
     yield Step("{where}: frame {page:#x} unmapped, {fate}", page=page.pfn, fate=fate, **about)
+    return True
+
+
+def zap_nonlinear(vma: Vma, start: int, end: int, first: int = 0) -> Steps:
+    """Drop the pages of [start, end) of a nonlinear VMA that are page `first` of the file or behind it.
+
+    Each leaves in its PTE which page it was, unless vm_pgoff says the same (zap_pte_range of 2.6.7 with
+    zap_details; 2.6.4 forgets it, *ours*).
+    """
+    memory = vma.machine.memory
+    flush = False
+    for address in present_ptes(vma.vm_mm, start, end).tolist():
+        ptep = pte_offset(vma.vm_mm, address)
+        index = vma.machine.page(pte_pfn(memory[ptep])).index if pte_present(memory[ptep]) else -1
+        if index < first:
+            continue
+        flush |= yield from zap_pte(vma, address)
+        if index != linear_page_index(vma, address):
+            memory[ptep] = pgoff_to_pte(index)
+            text = "{where}: the PTE keeps that it was page {index} of the file"
+            yield Step(text, vma=vma.id, ptep=ptep, where=place_name(vma.vm_mm, address), index=index)
+    if flush:
+        tlb_finish_mmu(vma.vm_mm)
 
 
 def vmtruncate(mapping: AddressSpace, size: int) -> Steps:
@@ -418,6 +500,9 @@ def vmtruncate(mapping: AddressSpace, size: int) -> Steps:
     old_end = mapping.end
     set_file_size(mapping, size)
     for vma in [*mapping.i_mmap, *mapping.i_mmap_shared]:
+        if vma.vm_flags & VM_NONLINEAR:
+            yield from zap_nonlinear(vma, vma.vm_start, vma.vm_end, mapping.end)
+            continue
         start = max(vma_address(mapping.end, vma), vma.vm_start)
         if start < vma.vm_end:
             yield from zap_page_range(vma, start, vma.vm_end)

@@ -30,6 +30,7 @@ VM_DONTCOPY: Final = 0x20000
 VM_ACCOUNT: Final = 0x100000
 #: The child's copy is empty (MADV_WIPEONFORK).
 VM_WIPEONFORK: Final = 0x2000000
+VM_NONLINEAR: Final = 0x800000
 
 #: The longest file, in pages: 64 GB.
 MAX_FILE_PAGES: Final = 1 << 24
@@ -68,6 +69,7 @@ class AddressSpace(Struct):
         nrpages: Pages in the page cache.
         i_mmap: Its private VMAs.
         i_mmap_shared: Its shared VMAs.
+        i_mmap_nonlinear: Its nonlinear VMAs, where the reverse map keeps them by themselves.
         pages: The frame of each page in the page cache, 0 for none.
         slots: The swap slot of each page that is swapped out; of shared memory only.
         nodes: By level of the radix tree, the children of each of its nodes.
@@ -84,6 +86,7 @@ class AddressSpace(Struct):
     nrpages: int = 0
     i_mmap: ListHead[Vma] = attrs.field(init=False)
     i_mmap_shared: ListHead[Vma] = attrs.field(init=False)
+    i_mmap_nonlinear: ListHead[Vma] = attrs.field(init=False)
     pages: Column = attrs.field(init=False)
     slots: Column = attrs.field(init=False)
     nodes: tuple[Column, ...] = attrs.field(init=False)
@@ -101,6 +104,7 @@ class AddressSpace(Struct):
 
         object.__setattr__(self, "i_mmap", ListHead(history))
         object.__setattr__(self, "i_mmap_shared", ListHead(history))
+        object.__setattr__(self, "i_mmap_nonlinear", ListHead(history))
         object.__setattr__(self, "pages", Column(history, MAX_FILE_PAGES, np.uint32, fields))
         object.__setattr__(self, "slots", Column(history, MAX_FILE_PAGES, np.uint32, fields))
         object.__setattr__(self, "nodes", tuple(level(n) for n in range(RADIX_TREE_LEVELS)))
@@ -176,6 +180,7 @@ class Vma(Struct):
             when the VMA moves, so that ``index - vm_pgoff`` always finds a page again.
         vm_file: The file mapped; None for anonymous memory.
         anon_vma: The list it is queued on, if any.
+        vm_private_data: Of a nonlinear VMA, how far a scan for something to unmap has come, in bytes.
     """
 
     kind: ClassVar[str] = "vma"
@@ -189,6 +194,7 @@ class Vma(Struct):
     vm_pgoff: int
     vm_file: AddressSpace | None = None
     anon_vma: AnonVma | None = None
+    vm_private_data: int = 0
 
     @property
     def pages(self) -> int:

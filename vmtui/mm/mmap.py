@@ -6,13 +6,14 @@ from typing import Final
 
 from vmtui.errors import KernelError
 from vmtui.mm.filemap import address_space_alloc
-from vmtui.mm.memory import zap_page_range
+from vmtui.mm.memory import unmap_vmas
 from vmtui.mm.mm_types import (
     VM_ACCESS,
     VM_ACCOUNT,
     VM_DONTCOPY,
     VM_GROWSDOWN,
     VM_LOCKED,
+    VM_NONLINEAR,
     VM_READ,
     VM_SHARED,
     VM_WIPEONFORK,
@@ -34,7 +35,9 @@ from vmtui.state.containers import ListHead
 BRK_START: Final = 0x08100000
 
 #: Flags two VMAs must agree in to become one.
-_KIND: Final = VM_ACCESS | VM_SHARED | VM_GROWSDOWN | VM_LOCKED | VM_DONTCOPY | VM_WIPEONFORK | VM_ACCOUNT
+_KIND: Final = (
+    VM_ACCESS | VM_SHARED | VM_GROWSDOWN | VM_LOCKED | VM_NONLINEAR | VM_DONTCOPY | VM_WIPEONFORK | VM_ACCOUNT
+)
 
 
 def find_vma(mm: Mm, address: int) -> Vma | None:
@@ -111,22 +114,30 @@ def do_mmap(
     return addr
 
 
-def get_unmapped_area(mm: Mm, length: int) -> int:
+def get_unmapped_area(mm: Mm, length: int, moved_from: int | None = None) -> int:
     """The lowest room for `length` bytes with a page free on both sides (arch_get_unmapped_area).
+
+    Args:
+        moved_from: The room is for what is mapped here now, whole clusters away (*ours*).
 
     Raises:
         KernelError: ENOMEM.
     """
-    addr = mm.machine.arch.unmapped_base
+    addr = like(mm, mm.machine.arch.unmapped_base, moved_from)
     for vma in mm.vmas:
         if vma.vm_end + PAGE_SIZE <= addr:
             continue
         if addr + length + PAGE_SIZE <= vma.vm_start:
             break
-        addr = max(addr, vma.vm_end + PAGE_SIZE)
+        addr = like(mm, max(addr, vma.vm_end + PAGE_SIZE), moved_from)
     if addr + length > mm.machine.task_size:
         raise KernelError("ENOMEM", f"{mm.name} has no room for {length:,} bytes of addresses")
     return addr
+
+
+def like(mm: Mm, addr: int, other: int | None) -> int:
+    """The lowest address from `addr` up that lies in its cluster where `other` lies in its own."""
+    return addr if other is None else addr + (other - addr) % (PAGE_SIZE * mm.machine.cluster)
 
 
 def vma_alloc(mm: Mm, start: int, end: int, flags: int, pgoff: int, file: AddressSpace | None) -> Vma:
@@ -205,6 +216,8 @@ def can_vma_merge(vma: Vma, flags: int, pgoff: int, file: AddressSpace | None, o
         other: The VMA the range belongs to now, if any.
     """
     if (vma.vm_flags ^ flags) & _KIND or vma.vm_pgoff != pgoff or vma.vm_file is not file:
+        return False
+    if vma.vm_private_data:
         return False
     if flags & VM_SHARED:
         return True
@@ -295,8 +308,7 @@ def unmap_range(mm: Mm, start: int, end: int) -> Steps:
         yield from split_vma(last, end, new_below=True)
 
     gone = mm.vmas.overlapping(start, end)
-    for vma in gone:
-        yield from zap_page_range(vma, vma.vm_start, vma.vm_end)
+    yield from unmap_vmas(gone)
     for vma in gone:
         name = vma_name(vma)
         vma_free(vma)

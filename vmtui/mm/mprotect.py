@@ -57,6 +57,8 @@ def change_protection(vma: Vma, start: int, end: int) -> int:
     memory = vma.machine.memory
     prot = vm_page_prot(vma)
     changed = 0
+    # flush_tlb_range
+    vma.machine.work["tlb_flushes"] += 1
     for address in present_ptes(vma.vm_mm, start, end).tolist():
         ptep = pte_offset(vma.vm_mm, address)
         if pte_present(memory[ptep]):

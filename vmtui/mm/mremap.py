@@ -55,6 +55,7 @@ def do_mremap(
 
     if new_addr is not None:
         check_target(mm, start, old_end, new_addr, new_length)
+        check_distance(mm, start, new_addr)
     if new_length < old_end - start:
         yield from unmap_range(mm, start + new_length, old_end)
         old_end = start + new_length
@@ -62,7 +63,7 @@ def do_mremap(
     if new_addr is None and room_behind(mm, vma, old_end, start + new_length):
         yield from grow_in_place(vma, start + new_length)
     elif new_addr is not None or new_length > old_end - start:
-        new_addr = get_unmapped_area(mm, new_length) if new_addr is None else new_addr
+        new_addr = get_unmapped_area(mm, new_length, start) if new_addr is None else new_addr
         yield from move_vma(vma, start, old_end, new_addr, new_length)
         start = new_addr
     relabel(mm, label, whole, start, start + new_length, rename)
@@ -99,6 +100,14 @@ def check_target(mm: Mm, start: int, end: int, new_addr: int, new_length: int) -
     taken = mm.vmas.overlapping(new_addr, new_addr + new_length)
     if taken:
         raise KernelError("EEXIST", f"{new_addr:#x} is taken by {vma_name(taken[0])}")
+
+
+def check_distance(mm: Mm, start: int, new_addr: int) -> None:
+    """A cluster's pages stay where they are in it: it moves by whole clusters (*ours*)."""
+    size = PAGE_SIZE * mm.machine.cluster
+    if (new_addr - start) % size:
+        text = f"mremap from {start:#x} to {new_addr:#x}: not a multiple of a cluster's {size:,} bytes"
+        raise KernelError("EINVAL", text)
 
 
 def room_behind(mm: Mm, vma: Vma, old_end: int, new_end: int) -> bool:
@@ -149,6 +158,8 @@ def move_page_tables(mm: Mm, start: int, end: int, new_addr: int) -> int:
     """Move each PTE to the same offset at the new address; how many (move_page_tables)."""
     memory = mm.machine.memory
     addresses = present_ptes(mm, start, end).tolist()
+    # flush_tlb_range
+    mm.machine.work["tlb_flushes"] += 1
     for address in addresses:
         src = pte_offset(mm, address)
         pte = memory[src]

@@ -1,5 +1,7 @@
 """struct page: one column per field, and `Page`, a view of one row.
 
+With page clustering a struct page stands for a cluster of frames, and its row is that of the first.
+
 The fields are those of the RFC of March 2004 (include/linux/mm.h and page-flags.h of 2.6.4 with it):
 flags, count, index, lru, the union ``as`` (mapping, vma or anon_vma), mapcount, private.  The union is
 one number, `mapping`; the page's flags say which kind of object it numbers.
@@ -130,7 +132,7 @@ class Page:
     count = _Field("count", "References: one a mapping, one of the swap cache, one of whoever holds it.")
     mapcount = _Field("mapcount", "PTEs that map it.")
     mapping = _Field("mapping", "The union: the number of an address_space, a VMA or an anon_vma.")
-    index = _Field("index", "Offset in pages within the object; for a page table, its base address.")
+    index = _Field("index", "Offset in hardware pages within the object; for a page table, its base address.")
     private = _Field("private", "The swap slot, under PG_swapcache.")
     lru = _Field("lru", "Its ticket on the LRU list it is on; 0 on none.")
 

@@ -4,6 +4,10 @@ Two zones: low memory (ZONE_DMA and ZONE_NORMAL as one) and, above it, ZONE_HIGH
 out user frames from its bottom up and page tables from its top down, each from a stack of frames freed
 before it goes on; so a whole VMA can be filled at once and gets the frames that single faults would have got.
 
+With page clustering a user page is a cluster of frames and a page table still one: the hardware's tables
+do not grow.  Tables keep to their end of the zone, packed, and are charged by the frame (*ours*; so one
+that is freed serves the next, and no cluster is held for a single table).
+
 Kernel objects are charged by count, never by frame number: an allocation in low memory fails when
 ``free low frames * 4096 < bytes charged + request``.
 """
@@ -35,12 +39,13 @@ class Zone:
     Args:
         name: ``low`` or ``high``.
         start, end: Its pfns, half open.
+        cluster: Frames of a user page.
     """
 
-    __slots__ = ("end", "name", "register", "start", "table_stack", "user_stack")
+    __slots__ = ("cluster", "end", "name", "register", "start", "table_stack", "user_stack")
 
-    def __init__(self, history: History, name: str, start: int, end: int) -> None:
-        self.name, self.start, self.end = name, start, end
+    def __init__(self, history: History, name: str, start: int, end: int, cluster: int = 1) -> None:
+        self.name, self.start, self.end, self.cluster = name, start, end, cluster
         self.register = Column(history, _REGISTERS, np.int64, lambda: [slice(0, _REGISTERS)])
         top = self.register.cell
         frames = end - start
@@ -58,7 +63,14 @@ class Zone:
         """Whether each kind can be served from its own pool: freed frames of its kind, then fresh ones."""
         cell = self.register.cell
         fresh = cell[_TABLE_NEXT] - cell[_USER_NEXT] + 1
-        return max(users - cell[_USER_TOP], 0) + max(tables - cell[_TABLE_TOP], 0) <= fresh
+        return max(users - cell[_USER_TOP], 0) * self.cluster + max(tables - cell[_TABLE_TOP], 0) <= fresh
+
+    def has_user(self) -> bool:
+        """Whether there is a user page to take; frames that page tables left make no cluster."""
+        cell = self.register.cell
+        if cell[_USER_TOP] or cell[_USER_NEXT] + self.cluster <= cell[_TABLE_NEXT] + 1:
+            return True
+        return self.cluster == 1 and cell[_TABLE_TOP] > 0
 
     def used(self) -> list[Where]:
         """The frames ever handed out."""
@@ -66,18 +78,21 @@ class Zone:
         return [slice(self.start, cell[_USER_NEXT]), slice(cell[_TABLE_NEXT] + 1, self.end)]
 
     def take_user(self) -> int:
-        """A frame for a user page: the top of the stack of freed ones, else the next fresh one."""
+        """The first frame of a user page: the top of the stack of freed ones, else the next fresh one."""
         register = self.register
-        register[_FREE] -= 1
+        register[_FREE] -= self.cluster
         if register.cell[_USER_TOP]:
             return self._pop(self.user_stack, _USER_TOP)
-        if register.cell[_USER_NEXT] <= register.cell[_TABLE_NEXT]:
-            register[_USER_NEXT] += 1
-            return register.cell[_USER_NEXT] - 1
+        if register.cell[_USER_NEXT] + self.cluster <= register.cell[_TABLE_NEXT] + 1:
+            register[_USER_NEXT] += self.cluster
+            return register.cell[_USER_NEXT] - self.cluster
         return self._pop(self.table_stack, _TABLE_TOP)
 
     def take_table(self) -> int:
-        """A frame for a page table, likewise, from the other end."""
+        """A frame for a page table, likewise, from the other end.
+
+        As a last resort a free cluster is broken up: it serves page tables from then on.
+        """
         register = self.register
         register[_FREE] -= 1
         if register.cell[_TABLE_TOP]:
@@ -85,15 +100,18 @@ class Zone:
         if register.cell[_USER_NEXT] <= register.cell[_TABLE_NEXT]:
             register[_TABLE_NEXT] -= 1
             return register.cell[_TABLE_NEXT] + 1
-        return self._pop(self.user_stack, _USER_TOP)
+        first = self._pop(self.user_stack, _USER_TOP)
+        for pfn in range(first + self.cluster - 1, first, -1):
+            self._push(self.table_stack, _TABLE_TOP, pfn)
+        return first
 
     def give(self, pfn: int, *, table: bool) -> None:
-        """Take a frame back."""
-        stack, top = (self.table_stack, _TABLE_TOP) if table else (self.user_stack, _USER_TOP)
-        register = self.register
-        register[_FREE] += 1
-        stack[register.cell[top]] = pfn
-        register[top] += 1
+        """Take a user page back, or the frame of a page table."""
+        self.register[_FREE] += 1 if table else self.cluster
+        if table:
+            self._push(self.table_stack, _TABLE_TOP, pfn)
+        else:
+            self._push(self.user_stack, _USER_TOP, pfn)
 
     def take_table_bulk(self, n: int) -> NDArray[np.int64]:
         """The frames that `n` calls of `take_table` would give, in their order; `room` for them."""
@@ -109,19 +127,19 @@ class Zone:
         return np.concatenate([freed, np.arange(last, last - (n - depth), -1, dtype=np.int64)])
 
     def take_user_bulk(self, n: int) -> NDArray[np.int64]:
-        """The frames that `n` calls of `take_user` would give, in their order; `room` for them."""
+        """What `n` calls of `take_user` would give, in their order; there is `room` for it."""
         register = self.register
         depth = min(n, register.cell[_USER_TOP])
         top = register.cell[_USER_TOP]
         freed = self.user_stack.all[top - depth : top][::-1].astype(np.int64)
         fresh = n - depth
         first = register.cell[_USER_NEXT]
-        register[_FREE] -= n
+        register[_FREE] -= n * self.cluster
         if depth:
             register[_USER_TOP] -= depth
         if fresh:
-            register[_USER_NEXT] += fresh
-        return np.concatenate([freed, np.arange(first, first + fresh, dtype=np.int64)])
+            register[_USER_NEXT] += fresh * self.cluster
+        return np.concatenate([freed, first + np.arange(fresh, dtype=np.int64) * self.cluster])
 
     def give_user_bulk(self, pfns: NDArray[np.int64]) -> None:
         """Take the frames of user pages back, in their order."""
@@ -134,6 +152,10 @@ class Zone:
     def _pop(self, stack: Column, top: int) -> int:
         self.register[top] -= 1
         return stack.cell[self.register.cell[top]]
+
+    def _push(self, stack: Column, top: int, pfn: int) -> None:
+        stack[self.register.cell[top]] = pfn
+        self.register[top] += 1
 
 
 class Ledger:
@@ -158,7 +180,7 @@ class Ledger:
         #: Page tables: all of them, and those in low memory.
         self._tables = Column(history, 2, np.int64, lambda: [slice(0, 2)])
         self.zone = zone
-        self.lowmem_total = (zone.end - zone.start + FIRST_PFN) * PAGE_SIZE
+        self.lowmem_total = zone.end * PAGE_SIZE
 
     def columns(self) -> dict[str, Column]:
         """Its columns by name."""
@@ -184,7 +206,7 @@ class Ledger:
         return self._count.cell[self._kind[kind]]
 
     def by_kind(self) -> dict[str, int]:
-        """Bytes by kind: objects; page tables and user pages in low memory; two reserved frames.
+        """Bytes by kind: objects; page tables and user pages in low memory; what no zone hands out.
 
         With `lowmem_free` they are `lowmem_total`.
         """
@@ -193,7 +215,7 @@ class Ledger:
         held["page_tables"] = tables * PAGE_SIZE
         taken = self.zone.end - self.zone.start - self.zone.free
         held["user_pages"] = (taken - tables) * PAGE_SIZE
-        held["reserved"] = FIRST_PFN * PAGE_SIZE
+        held["reserved"] = self.zone.start * PAGE_SIZE
         return held
 
     def bytes_of(self, kind: str, n: int) -> int:
@@ -255,9 +277,9 @@ def build_zones(history: History, options: Options) -> list[Zone]:
     low = frames
     if options.arch == "i386-pae":
         low = min(frames, LOWMEM[options.split] // PAGE_SIZE)
-    zones = [Zone(history, "low", FIRST_PFN, low)]
+    zones = [Zone(history, "low", max(FIRST_PFN, options.cluster), low, options.cluster)]
     if frames > low:
-        zones.append(Zone(history, "high", low, frames))
+        zones.append(Zone(history, "high", low, frames, options.cluster))
     return zones
 
 
@@ -268,14 +290,14 @@ def page_zone(machine: Machine, pfn: int) -> Zone:
 
 
 def alloc_page(machine: Machine) -> Page:
-    """A frame for a user page, GFP_HIGHUSER: high memory first (alloc_page, mm/page_alloc.c).
+    """A user page, GFP_HIGHUSER: high memory first (alloc_page, mm/page_alloc.c).
 
     Raises:
-        KernelError: ENOMEM, no frame is free.
+        KernelError: ENOMEM, none is free.
     """
-    zone = zone_with_room(machine, highmem=True)
+    zone = zone_for_user(machine)
     if zone is None:
-        raise machine.ledger.out_of("a user page", PAGE_SIZE)
+        raise machine.ledger.out_of("a user page", PAGE_SIZE * machine.cluster)
     page = Page(machine, zone.take_user())
     page.count = 1
     return page
@@ -347,18 +369,26 @@ def put_page(page: Page) -> bool:
 
 def boot(machine: Machine) -> None:
     """What low memory is charged for before the first process: mem_map."""
-    machine.ledger.charge("mem_map", machine.frames_total)
+    machine.ledger.charge("mem_map", machine.frames_total // machine.cluster)
     zero = Page(machine, ZERO_PFN)
     zero.flags = PG_reserved
     zero.count = 1
 
 
 def zone_with_room(machine: Machine, *, highmem: bool) -> Zone | None:
-    """The zone the next frame comes from: high memory first where it may, else low; None: nowhere."""
+    """The zone the next page table comes from: high memory first where it may, else low; None: nowhere."""
     for zone in reversed(machine.zones):
         if zone.name == "high":
             if highmem and zone.free:
                 return zone
         elif zone.free and machine.ledger.fits(PAGE_SIZE):
+            return zone
+    return None
+
+
+def zone_for_user(machine: Machine) -> Zone | None:
+    """The zone the next user page comes from: high memory first; None: nowhere."""
+    for zone in reversed(machine.zones):
+        if zone.has_user() and (zone.name == "high" or machine.ledger.fits(PAGE_SIZE * machine.cluster)):
             return zone
     return None

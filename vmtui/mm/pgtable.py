@@ -4,7 +4,8 @@ Physical memory is one column of 64-bit entries, 512 to a frame, so the address 
 ``pfn << 9 | slot``, its physical address in 8-byte units (`ptep`).  PTE pages are 512 entries of 4 KB
 under every architecture; what stands above them is the architecture's (`machine.arch`).
 
-A swap entry is not present and not zero: ``slot << 5 | type`` in its upper half.
+A swap entry is not present and not zero: ``slot << 5 | type`` in its upper half.  A file entry, which a
+nonlinear VMA leaves where a page was, has PAGE_FILE in its lower half and the page's index in its upper.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vmtui.mm.mm_types import VM_ACCESS, VM_SHARED, VM_WRITE, Mm, Vma
-from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN
+from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, Page
 from vmtui.mm.page_alloc import alloc_table
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ PAGE_USER: Final = 0x004
 PAGE_ACCESSED: Final = 0x020
 PAGE_DIRTY: Final = 0x040
 PAGE_PROTNONE: Final = 0x080
+#: Of an entry that is not present, where it could not be dirty: which page of its file it had.
+PAGE_FILE: Final = 0x040
 
 #: An entry of the upper levels (_KERNPG_TABLE with USER).
 TABLE: Final = PAGE_PRESENT | PAGE_RW | PAGE_USER | PAGE_ACCESSED | PAGE_DIRTY
@@ -39,6 +42,8 @@ TABLE: Final = PAGE_PRESENT | PAGE_RW | PAGE_USER | PAGE_ACCESSED | PAGE_DIRTY
 SWP_SHIFT: Final = 32 + 5
 #: Of a swap entry under 6.18 (_PAGE_SWP_EXCLUSIVE).
 SWP_EXCLUSIVE: Final = 0x008
+#: A file entry's index starts at its upper half.
+PGOFF_SHIFT: Final = 32
 
 
 def mk_pte(pfn: int, prot: int) -> int:
@@ -134,7 +139,7 @@ def swp_entry_to_pte(slot: int) -> int:
 
 def is_swap_pte(pte: int) -> bool:
     """Whether it is a swap entry."""
-    return pte != 0 and not pte & (PAGE_PRESENT | PAGE_PROTNONE)
+    return pte != 0 and not pte & (PAGE_PRESENT | PAGE_PROTNONE | PAGE_FILE)
 
 
 def pte_to_slot(pte: int) -> int:
@@ -155,6 +160,21 @@ def pte_swp_mkexclusive(pte: int) -> int:
 def pte_swp_clear_exclusive(pte: int) -> int:
     """The swap entry of a page that others have too."""
     return pte & ~SWP_EXCLUSIVE
+
+
+def pte_file(pte: int) -> bool:
+    """Whether it is not present and says which page of its file it had (pte_file)."""
+    return pte & (PAGE_PRESENT | PAGE_PROTNONE | PAGE_FILE) == PAGE_FILE
+
+
+def pgoff_to_pte(index: int) -> int:
+    """The entry that says: not present, and of the file this page (pgoff_to_pte)."""
+    return index << PGOFF_SHIFT | PAGE_FILE
+
+
+def pte_to_pgoff(pte: int) -> int:
+    """The page of the file that a file entry stands for (pte_to_pgoff)."""
+    return pte >> PGOFF_SHIFT
 
 
 def is_zero_page(pfn: int) -> bool:
@@ -198,7 +218,7 @@ def pte_alloc_bulk(mm: Mm, addresses: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def ptep_to_mm_address(machine: Machine, ptep: int) -> tuple[Mm | None, int]:
     """Whose PTE this is, for which address: the page table's struct page knows (asm-generic/rmap.h)."""
-    table = machine.page(ptep // PTRS_PER_TABLE)
+    table = Page(machine, ptep // PTRS_PER_TABLE)
     return machine.mms.get(table.mapping), table.index + ((ptep % PTRS_PER_TABLE) << PAGE_SHIFT)
 
 

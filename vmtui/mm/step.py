@@ -222,6 +222,11 @@ class StepLog(Sequence[StepRecord]):
         """Outcome, page and values of each step: what walks are counted from."""
         return ((row[1], row[2], values) for row, values in zip(self._rows, self._values, strict=True))
 
+    def read(self, start: int, stop: int) -> list[tuple[int, int, int]]:
+        """ptep, VMA and mm of each candidate, from `start` to `stop`, whose PTE was read."""
+        rows = self._rows[start:stop]
+        return [(row[6], row[3], row[4]) for row in rows if row[6] and row[1] in CANDIDATE]
+
     def __len__(self) -> int:
         return len(self._rows)
 

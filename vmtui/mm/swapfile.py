@@ -131,14 +131,17 @@ def remove_exclusive_swap_page(page: Page) -> bool:
     return True
 
 
-def can_share_swap_page(page: Page) -> bool:
+def can_share_swap_page(page: Page, mine: int = 1) -> bool:
     """Whether a write may use this page instead of a copy: nobody else has it (can_share_swap_page).
 
-    One reference, the caller's PTE; or two where the second is the swap cache and no entry holds the slot.
+    No reference but the caller's PTEs; or one more, where it is the swap cache and no entry holds the slot.
+
+    Args:
+        mine: The caller's PTEs that map it: one, or of a cluster several.
     """
-    if page.count == 2 and page.test(PG_swapcache):
+    if page.count == mine + 1 and page.test(PG_swapcache):
         return page.machine.swap.map.cell[page.private] == 1
-    return page.count == 1
+    return page.count == mine
 
 
 def free_swap_and_cache(machine: Machine, slot: int) -> bool:

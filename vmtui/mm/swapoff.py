@@ -11,6 +11,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from vmtui.errors import KernelError
+from vmtui.mm.cluster import subpage_pfn
 from vmtui.mm.mm_types import Mm, place_name
 from vmtui.mm.page import Page, PG_anon_exclusive, PG_dirty, PG_swapcache
 from vmtui.mm.pgtable import (
@@ -106,7 +107,7 @@ def unuse_pte(mm: Mm, address: int, page: Page) -> Steps:
         page.set(PG_anon_exclusive)
     mm.rss += 1
     page.count += 1
-    mm.machine.memory[ptep] = pte_mkold(mk_pte(page.pfn, vm_page_prot(vma)))
+    mm.machine.memory[ptep] = pte_mkold(mk_pte(subpage_pfn(page, vma, address), vm_page_prot(vma)))
     text = "{where}: its swap entry was replaced, it maps frame {page:#x} again"
     yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=place_name(mm, address))
     yield from mm.machine.scheme.page_add_rmap(page, vma, address, ptep, fresh=False)

@@ -17,9 +17,9 @@ import attrs
 from vmtui.errors import KernelError
 from vmtui.mm.content import content
 from vmtui.mm.kernel import Options
-from vmtui.mm.machine import WORK, Machine
-from vmtui.mm.rmap import SCHEMES
-from vmtui.mm.rmap.scheme import scheme_class
+from vmtui.mm.machine import Machine
+from vmtui.mm.rmap.scheme import scheme_class, schemes_for
+from vmtui.mm.work import LONGEST, WORK
 from vmtui.player import Player
 from vmtui.report.playing import Event, Tally, events
 from vmtui.scenario.items import Item
@@ -173,6 +173,7 @@ class Comparison:
         reference: The scheme that the others are held against: the file's own, if it is among them.
         trials: A play a scheme, in the order asked for.
         differences: The first difference of each scheme that has one.
+        closely: Whether all they hold was compared after every command, and not at the end alone.
     """
 
     title: str
@@ -182,6 +183,7 @@ class Comparison:
     reference: str
     trials: tuple[Trial, ...]
     differences: tuple[Difference, ...]
+    closely: bool = True
 
     @property
     def ok(self) -> bool:
@@ -192,14 +194,14 @@ class Comparison:
         )
 
 
-def compare(script: Script, schemes: Sequence[str] = SCHEMES) -> Comparison:
+def compare(script: Script, schemes: Sequence[str] = ()) -> Comparison:
     """
     Play a scenario under each of some schemes.
 
     Args:
         script: As it was loaded; its own scheme is no matter.
 
-        schemes: Names, in the order in which they are shown.
+        schemes: Names, in the order in which they are shown; none: all that can have the machine.
 
     Raises:
         OptionError: a scheme cannot have the machine that the script names.
@@ -207,15 +209,14 @@ def compare(script: Script, schemes: Sequence[str] = SCHEMES) -> Comparison:
     return done_at_once(comparing(script, schemes))
 
 
-def comparing(
-    script: Script, schemes: Sequence[str] = SCHEMES
-) -> Generator[tuple[str, int], None, Comparison]:
+def comparing(script: Script, schemes: Sequence[str] = ()) -> Generator[tuple[str, int], None, Comparison]:
     """
     `compare` in slices.
 
     Yields:
         The scheme that is being played, and how many commands it has done.
     """
+    schemes = schemes or schemes_for(script.machine)
     own = script.machine.rmap
     reference = own if own in schemes else schemes[0]
     plays = {scheme: _Play(script, scheme) for scheme in dict.fromkeys([reference, *schemes])}
@@ -230,6 +231,7 @@ def comparing(
         reference=reference,
         trials=tuple(plays[scheme].trial for scheme in schemes),
         differences=tuple(difference for difference in found if difference is not None),
+        closely=all(play.closely for play in plays.values()),
     )
 
 
@@ -269,6 +271,7 @@ class _Play:
         trial: Its figures, once it is over.
         prints: After each command, errno and what the machine holds, hashed by part.
         known: Anomalies that the scheme is known for under these options.
+        closely: Whether it was always small enough to print all it holds.
         items: The item of each command.
         texts: Each command.
     """
@@ -285,6 +288,7 @@ class _Play:
         self.script = attrs.evolve(script, options=self.options)
         self.tally = Tally()
         self.prints: list[tuple[str | None, Prints]] = []
+        self.closely = True
         self.items: list[Item] = []
         self.texts: list[str] = []
         self._walks: dict[tuple[int, str], tuple[int, ...]] = {}
@@ -324,7 +328,9 @@ class _Play:
         self._bytes.append(machine.scheme.reverse_map_bytes())
         if prints:
             errno = done.error.errno if done.error is not None else None
-            self.prints.append((errno, _prints(machine) if _is_small(machine) else _outline(machine)))
+            small = _is_small(machine)
+            self.closely &= small
+            self.prints.append((errno, _prints(machine) if small else _outline(machine)))
 
     def _count(self, done: Done, line: int) -> None:
         for walk in done.walks:
@@ -333,7 +339,8 @@ class _Play:
             self._walks[line, walk.kind] = tuple(map(add, sums, more))
         self._examined.append(sum(walk.examined for walk in done.walks))
         for name, number in done.work.items():
-            self._work[name] += number
+            # Of the longest list the longest counts, not all of them together.
+            self._work[name] = max(self._work[name], number) if name == LONGEST else self._work[name] + number
 
     def _trial(self, scheme: str) -> Trial:
         ledger = self.session.machine.ledger
@@ -409,8 +416,9 @@ def _reason(play: _Play, at: int) -> str | None:
     keywords = [text.split(" ")[0] for text in play.texts[: at + 1]]
     departs = scheme_class(scheme).departs
     said = departs.get(keywords[at])
-    if said is None and keywords[at] in PAGE_OUT and "mlock" in keywords:
-        said = departs.get("mlock")
+    for earlier in ("remap_file_pages", "mlock"):
+        if said is None and keywords[at] in PAGE_OUT and earlier in keywords:
+            said = departs.get(earlier)
     if said is None and play.known:
         said = f"known for pages that are {', '.join(sorted(play.known))}"
     return f"{scheme}: {said}" if said is not None else None

@@ -3,35 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from textwrap import wrap
+from typing import Final
 
 from vmtui.errors import printable
 from vmtui.report.compare import Comparison, Difference, Stop, Trial, WalkRow
 from vmtui.report.sweep import QUANTITIES, Crossing, End, Sweep
-from vmtui.report.tables import Table
+from vmtui.report.tables import WIDTH, Table
 
-__all__ = ["compare_lines", "sweep_lines"]
+__all__ = ["SUMMARY", "compare_lines", "is_heading", "sweep_lines"]
+
+SUMMARY: Final = "reverse map"
+BYTES: Final = "low memory, bytes"
+TITLES: Final = (SUMMARY, BYTES, "walks: examined/hits", "fast path: what was counted", "expects")
+
+BAR: Final = 8
+"""Cells of the longest bar."""
 
 
-def compare_lines(found: Comparison) -> Iterator[str]:
-    """A comparison."""
+def is_heading(line: str) -> bool:
+    """Whether a line of a comparison stands over a table."""
+    return line.startswith(tuple(f"{title}  " for title in TITLES))
+
+
+def compare_lines(found: Comparison, width: int = WIDTH) -> Iterator[str]:
+    """A comparison, as lines no wider than `width`: in short, then table by table."""
     if found.title:
         yield printable(found.title)
     yield " ".join(["machine", *filter(None, [found.machine]), *_settings(found.params)])
+    yield ""
+    yield from _summary(found.trials)
     schemes = [trial.scheme for trial in found.trials]
-    for title, rows in (
-        ("low memory, bytes", _bytes(found.trials)),
-        ("walks: examined/hits", _walks(found.trials)),
-        ("fast path: times done", _work(found.trials)),
-        ("expects", _expects(found.trials)),
-    ):
+    tables = (_bytes(found.trials), _walks(found.trials), _work(found.trials), _expects(found.trials))
+    for title, rows in zip(TITLES[1:], tables, strict=True):
         if rows:
             yield ""
-            yield from Table(title, schemes, rows).lines()
-    yield from _alike(found.trials)
+            yield from Table(title, schemes, rows, width).lines()
+    yield from _alike(found.trials, width)
     yield ""
-    yield from _stops(found.trials)
-    yield from _failures(found.trials)
-    yield from _differences(found)
+    yield from _stops(found.trials, width)
+    yield from _failures(found.trials, width)
+    yield from _differences(found, width)
+
+
+def _summary(trials: Sequence[Trial]) -> Iterator[str]:
+    """What each scheme pays: bytes at most and at the end, looks in walks, and slots searched by the way."""
+    yield f"{SUMMARY:<12}{'at most':>10}{'at the end':>12}  {'':<{BAR}}{'looks':>10}{'slots searched':>16}"
+    longest = max(trial.reverse_map for trial in trials)
+    for trial in trials:
+        bar = "#" * round(trial.reverse_map * BAR / longest) if longest else ""
+        yield (
+            f"{trial.scheme:<12}{size(trial.most):>10}{size(trial.reverse_map):>12}  {bar:<{BAR}}"
+            f"{trial.examined:>10,}{trial.work.get('slots_searched', 0):>16,}"
+        )
+
+
+def size(number: int) -> str:
+    """Bytes as people say them: ``36 B``, ``12.2 MB``."""
+    if number < 10_000:
+        return f"{number:,} B"
+    return f"{number / 1024:.1f} KB" if number < 1 << 20 else f"{number / (1 << 20):.1f} MB"
 
 
 def _settings(params: Mapping[str, int]) -> list[str]:
@@ -61,20 +92,25 @@ def _kinds(trials: Sequence[Trial]) -> list[str]:
     return list(dict.fromkeys(kind for trial in trials for kind in trial.bytes))
 
 
-def _alike(trials: Sequence[Trial]) -> Iterator[str]:
+def _alike(trials: Sequence[Trial], width: int) -> Iterator[str]:
     """The kinds of which all schemes hold the same."""
     held = {kind: {trial.bytes.get(kind, 0) for trial in trials} for kind in _kinds(trials)}
     alike = [f"{kind} {min(sizes):,}" for kind, sizes in held.items() if len(sizes) == 1 and sizes != {0}]
     if alike:
         yield ""
-        yield from _wrapped("alike under all:", alike)
+        yield from _wrapped("alike under all:", alike, width)
 
 
-def _wrapped(head: str, parts: Sequence[str]) -> Iterator[str]:
+def _folded(text: str, width: int) -> list[str]:
+    """A sentence as lines no wider than the tables."""
+    return wrap(text, width, subsequent_indent="    ")
+
+
+def _wrapped(head: str, parts: Sequence[str], width: int) -> Iterator[str]:
     line = head
     for number, part in enumerate(parts):
         word = part + ("," if number < len(parts) - 1 else "")
-        if len(line) + 1 + len(word) > 100:
+        if len(line) + 1 + len(word) > width:
             yield line
             line = "   "
         line += f" {word}"
@@ -117,39 +153,42 @@ def _expects(trials: Sequence[Trial]) -> Rows:
     return [row for row in rows if set(row[1]) != {"0"}]
 
 
-def _stops(trials: Sequence[Trial]) -> Iterator[str]:
+def _stops(trials: Sequence[Trial], width: int) -> Iterator[str]:
     for trial in trials:
         if trial.stop is not None:
-            yield f"{trial.scheme} stops after {trial.commands:,} commands: {_stop(trial.stop)}"
+            text = f"{trial.scheme} stops after {trial.commands:,} commands: {_stop(trial.stop)}"
+            yield from _folded(text, width)
 
 
 def _stop(stop: Stop) -> str:
     return f"line {stop.line}, {printable(stop.text)}: {stop.errno}"
 
 
-def _failures(trials: Sequence[Trial]) -> Iterator[str]:
+def _failures(trials: Sequence[Trial], width: int) -> Iterator[str]:
     for trial in trials:
         for failure in trial.failures:
-            yield f"{trial.scheme} FAILED {printable(failure)}"
+            yield from _folded(f"{trial.scheme} FAILED {printable(failure)}", width)
 
 
-def _differences(found: Comparison) -> Iterator[str]:
+def _differences(found: Comparison, width: int) -> Iterator[str]:
     for difference in found.differences:
-        yield from _difference(difference, found.reference)
+        yield from _difference(difference, found.reference, width)
     if not found.differences:
         done = min(trial.commands for trial in found.trials)
-        yield f"all hold the same pages, frames, slots and mapcounts after each of {done:,} commands"
+        when = f"after each of {done:,} commands" if found.closely else f"after {done:,} commands"
+        yield from _folded(f"all hold the same pages, frames, slots and mapcounts {when}", width)
 
 
-def _difference(difference: Difference, reference: str) -> Iterator[str]:
+def _difference(difference: Difference, reference: str, width: int) -> Iterator[str]:
     where = f"line {difference.line}, {printable(difference.text)}"
-    yield f"{difference.scheme} parts from {reference} at {where}"
-    yield from _wrapped("    in", [printable(part) for part in difference.what])
-    yield f"    {difference.reason or 'UNEXPLAINED: neither scheme says that it departs here'}"
+    yield from _folded(f"{difference.scheme} parts from {reference} at {where}", width)
+    yield from _wrapped("    in", [printable(part) for part in difference.what], width)
+    reason = difference.reason or "UNEXPLAINED: neither scheme says that it departs here"
+    yield from _folded(f"    {reason}", width)
 
 
-def sweep_lines(found: Sweep) -> Iterator[str]:
-    """A sweep: a table a quantity, and where one scheme overtakes another."""
+def sweep_lines(found: Sweep, width: int = WIDTH) -> Iterator[str]:
+    """A sweep, as lines no wider than `width`: a table a quantity, and where one scheme overtakes another."""
     if found.title:
         yield printable(found.title)
     points = {(point.scheme, point.value): point for point in found.points}
@@ -164,16 +203,16 @@ def sweep_lines(found: Sweep) -> Iterator[str]:
             ]
             rows.append((f"{found.param} = {value:,}", cells))
         yield ""
-        yield from Table(title, found.schemes, rows).lines()
+        yield from Table(title, found.schemes, rows, width).lines()
         crossings = [crossing for crossing in found.crossings if crossing.quantity == quantity]
         for crossing in crossings:
-            yield _crossing(crossing, found.param)
+            yield from _folded(_crossing(crossing, found.param), width)
         if not crossings:
             yield "no scheme overtakes another"
     if found.ends:
         yield ""
     for end in found.ends:
-        yield _end(end, found.param)
+        yield from _folded(_end(end, found.param), width)
 
 
 def _crossing(crossing: Crossing, param: str) -> str:

@@ -144,6 +144,7 @@ def comparison(found: Comparison) -> dict[str, Any]:
         "reference": found.reference,
         "trials": told["trials"],
         "differences": told["differences"],
+        "closely": found.closely,
         "ok": found.ok,
     }
 

@@ -15,7 +15,7 @@ from typing import Final
 import attrs
 
 from vmtui.errors import OptionError
-from vmtui.mm.rmap import SCHEMES
+from vmtui.mm.rmap.scheme import schemes_for
 from vmtui.report.compare import Stop, done_at_once, trying
 from vmtui.scenario.script import Script
 
@@ -142,7 +142,7 @@ def sweep(
     load: Callable[[Mapping[str, int]], Script],
     param: str,
     values: Sequence[int],
-    schemes: Sequence[str] = SCHEMES,
+    schemes: Sequence[str] = (),
 ) -> Sweep:
     """
     Play a scenario for each value under each scheme.
@@ -154,7 +154,7 @@ def sweep(
 
         values: Ascending.
 
-        schemes: In the order in which they are shown.
+        schemes: In the order in which they are shown; none: all that can have the machine.
 
     Raises:
         ScenarioErrors: the scenario cannot be read, or has no such param.
@@ -170,7 +170,7 @@ def sweeping(
     load: Callable[[Mapping[str, int]], Script],
     param: str,
     values: Sequence[int],
-    schemes: Sequence[str] = SCHEMES,
+    schemes: Sequence[str] = (),
 ) -> Generator[tuple[str, int], None, Sweep]:
     """
     `sweep` in slices.
@@ -179,6 +179,7 @@ def sweeping(
         The scheme that is being played, and the param's value.
     """
     plays = _Plays(load, param)
+    schemes = schemes or schemes_for(plays.script(values[0]).machine)
     for scheme in schemes:
         for value in values:
             yield from plays.playing(scheme, value)

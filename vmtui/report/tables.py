@@ -27,11 +27,13 @@ class Table:
         title: What the figures are; stands over the labels.
         headings: One a column.
         rows: Each a label and a cell a column.
+        width: Columns of a line.
     """
 
     title: str
     headings: Sequence[str]
     rows: Sequence[tuple[str, Sequence[str]]]
+    width: int = WIDTH
 
     def lines(self) -> Iterator[str]:
         """The table; columns that do not fit beside the others follow in a table of their own."""
@@ -40,11 +42,11 @@ class Table:
             for at, heading in enumerate(self.headings)
         ]
         narrow, wide = LABEL_WIDTHS
-        left = WIDTH - sum(GAP + width for width in widths)
+        left = self.width - sum(GAP + width for width in widths)
         room = min(max(left, len(self.title)), wide) if left >= narrow else wide
         labels = [_cut(printable(label), room) for label, _ in self.rows]
         first = max(map(len, [self.title, *labels]))
-        for start, end in _groups(widths, first):
+        for start, end in _groups(widths, first, self.width):
             yield self._line(self.title, self.headings, first, widths, start, end)
             for label, (_, cells) in zip(labels, self.rows, strict=True):
                 yield self._line(label, cells, first, widths, start, end)
@@ -57,11 +59,11 @@ class Table:
         return (" " * GAP).join([f"{label:<{first}}", *columns]).rstrip()
 
 
-def _groups(widths: Sequence[int], first: int) -> Iterator[tuple[int, int]]:
+def _groups(widths: Sequence[int], first: int, room: int) -> Iterator[tuple[int, int]]:
     """Which columns stand beside each other, as (first, end)."""
     start, used = 0, first
     for at, width in enumerate(widths):
-        if at > start and used + GAP + width > WIDTH:
+        if at > start and used + GAP + width > room:
             yield start, at
             start, used = at, first
         used += GAP + width

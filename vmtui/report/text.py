@@ -68,6 +68,9 @@ def _command_lines(done: Done, session: Session, steps: bool) -> Iterator[str]:
     elif records:
         more = f" ({len(records):,} steps)" if len(records) > 1 else ""
         yield f"    {printable(records[-1].step.sentence)}{more}"
+    counted = " · ".join(f"{name} {number:,}" for name, number in done.work.items() if number)
+    if counted:
+        yield f"    fast path: {counted}"
     if done.error is not None:
         yield f"    refused: {printable(str(done.error))}"
 
@@ -104,6 +107,8 @@ def _check_lines(event: Event, path: str) -> Iterator[str]:
     assert result is not None
     if result.holds:
         yield f"  ok: {printable(result.text)}"
+        if event.done is not None and event.done.error is not None:
+            yield f"      {printable(str(event.done.error))}"
         return
     if result.holds is False:
         yield f"  FAILED: {printable(path)}:{result.line}: {printable(result.text)}"

@@ -54,6 +54,7 @@ ERRNOS = (
     "ENOENT",
     "ENOMEM",
     "ENOSPC",
+    "ENOSYS",
     "ESRCH",
 )
 """The refusals that a command can meet."""
@@ -163,6 +164,7 @@ class _Builder(Transformer[Token, Any]):
     reclaim = commands.Reclaim
     swapoff = commands.Swapoff
     truncate = commands.Truncate
+    remap_file_pages = commands.RemapFilePages
 
     def mmap(
         self,

@@ -20,7 +20,7 @@ from vmtui.mm.mm_types import MAX_FILE_PAGES, VM_EXEC, VM_READ, VM_WRITE
 from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE
 from vmtui.scenario.command import Command, OnPlace, Size, Work
 from vmtui.scenario.expressions import Expr
-from vmtui.scenario.file_commands import File, Truncate
+from vmtui.scenario.file_commands import File, RemapFilePages, Truncate
 from vmtui.scenario.names import Name, known_name, print_name, stem
 from vmtui.scenario.places import Place, find_range, known_number, label_of
 from vmtui.scenario.walk_commands import Evict, Reclaim, Referenced, Swapoff, Swapout, Walk
@@ -45,6 +45,7 @@ __all__ = [
     "Read",
     "Reclaim",
     "Referenced",
+    "RemapFilePages",
     "Size",
     "Spawn",
     "Swapoff",
@@ -427,6 +428,7 @@ COMMANDS: Mapping[str, type[Command]] = MappingProxyType(
             Reclaim,
             Swapoff,
             Truncate,
+            RemapFilePages,
         )
     }
 )

@@ -6,12 +6,14 @@ from typing import ClassVar
 
 import attrs
 
-from vmtui.mm import filemap, memory
+from vmtui.mm import filemap, fremap, memory
 from vmtui.mm.machine import Machine
 from vmtui.scenario.command import Command, Size, Work
+from vmtui.scenario.expressions import Expr
 from vmtui.scenario.names import Name, known_name, print_name
+from vmtui.scenario.places import Place, find_range, known_number
 
-__all__ = ["File", "Truncate"]
+__all__ = ["File", "RemapFilePages", "Truncate"]
 
 
 @attrs.frozen
@@ -52,3 +54,25 @@ class Truncate(Command):
     def apply(self, machine: Machine) -> Work:
         """Cut it, or lengthen it."""
         yield from memory.vmtruncate(filemap.find_file(machine, known_name(self.name)), self.size.bytes)
+
+
+@attrs.frozen
+class RemapFilePages(Command):
+    """Other pages of the same file, in the same mapping."""
+
+    keyword: ClassVar[str] = "remap_file_pages"
+    usage: ClassVar[str] = "remap_file_pages PLACE to OFFSET"
+    help: ClassVar[str] = "let a part of a shared mapping show another part of its file, from OFFSET bytes on"
+
+    place: Place
+    offset: Expr
+
+    def words(self) -> list[str]:
+        """What follows the keyword."""
+        return [str(self.place), f"to {self.offset}"]
+
+    def apply(self, machine: Machine) -> Work:
+        """Map them."""
+        where = find_range(machine, self.place)
+        offset = known_number(self.offset)
+        yield from fremap.sys_remap_file_pages(where.mm, where.start, where.end, offset)

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 import attrs
 
-from vmtui.mm.machine import WORK
 from vmtui.mm.mm_types import VM_LOCKED, Task, Vma
 from vmtui.mm.page import PAGE_SIZE, Page, flag_names
 from vmtui.mm.pgtable import page_tables, pte_dirty, pte_write, pte_young
+from vmtui.mm.work import WORK
 from vmtui.scenario.expressions import Observable
 from vmtui.scenario.names import Name, print_name
 from vmtui.scenario.nodes import Value
@@ -52,7 +52,7 @@ WALK_FIELDS: Final = (
 """What a walk counts."""
 
 WALK_KINDS: Final = ("referenced", "unmap", "look")
-FRAME_KINDS: Final = ("total", "free", "page_tables", "anon", "file", "swap_cache")
+FRAME_KINDS: Final = ("total", "free", "page_tables", "anon", "file", "swap_cache", "unused")
 
 
 @attrs.frozen
@@ -131,11 +131,11 @@ _KNOWN: Final = (
     _page("present", "a frame is mapped (the zero page is none)", lambda view: view.page is not None),
     _page("swapped", "it lies in swap, by its entry or as shared", lambda view: view.state == "swapped"),
     _page("zero", "the zero page is mapped", lambda view: view.zero),
-    _page("state", '"present", "swapped" or "zero"; none if never touched', lambda view: view.state),
+    _page("state", '"present", "swapped", "zero", "file"; none if never touched', lambda view: view.state),
     _page("slot", "the swap slot it lies in", lambda view: view.slot),
     _page("swapcache", "its frame is in the swap cache", lambda view: view.swapcache),
     _page("mapcount", "entries that map the frame; 0 if none is mapped", _mapcount),
-    _frame("pfn", "the frame's number", lambda page: page.pfn),
+    _page("pfn", "the frame's number", lambda view: view.pfn),
     _frame("count", "references to the frame", lambda page: page.count),
     _frame("anon", "PG_anon: anonymous memory", lambda page: page.test("anon")),
     _frame("direct", "PG_direct: struct page points at a VMA", lambda page: page.test("direct"), True),
@@ -272,17 +272,24 @@ def table() -> list[tuple[str, str, str]]:
         ("walks.count", "walks", "how many walks the last command made"),
         ("walks.sum.examined", "walks", "a count summed over all its walks"),
     ]
-    rows += [(f"work.{name}", "command", f"{name} of the last command") for name in WORK]
+    rows += [(f"work.{name}", "command", meaning) for name, meaning in WORK.items()]
     rows += [
         ("ledger.KIND", "machine", "bytes of low memory held by a kind: mem_map, anon_vma, page_tables, ..."),
         ("ledger.lowmem_free", "machine", "bytes of low memory that are free"),
         ("ledger.lowmem_total", "machine", "bytes of low memory in all"),
         ("anon_vmas", "machine", GLOBALS["anon_vmas"]),
     ]
-    rows += [(f"frames.{name}", "machine", f"frames: {name}") for name in FRAME_KINDS]
+    rows += [(f"frames.{name}", "machine", f"frames: {_FRAME_MEANINGS[name]}") for name in FRAME_KINDS]
     rows += [("swap.slots", "machine", "swap slots in all"), ("swap.used", "machine", "swap slots in use")]
     return rows
 
+
+_FRAME_MEANINGS: Mapping[str, str] = MappingProxyType(
+    {
+        **{name: name for name in FRAME_KINDS},
+        "unused": "held by clusters and of use to nobody",
+    }
+)
 
 _WALK_MEANINGS: Mapping[str, str] = MappingProxyType(
     {

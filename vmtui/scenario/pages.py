@@ -6,19 +6,33 @@ from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
+from numpy.typing import NDArray
 
-from vmtui.mm.mm_types import VM_EXEC, VM_READ, VM_SHARED, VM_WRITE, Mm, Vma, linear_page_index
+from vmtui.mm.mm_types import (
+    VM_EXEC,
+    VM_NONLINEAR,
+    VM_READ,
+    VM_SHARED,
+    VM_WRITE,
+    AddressSpace,
+    Mm,
+    Vma,
+    linear_page_index,
+)
 from vmtui.mm.page import PAGE_SIZE, Page
 from vmtui.mm.pgtable import (
+    PAGE_FILE,
     PAGE_PRESENT,
     PAGE_PROTNONE,
     PTRS_PER_TABLE,
     is_swap_pte,
     is_zero_page,
     present_ptes,
+    pte_file,
     pte_offset,
     pte_pfn,
     pte_present,
+    pte_to_pgoff,
     pte_to_slot,
     tables_of,
 )
@@ -39,7 +53,7 @@ class PageView:
         mm: Whose address it is; None where a frame was named.
         address: In bytes; 0 where a frame was named.
         pte: What the page table holds; 0 for nothing.
-        page: The frame it maps, if it maps one that has a reverse map; the zero page is none.
+        page: The page it maps, if it maps one that has a reverse map; the zero page is none.
     """
 
     machine: Machine
@@ -56,13 +70,20 @@ class PageView:
         pte = machine.memory.cell[ptep] if ptep else 0
         page = None
         if pte_present(pte) and not is_zero_page(pte_pfn(pte)):
-            page = Page(machine, pte_pfn(pte))
+            page = machine.page(pte_pfn(pte))
         return cls(machine, mm, address, pte, page)
 
     @classmethod
     def of_frame(cls, machine: Machine, pfn: int) -> PageView:
         """A frame."""
         return cls(machine, None, 0, 0, machine.page(pfn))
+
+    @property
+    def pfn(self) -> int | None:
+        """The frame that it maps, or that was named; None where there is no page."""
+        if self.page is None:
+            return None
+        return pte_pfn(self.pte) if self.mm is not None else self.page.pfn
 
     @property
     def zero(self) -> bool:
@@ -74,7 +95,7 @@ class PageView:
         """The swap slot: of its entry, of the shared memory behind it, or of the frame that was named."""
         if is_swap_pte(self.pte):
             return pte_to_slot(self.pte)
-        if self.mm is not None and not self.pte:
+        if self.mm is not None and (not self.pte or pte_file(self.pte)):
             return shared_slot(self.mm, self.address) or None
         if self.mm is None and self.page is not None and self.page.test("swapcache"):
             return self.page.private
@@ -82,12 +103,17 @@ class PageView:
 
     @property
     def state(self) -> str | None:
-        """``present``, ``swapped``, ``zero``; None for a page that was never touched."""
+        """``present``, ``swapped``, ``zero``, ``file``; None for a page that was never touched.
+
+        ``file``: a nonlinear mapping lost it, and its entry keeps which page of the file it was.
+        """
         if self.page is not None:
             return "present"
         if self.zero:
             return "zero"
-        return "swapped" if self.slot is not None else None
+        if self.slot is not None:
+            return "swapped"
+        return "file" if pte_file(self.pte) else None
 
     @property
     def swapcache(self) -> bool | None:
@@ -122,7 +148,9 @@ def swap_entries(mm: Mm) -> int:
     found = 0
     for _, pfn in tables_of(mm):
         entries = mm.machine.memory.all[pfn * PTRS_PER_TABLE : (pfn + 1) * PTRS_PER_TABLE]
-        found += int(np.count_nonzero((entries != 0) & (entries & (PAGE_PRESENT | PAGE_PROTNONE) == 0)))
+        found += int(
+            np.count_nonzero((entries != 0) & (entries & (PAGE_PRESENT | PAGE_PROTNONE | PAGE_FILE) == 0))
+        )
     return found
 
 
@@ -131,8 +159,15 @@ def shared_slot(mm: Mm, address: int) -> int:
     vma = mm.vmas.at(address)
     if vma is None or vma.vm_file is None or not vma.vm_file.shmem:
         return 0
-    index = linear_page_index(vma, address)
-    return vma.vm_file.slots.cell[index] if index < vma.vm_file.end else 0
+    index = file_index(vma, address)
+    return vma.vm_file.slots.cell[index & -vma.machine.cluster] if index < vma.vm_file.end else 0
+
+
+def file_index(vma: Vma, address: int) -> int:
+    """Which page of its file a VMA has, or would have, at an address: by its entry, else by vm_pgoff."""
+    ptep = pte_offset(vma.vm_mm, address)
+    pte = vma.machine.memory[ptep] if ptep else 0
+    return pte_to_pgoff(pte) if pte_file(pte) else linear_page_index(vma, address)
 
 
 def shared_slots(mm: Mm, start: int, end: int) -> list[int]:
@@ -143,25 +178,51 @@ def shared_slots(mm: Mm, start: int, end: int) -> list[int]:
         if file is None or not file.shmem:
             continue
         low, high = max(start, vma.vm_start), min(end, vma.vm_end)
-        first, last = linear_page_index(vma, low), linear_page_index(vma, high)
-        swapped = np.flatnonzero(file.slots.all[first : min(last, file.end)])
+        indices = pages_in(vma, file, low, high)
+        swapped = np.flatnonzero(file.slots.all[indices & -mm.machine.cluster])
         found += (low + swapped * PAGE_SIZE).tolist()
     return found
 
 
+def pages_in(vma: Vma, file: AddressSpace, low: int, high: int) -> NDArray[np.int64]:
+    """The indices in its file of what a range of a VMA maps, up to the file's end."""
+    first, last = linear_page_index(vma, low), linear_page_index(vma, high)
+    return np.arange(first, max(first, min(last, file.end)), dtype=np.int64)
+
+
 def cached_frames(mm: Mm, start: int, end: int) -> dict[int, int]:
-    """By address in [start, end), the frame in a cache behind a page that has no entry there."""
+    """By address in [start, end), the page in a cache behind what is not present there."""
     found: dict[int, int] = {}
     for vma in mm.vmas.overlapping(start, end):
         file = vma.vm_file
         if file is None:
             continue
         low, high = max(start, vma.vm_start), min(end, vma.vm_end)
-        first, last = linear_page_index(vma, low), min(linear_page_index(vma, high), file.end)
-        for page in np.flatnonzero(file.pages.all[first:last]).tolist():
-            found[low + page * PAGE_SIZE] = file.pages.cell[first + page]
-        for page in np.flatnonzero(file.slots.all[first:last]).tolist():
-            found[low + page * PAGE_SIZE] = lookup_swap_cache(mm.machine, file.slots.cell[first + page])
+        indices = pages_in(vma, file, low, high) & -mm.machine.cluster
+        pages, slots = file.pages.all[indices], file.slots.all[indices]
+        for page in np.flatnonzero(pages).tolist():
+            found[low + page * PAGE_SIZE] = int(pages[page])
+        for page in np.flatnonzero(slots).tolist():
+            found[low + page * PAGE_SIZE] = lookup_swap_cache(mm.machine, int(slots[page]))
     for address in present_ptes(mm, start, end).tolist() if found else ():
         found.pop(address, None)
+    for vma in mm.vmas.overlapping(start, end):
+        if vma.vm_flags & VM_NONLINEAR and vma.vm_file is not None:
+            found |= nonlinear_frames(vma, vma.vm_file, max(start, vma.vm_start), min(end, vma.vm_end))
     return {address: pfn for address, pfn in found.items() if pfn}
+
+
+def nonlinear_frames(vma: Vma, file: AddressSpace, start: int, end: int) -> dict[int, int]:
+    """The same behind the file entries of a nonlinear VMA."""
+    found = {}
+    for address in present_ptes(vma.vm_mm, start, end).tolist():
+        pte = vma.machine.memory[pte_offset(vma.vm_mm, address)]
+        if pte_file(pte) and pte_to_pgoff(pte) < file.end:
+            found[address] = cached_frame(file, pte_to_pgoff(pte))
+    return found
+
+
+def cached_frame(file: AddressSpace, index: int) -> int:
+    """The frame of a page in the page cache, or in the swap cache; 0 for none."""
+    slot = file.slots.cell[index]
+    return lookup_swap_cache(file.machine, slot) if slot else file.pages.cell[index]

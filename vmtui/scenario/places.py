@@ -18,7 +18,15 @@ from vmtui.mm.machine import Machine
 from vmtui.mm.memory import follow_page
 from vmtui.mm.mm_types import Label, Mm, find_label, place_name
 from vmtui.mm.page import PAGE_MASK, PAGE_SIZE
-from vmtui.mm.pgtable import is_swap_pte, is_zero_page, present_ptes, pte_offset, pte_pfn, pte_to_slot
+from vmtui.mm.pgtable import (
+    is_swap_pte,
+    is_zero_page,
+    present_ptes,
+    pte_offset,
+    pte_pfn,
+    pte_present,
+    pte_to_slot,
+)
 from vmtui.scenario.expressions import NOTHING, Expr
 from vmtui.scenario.names import Name, known_name, print_name
 from vmtui.scenario.nodes import Node
@@ -198,7 +206,7 @@ def _user_frame(machine: Machine, place: PfnPlace, purpose: str) -> int:
     if not page.mapcount and not page.test("swapcache") and page_mapping(page) is None:
         use = "a page table" if page.test("table") else "free" if not page.count else "the kernel's"
         raise PlaceError("EINVAL", f"{place} is {use}: nothing to {purpose}")
-    return pfn
+    return page.pfn
 
 
 def _why_no_frame(machine: Machine, place: Place, where: Range, purpose: str) -> str:
@@ -210,7 +218,7 @@ def _why_no_frame(machine: Machine, place: Place, where: Range, purpose: str) ->
     pte = machine.memory[ptep] if ptep else 0
     if is_swap_pte(pte):
         return f"{shown} is swapped (slot {pte_to_slot(pte)}): no frame to {purpose}"
-    if pte and is_zero_page(pte_pfn(pte)):
+    if pte_present(pte) and is_zero_page(pte_pfn(pte)):
         return f"{shown} is the zero page: not reverse-mapped"
     vma = where.mm.vmas.at(where.start)
     if vma is None:

@@ -106,13 +106,13 @@ def _file(file: AddressSpace) -> dict[str, Any]:
     return {
         "id": file.id,
         "bytes": file.size,
-        "cached": file.nrpages,
+        "cached": file.nrpages * file.machine.cluster,
         "vmas": len(file.i_mmap) + len(file.i_mmap_shared),
     }
 
 
 def _shared(file: AddressSpace) -> dict[str, Any]:
-    swapped = int(np.count_nonzero(file.slots.all[: file.end]))
+    swapped = int(np.count_nonzero(file.slots.all[: file.end])) * file.machine.cluster
     return {**_file(file), "name": file.name, "swapped": swapped}
 
 
@@ -154,7 +154,7 @@ def _page(view: PageView) -> dict[str, Any]:
         "address": view.address,
         "place": place_name(view.mm, view.address),
         "state": view.state,
-        "pfn": page.pfn if page is not None else None,
+        "pfn": view.pfn,
         "swap": view.slot,
         "mapcount": page.mapcount if page is not None else 0,
         "writable": pte_write(view.pte) if page is not None else None,

@@ -69,9 +69,10 @@ class Column:
         self.history.note_bulk(swap_range, self, where, old, _nbytes(where) + _nbytes(old))
         self._store(where, values)
 
-    def add(self, where: Where, delta: int) -> None:
-        """Add `delta` to many cells as one record."""
-        self.put(where, self.all[as_slice(where)] + self.all.dtype.type(delta))
+    def add(self, where: Where, delta: NDArray[np.int64] | int) -> None:
+        """Add `delta`, one number or one for each, to many cells as one record."""
+        more = self.all.dtype.type(delta) if isinstance(delta, int) else delta.astype(self.all.dtype)
+        self.put(where, self.all[as_slice(where)] + more)
 
     def _store(self, where: Where, values: NDArray[Any] | int) -> None:
         self.all[where] = values

@@ -321,6 +321,10 @@ class ListHead(Generic[T]):
         self.history.note(swap_link, self, item, ABSENT)
         self._swap(item, other)
 
+    def add_after(self, item: T, other: T) -> None:
+        """Put an element directly behind another."""
+        self.add_before(item, self._next[other])
+
     def remove(self, item: T) -> None:
         """Take an element out (list_del).
 

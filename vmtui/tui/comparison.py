@@ -7,16 +7,16 @@ from pathlib import Path
 
 from attrs import frozen
 
-from vmtui.mm.rmap import SCHEMES
 from vmtui.report.compare import Comparison, comparing
-from vmtui.report.compare_text import compare_lines, sweep_lines
+from vmtui.report.compare_text import SUMMARY, compare_lines, is_heading, sweep_lines
 from vmtui.report.sweep import QUANTITIES, Sweep, sweeping, values_of
 from vmtui.scenario.script import Script, load
 from vmtui.session import Session
 from vmtui.tui.screens.chooser import Choice, plain
 from vmtui.tui.switching import commands_so_far
+from vmtui.view.counters import COUNTERS
 from vmtui.view.holders import HOLDERS
-from vmtui.view.model import Row
+from vmtui.view.model import Row, Span
 from vmtui.view.plot import Series, plot
 from vmtui.view.text import count
 
@@ -85,24 +85,38 @@ def swept(script: Script, over: Over) -> Generator[object, None, Sweep]:
         yield f"plot: {scheme}, {over.param} = {value:,}"
 
 
-def comparison_choices(found: Comparison, script: Script | None) -> list[Choice]:
-    """What there is to plot, then the tables; a kind of the ledger can be chosen to be explained."""
+def comparison_choices(
+    found: Comparison, script: Script | None, columns: int, *, ascii: bool = False
+) -> list[Choice]:
+    """What there is to plot, then the tables; kinds of the ledger and counters can be explained."""
     choices = [
         Choice(plain(f"▸ plot against {over.param}, 1 to {over.last:,}", "key"), over)
         for over in params_of(script)
     ]
     table = ""
-    blank = False
-    for number, text in enumerate(compare_lines(found)):
+    for number, text in enumerate(compare_lines(found, columns)):
         first = text.split(" ")[0]
-        if not text:
-            table = ""
-        elif blank and text.endswith(tuple(f"  {scheme}" for scheme in SCHEMES)):
+        if not text or is_heading(text):
             table = text
-        blank = not text
-        kind = first if table.startswith("low memory") and first in HOLDERS else ""
-        choices.append(Choice(plain(text, _role(text, number, table)), f"ledger.{kind}" if kind else None))
+        row = plain(text, _role(text, number, table))
+        if table.startswith(SUMMARY) and "#" in text:
+            row = _barred(text, ascii)
+        choices.append(Choice(row, _explained(table, first)))
     return choices
+
+
+def _barred(text: str, ascii: bool) -> Row:
+    """A line of the summary: its bar in a colour, and of blocks where there are any."""
+    before, after = text.split("#", 1)[0], text.rsplit("#", 1)[1]
+    bar = text[len(before) : len(text) - len(after)]
+    return Row((Span(before, "text"), Span(bar if ascii else "█" * len(bar), "warn"), Span(after, "text")))
+
+
+def _explained(table: str, first: str) -> str | None:
+    """What a line of a table is explained by, from its first word; None for nothing."""
+    if table.startswith("low memory") and first in HOLDERS:
+        return f"ledger.{first}"
+    return f"work.{first}" if table.startswith("fast path") and first in COUNTERS else None
 
 
 def _role(text: str, number: int, table: str) -> str:

@@ -45,8 +45,8 @@ def diagram(session: Session, subject: Subject | None, columns: int, lines: int)
     place = place or page_place(session.machine, pfn)
     names: dict[Ref, str] = {("page", pfn): place} if place else {}
     picture = scheme.picture(page, 0, _ROWS)
-    if picture.per_mm:
-        found = overlay(session, pfn, 0, row_of_mm(picture))
+    if picture.per_mm or picture.per_vma:
+        found = overlay(session, pfn, 0, row_of_number(picture), of_vma=picture.per_vma)
     else:
         found = overlay(session, pfn, picture.total)
     layout, again = arrange(named(picture, names), size, found.last)
@@ -60,8 +60,8 @@ def diagram(session: Session, subject: Subject | None, columns: int, lines: int)
     return Diagram(f"Reverse map of {place or f'frame {pfn:#x}'}", rows, found.note, figure.boxes())
 
 
-def row_of_mm(picture: Picture) -> dict[int, int]:
-    """The row of each mm, in a picture whose rows are mms."""
+def row_of_number(picture: Picture) -> dict[int, int]:
+    """The row of each mm, or VMA, in a picture whose rows are such."""
     return {number: row for row, number in enumerate(picture.order)}
 
 

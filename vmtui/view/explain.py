@@ -9,6 +9,7 @@ from typing import Final
 import attrs
 
 from vmtui.mm.rmap.explained import Entries
+from vmtui.view.counters import COUNTERS
 from vmtui.view.glyphs import GLYPHS
 from vmtui.view.holders import HOLDERS
 
@@ -85,6 +86,13 @@ _FIELDS: Final = {
         "Which of the two LRU lists the page is on. Pages nobody used drift to the inactive list, and are "
         "taken from its cold end.",
         "Set by lru_cache_add and the passes of vmscan.c; read by shrink_cache and refill_inactive_zone.",
+    ),
+    "cluster": _entry(
+        "a cluster of frames",
+        "page clustering, 2.4.7 to 2.6.0-test; never merged",
+        "One struct page stands for several frames side by side, so mem_map is that much smaller; page "
+        "tables are not. Each PTE still maps one frame, and what of a cluster no PTE maps is waste.",
+        "A fault maps all of the cluster that fits its VMA; a copy, and a slot of swap, takes all of it.",
     ),
 }
 
@@ -242,7 +250,7 @@ _SCREEN: Final = {
         "page frames",
         "mem_map[], one struct page for each 4096 bytes · 2.6",
         "Shape says what a frame holds, fill how many PTEs map it: none, one, two or more. Frames of user "
-        "pages come from the bottom, page tables from the top.",
+        "pages come from the bottom, page tables from the top; the frames of a cluster look alike.",
         "Read from flags, count and mapcount of each struct page; z and Z zoom.",
     ),
     "pages": _entry(
@@ -350,6 +358,7 @@ _FLAGS: Final = {
 }
 
 _HELD: Final = {f"ledger.{kind}": _entry(*entry) for kind, entry in HOLDERS.items()}
+_COUNTED: Final = {f"work.{name}": _entry(*entry) for name, entry in COUNTERS.items()}
 
 #: What each sign on the screen is explained by, where that is not an entry of its own name.
 _SIGNS: Final = {
@@ -376,7 +385,7 @@ _SIGNS: Final = {
 _FRAMES: Final = ("free", "kernel", "table", "anon", "file", "swap", "zero")
 
 ENTRIES: Final[Mapping[str, Explanation]] = MappingProxyType(
-    {**_FIELDS, **_OBJECTS, **_WALK, **_OUTCOMES, **_SCREEN, **_FLAGS, **_HELD}
+    {**_FIELDS, **_OBJECTS, **_WALK, **_OUTCOMES, **_SCREEN, **_FLAGS, **_HELD, **_COUNTED}
 )
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from vmtui.mm.mm_types import Vma, linear_page_index, place_name
+from vmtui.mm.cluster import page_index, page_numbers
+from vmtui.mm.mm_types import VM_NONLINEAR, Vma, place_name
 from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, PG_anon, PG_reserved, PG_swapcache, PG_table
 from vmtui.mm.pgtable import (
     is_swap_pte,
@@ -19,6 +20,7 @@ from vmtui.mm.pgtable import (
     pte_young,
 )
 from vmtui.mm.swap_state import lookup_swap_cache
+from vmtui.scenario.pages import file_index
 from vmtui.view.glyphs import char
 from vmtui.view.model import Pane, Row, Rows, Span, line
 from vmtui.view.now import step_at
@@ -76,6 +78,8 @@ def frames(session: Session, subject: Subject | None, width: int = 64, zoom: int
 
     free = sum(zone.free for zone in machine.zones)
     note = f"{free:,} of {total:,} free · {count(machine.ledger.page_tables, 'page table')}"
+    if machine.cluster > 1:
+        note = f"{free:,} of {total:,} free · clusters of {machine.cluster}"
     if len(note) > width - _FRAME:
         note = f"{free:,} of {total:,} free"
     focus = chosen // (per_row * zoom) if chosen else None
@@ -124,16 +128,17 @@ def _cells(machine: Machine, first: int, end: int, chosen: int, lit: int) -> lis
     flags, counts, mapcounts = mem_map.flags.cell, mem_map.count.cell, mem_map.mapcount.cell
     mappings = mem_map.mapping.cell
     parts: list[tuple[str, str]] = []
-    for pfn in range(first, end):
+    # All frames of a cluster look alike: what is said of them stands in the struct page of the first.
+    for cell, page in enumerate(page_numbers(machine, first, end).tolist()):
         glyph, role = char("kernel"), "kernel"
-        if pfn:
-            glyph, role = sign_of(flags[pfn], counts[pfn], mapcounts[pfn], mappings[pfn])
-        if pfn == chosen:
+        if page == ZERO_PFN or page >= machine.zones[0].start:
+            glyph, role = sign_of(flags[page], counts[page], mapcounts[page], mappings[page])
+        if page == chosen:
             role = "subject"
-        elif pfn == lit:
+        elif page == lit:
             role = "accent"
         parts.append((glyph, role))
-        if (pfn - first) % _GROUP == _GROUP - 1:
+        if cell % _GROUP == _GROUP - 1:
             parts.append((" ", "text"))
     return parts
 
@@ -141,10 +146,11 @@ def _cells(machine: Machine, first: int, end: int, chosen: int, lit: int) -> lis
 def _coarse(machine: Machine, first: int, per_row: int, zoom: int) -> list[tuple[str, str]]:
     """Cells that stand for many frames each: how full they are, in the colour of the commonest kind."""
     end = min(first + per_row * zoom, machine.frames_total)
-    counts = machine.mem_map.count.all[first:end]
-    flags = machine.mem_map.flags.all[first:end]
+    where = slice(first, end) if machine.cluster == 1 else page_numbers(machine, first, end)
+    counts = machine.mem_map.count.all[where]
+    flags = machine.mem_map.flags.all[where]
     # What is in a file's cache: another page with a mapping has one of these flags.
-    files = (machine.mem_map.mapping.all[first:end] != 0) & (flags & (PG_table | PG_anon | PG_swapcache) == 0)
+    files = (machine.mem_map.mapping.all[where] != 0) & (flags & (PG_table | PG_anon | PG_swapcache) == 0)
     parts: list[tuple[str, str]] = []
     for cell in range(-(-(end - first) // zoom)):
         window = slice(cell * zoom, (cell + 1) * zoom)
@@ -220,7 +226,7 @@ def _page_spans(machine: Machine, vma: Vma, name: str, address: int) -> tuple[tu
             if is_set
         )
         shared = f"mapcount {page.mapcount}"
-        return line(*head, (glyph, role), f" frame {pfn:#x}  {shared}  ", (bits, "dim")), pfn
+        return line(*head, (glyph, role), f" frame {pfn:#x}  {shared}  ", (bits, "dim")), page.pfn
     if is_swap_pte(pte):
         slot = pte_to_slot(pte)
         pfn = lookup_swap_cache(machine, slot)
@@ -233,12 +239,14 @@ def _unmapped(
     machine: Machine, vma: Vma, head: list[tuple[str, str]], address: int
 ) -> tuple[tuple[Span, ...], int]:
     """A page that its VMA does not map: of a file it may be in memory, or on swap, all the same."""
-    file, index = vma.vm_file, linear_page_index(vma, address)
+    file, index = vma.vm_file, file_index(vma, address)
     if file is None:
         return line(*head, (f"{char('none')} never touched", "free")), 0
+    if vma.vm_flags & VM_NONLINEAR:
+        head = [*head, (f"page {index:,} of {file.name} ", "dim")]
     if index >= file.end:
         return line(*head, (f"{char('none')} behind the end of {file.name}", "free")), 0
-    pfn, slot = file.pages.cell[index], file.slots.cell[index]
+    pfn, slot = file.pages.cell[page_index(vma, address)], file.slots.cell[page_index(vma, address)]
     if pfn:
         page = machine.page(pfn)
         glyph, role = sign_of(page.flags, page.count, page.mapcount, page.mapping)

@@ -46,12 +46,14 @@ def header(session: Session, width: int, subject: Subject | None = None, *, foll
     used = machine.frames_total - sum(zone.free for zone in machine.zones)
     swap, slots = machine.swap.used(), machine.swap.slots
     memory = ("mem", used / machine.frames_total, f"{size(used * PAGE_SIZE)} / {size(options.ram)}")
-    area = ("swap", swap / slots if slots else 0.0, f"{size(swap * PAGE_SIZE)} / {size(slots * PAGE_SIZE)}")
+    slot = PAGE_SIZE * machine.cluster
+    area = ("swap", swap / slots if slots else 0.0, f"{size(swap * slot)} / {size(slots * slot)}")
+    clusters = f" · clusters of {machine.cluster}" if machine.cluster > 1 else ""
     pinned = subject is not None and subject.pinned
     parts = [
         _Part(0, line((" vmtui ", "brand"))),
         _Part(0, line((scheme.title, "accent"))),
-        _Part(4, line((f"{options.rules} · {options.arch}", "dim"))),
+        _Part(4, line((f"{options.rules} · {options.arch}{clusters}", "dim"))),
         _Part(7, line((scheme.period, "dim"))),
         _Part(1, _gauge(*memory, bar=False), _gauge(*memory)),
         _Part(3, _lowmem(ledger.lowmem_free, ledger.lowmem_total, unlimited=options.lowmem == "count")),

@@ -39,11 +39,19 @@ class Overlay:
         return max(self.outcomes, default=-1)
 
 
-def overlay(session: Session, pfn: int, total: int = 0, row_of: Mapping[int, int] | None = None) -> Overlay:
+def overlay(
+    session: Session,
+    pfn: int,
+    total: int = 0,
+    row_of: Mapping[int, int] | None = None,
+    *,
+    of_vma: bool = False,
+) -> Overlay:
     """The last walk over a frame that the command at the cursor has begun; `total` candidates in all.
 
     Args:
         row_of: Where a row is an mm and not one candidate, the row of each mm; it is a hit once it had one.
+        of_vma: A row is a VMA, likewise.
     """
     done = session.command_at(session.cursor)
     walk = next((walk for walk in reversed(session.walks) if walk.page == pfn), None)
@@ -60,7 +68,8 @@ def overlay(session: Session, pfn: int, total: int = 0, row_of: Mapping[int, int
         step = session.steps[cursor - 1].step
         outcome = step.outcome
         if outcome in CANDIDATE:
-            row = len(outcomes) if row_of is None else row_of.get(step.mm, 0)
+            number = step.vma if of_vma else step.mm
+            row = len(outcomes) if row_of is None else row_of.get(number, 0)
             if row_of is not None and outcomes.get(row) == HIT:
                 outcome = HIT
             outcomes[row], steps[row] = outcome, cursor

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from vmtui.mm.mm_types import VM_EXEC, VM_LOCKED, VM_READ, VM_SHARED, VM_WRITE, Mm, Task, Vma, label_at
+from vmtui.mm.mm_types import (
+    VM_EXEC,
+    VM_LOCKED,
+    VM_NONLINEAR,
+    VM_READ,
+    VM_SHARED,
+    VM_WRITE,
+    Mm,
+    Task,
+    Vma,
+    label_at,
+)
 from vmtui.mm.page import PAGE_SIZE
 from vmtui.view.glyphs import char
 from vmtui.view.model import Pane, Row, Rows, line
@@ -154,7 +165,8 @@ def _process_row(group: _Group, *, lit: bool) -> Row:
 
 def _vma_row(vma: Vma, width: int, *, lit: bool) -> Row:
     name = (pad(vma_label(vma), 6) if len(vma_label(vma)) < 6 else vma_label(vma), "accent" if lit else "vma")
-    locked = " locked" if vma.vm_flags & VM_LOCKED else ""
+    marked = {"locked": VM_LOCKED, "nonlinear": VM_NONLINEAR}
+    locked = "".join(f" {word}" for word, bit in marked.items() if vma.vm_flags & bit)
     if width >= _WIDE:
         where = f"{vma.vm_start:08x}-{vma.vm_end:08x}"
         file, bits = (_file_of(vma), "file"), permissions(vma.vm_flags)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from vmtui.mm.filemap import page_mapping
-from vmtui.mm.page import PAGE_FLAGS, ZERO_PFN, PG_active, PG_swapcache, PG_table
+from vmtui.mm.page import PAGE_FLAGS, ZERO_PFN, PG_active, PG_reserved, PG_swapcache, PG_table
 from vmtui.mm.step import Ref
 from vmtui.view.glyphs import char
 from vmtui.view.model import Pane, Row, Span, line
@@ -55,6 +55,8 @@ def struct_page(session: Session, subject: Subject | None, width: int = 33) -> P
     if "private" not in ours:
         rows.append(_private(old, now))
     rows.append(_lru(old, now))
+    if machine.cluster > 1 and not _flags(now) & (PG_table | PG_reserved):
+        rows.append(_cluster(machine, pfn))
     place = (subject.place if subject.kind == "page" else "") or page_place(machine, pfn)
     kind = "the zero page" if pfn == ZERO_PFN else "a page table" if _flags(now) & PG_table else place
     return Pane(
@@ -170,6 +172,12 @@ def _private(old: Fields, now: Fields) -> Row:
     was, slot = (f"slot {fields['private']}" if fields["private"] else "0" for fields in (old, now))
     ref: Ref | None = ("swap", int(now["private"])) if now["private"] else None
     return Row(_name("private") + changed(was, slot, "swap" if ref else "text"), ref, explain="page.private")
+
+
+def _cluster(machine: Machine, pfn: int) -> Row:
+    """The frames that the struct page stands for."""
+    last = pfn + machine.cluster - 1
+    return Row(_name("cluster") + line(f"{machine.cluster} frames, to {last:#x}"), explain="cluster")
 
 
 def _lru(old: Fields, now: Fields) -> Row:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from vmtui.mm.cluster import page_number
 from vmtui.mm.filemap import page_mapping
 from vmtui.mm.memory import follow_page
 from vmtui.mm.mm_types import Mm, Vma, find_label, label_at, vma_name
@@ -20,9 +21,11 @@ from vmtui.mm.page import PAGE_SHIFT, ZERO_PFN, PG_reserved, PG_table
 from vmtui.mm.pgtable import (
     PMD_SIZE,
     is_swap_pte,
+    pte_file,
     pte_offset,
     pte_pfn,
     pte_present,
+    pte_to_pgoff,
     pte_to_slot,
     ptep_to_mm_address,
 )
@@ -86,14 +89,14 @@ def resolve(session: Session, subject: Subject | None) -> Ref | None:
             where = locate(machine, subject.place)
             pfn = follow_page(*where) if where is not None else 0
             return ("page", pfn) if pfn else None
-        in_use = 0 < pfn < machine.frames_total and machine.page(pfn).count
-        return ("page", pfn) if in_use else None
+        page = machine.page(pfn) if 0 < pfn < machine.frames_total else None
+        return ("page", page.pfn) if page is not None and page.count else None
     if subject.kind == "task":
         task = machine.tasks.get(subject.id)
         return ("mm", task.mm.id) if task is not None and task.mm is not None else None
     if subject.kind == "pte":
-        pfn = pte_pfn(machine.memory[subject.id]) if pte_present(machine.memory[subject.id]) else 0
-        return ("page", pfn) if pfn else None
+        pte = machine.memory[subject.id]
+        return ("page", page_number(machine, pte_pfn(pte))) if pte_present(pte) else None
     if subject.kind == "swap":
         pfn = machine.swap.cached.cell[subject.id] if 0 < subject.id <= machine.swap.slots else 0
         return ("page", pfn) if pfn else None
@@ -261,7 +264,7 @@ def _leads_to(machine: Machine, pfn: int, ref: Ref) -> bool:
 
 
 def pages_of(vma: Vma) -> Iterator[int]:
-    """The frames a VMA maps, by address; not the zero page."""
+    """The pages a VMA maps, by address, one for each PTE; not the zero page."""
     memory = vma.machine.memory
     address = vma.vm_start
     while address < vma.vm_end:
@@ -270,7 +273,7 @@ def pages_of(vma: Vma) -> Iterator[int]:
         if ptep:
             for pte in memory.all[ptep : ptep + ((stop - address) >> PAGE_SHIFT)].tolist():
                 if pte_present(pte) and pte_pfn(pte) != ZERO_PFN:
-                    yield pte_pfn(pte)
+                    yield page_number(vma.machine, pte_pfn(pte))
         address = stop
 
 
@@ -338,4 +341,6 @@ def _absence(machine: Machine, subject: Subject) -> str:
         return GONE
     ptep = pte_offset(mm, address)
     pte = machine.memory[ptep] if ptep else 0
+    if pte_file(pte):
+        return f"not present: page {pte_to_pgoff(pte)} of its file"
     return f"swapped, slot {pte_to_slot(pte)}" if is_swap_pte(pte) else "never touched"

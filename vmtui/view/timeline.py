@@ -32,6 +32,7 @@ _KINDS: Final = {
     "munmap": "munmap",
     "mmap": "mmap",
     "brk": "mmap",
+    "remap_file_pages": "mmap",
     "read": "fault",
     "write": "fault",
     "swapout": "evict",

@@ -13,6 +13,7 @@ from vmtui.mm.machine import Machine
 from vmtui.mm.mm_types import VM_READ, VM_WRITE, Task
 from vmtui.mm.page import PAGE_SIZE, Page
 from vmtui.mm.step import Driver, StepLog, Steps, WalkRecord, walks_of
+from vmtui.mm.work import work_of
 
 #: Where the tests map what they look at.
 HEAP = 0x40000000
@@ -42,12 +43,13 @@ class Lab:
             returned.append((yield from operation))
 
         before = self.machine.work.as_dict()
+        self.machine.work.begin()
         records = StepLog()
         for step, place in self.driver.run(whole()):
             records.append(step, place, 0)
         self.sentences = [record.step.sentence for record in records]
         self.walks = walks_of(records)
-        self.work = {name: n - before[name] for name, n in self.machine.work.as_dict().items()}
+        self.work = work_of(self.machine, before, records, self.walks)
         return returned[0]
 
     def spawn(self, name: str) -> Task:

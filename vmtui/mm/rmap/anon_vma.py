@@ -8,7 +8,8 @@ for in all its relatives, as far as they stand before it in the list.
 
 page->index and vm_pgoff give the address in each VMA; mremap takes vm_pgoff along, unless nothing
 was ever written there.  A file's VMAs stand in a radix priority search tree, which answers with those that
-cover a page and no others.  Both walks stop when as many PTEs as the page's mapcount were found.
+cover a page and no others.  Both walks stop when as many PTEs as the page's mapcount were found.  VMAs that
+remap_file_pages made nonlinear are on a list of their own, and are scanned (`vmtui.mm.rmap.nonlinear`).
 Sources: patches rmap 39 <Pine.LNX.4.44.0405182310200.3416-100000@localhost.localdomain> and rmap 40 of
 May 2004, and mm/prio_tree.c by Rajesh Venkatasubramanian.
 """
@@ -16,25 +17,30 @@ May 2004, and mm/prio_tree.c by Rajesh Venkatasubramanian.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
+from vmtui.mm.cluster import Mappings, mapped_pteps, page_index
 from vmtui.mm.filemap import page_mapping
-from vmtui.mm.mm_types import VM_ACCESS, VM_LOCKED, VM_SHARED, AnonVma, Vma, linear_page_index, vma_name
+from vmtui.mm.mm_types import VM_ACCESS, VM_LOCKED, VM_NONLINEAR, VM_SHARED, AnonVma, Vma, vma_name
 from vmtui.mm.mmap import can_vma_merge
 from vmtui.mm.page import Page, PG_anon, PG_referenced
 from vmtui.mm.rmap import explained
 from vmtui.mm.rmap.base import Indifferent
 from vmtui.mm.rmap.lists import Lists, anon_vma_lists, file_lists
+from vmtui.mm.rmap.nonlinear import (
+    draw_nonlinear,
+    look_nonlinear,
+    nonlinear_pteps,
+    scan_ends,
+    try_to_unmap_nonlinear,
+)
 from vmtui.mm.rmap.picture import CandidateRow, draw_list
 from vmtui.mm.rmap.prio_tree import PrioTrees
 from vmtui.mm.rmap.scheme import (
     Pfns,
     Picture,
-    mapped_ptep,
     page_check_address_rss,
     walk_begins,
     walk_ends,
@@ -42,6 +48,7 @@ from vmtui.mm.rmap.scheme import (
 from vmtui.mm.rmap.target import anon_vma_target, mapping_target
 from vmtui.mm.rmap.unmap import ptep_test_and_clear_young, unmap_pte
 from vmtui.mm.step import END, HIT, LOCKED, MAPCOUNT, Ref, Step, Steps
+from vmtui.mm.work import count_link
 
 if TYPE_CHECKING:
     from vmtui.mm.kernel import Options
@@ -61,6 +68,7 @@ class AnonVmaMerged(Indifferent):
         {
             "mremap": "VMAs that other schemes let merge stay two here, or the reverse, and mremap wants one",
             "mlock": "of a page that only some have locked, the walk unmaps what it meets before the lock",
+            "remap_file_pages": "page-out unmaps what the scan of nonlinear VMAs meets, and not the page",
         }
     )
     union_members: ClassVar[tuple[str, ...]] = ("mapping", "anon_vma")
@@ -108,12 +116,20 @@ class AnonVmaMerged(Indifferent):
             for vma in anon_vma.vmas:
                 yield vma, 1
         elif mapping is not None:
-            for number, nodes in self.trees.covering(mapping.id, page.index):
+            last = page.index + self.machine.cluster - 1
+            for number, nodes in self.trees.covering(mapping.id, page.index, last):
                 yield self.vma(number), nodes
 
     def mappings(self, page: Page) -> Iterator[int]:
-        """The PTEs in which the candidates have the page."""
-        return (ptep for vma, _ in self.candidates(page) if (ptep := mapped_ptep(page, vma)))
+        """The PTEs in which the candidates have the page; then those of nonlinear VMAs that map it."""
+        linear = (ptep for vma, _ in self.candidates(page) for ptep in mapped_pteps(page, vma))
+        rest = (ptep for vma in self.nonlinear(page) for ptep, _ in nonlinear_pteps(page, vma))
+        return chain(linear, rest)
+
+    def nonlinear(self, page: Page) -> Iterable[Vma]:
+        """The VMAs of its file that arithmetic cannot search."""
+        mapping = page_mapping(page)
+        return mapping.i_mmap_nonlinear if mapping is not None else ()
 
     def vma(self, number: int) -> Vma:
         """The VMA of a number that is in a tree."""
@@ -168,6 +184,7 @@ class AnonVmaMerged(Indifferent):
 
     def anon_vma_link(self, vma: Vma, anon_vma: AnonVma) -> None:
         """Queue a VMA at the head (list_add in anon_vma_link)."""
+        count_link(anon_vma, vma)
         anon_vma.vmas.add(vma)
         vma.anon_vma = anon_vma
 
@@ -177,6 +194,7 @@ class AnonVmaMerged(Indifferent):
         if anon_vma is None:
             return
         anon_vma.vmas.remove(vma)
+        count_link(anon_vma, vma)
         vma.anon_vma = None
         if not len(anon_vma.vmas):
             self.machine.anon_vmas.free(anon_vma)
@@ -194,7 +212,7 @@ class AnonVmaMerged(Indifferent):
         if page.mapcount == 0:
             page.set(PG_anon)
             page.mapping = anon_vma.id
-            page.index = linear_page_index(vma, address)
+            page.index = page_index(vma, address)
             text = "struct page {page:#x} points at the anon_vma of its VMA; mapcount {n}"
         page.mapcount += 1
         yield Step(text, page=page.pfn, vma=vma.id, anon_vma=anon_vma.id, n=page.mapcount)
@@ -295,22 +313,35 @@ class AnonVmaMerged(Indifferent):
         yield Step(text, vma=new.id, anon_vma=vma.anon_vma.id, who=vma_name(new))
 
     def file_link(self, vma: Vma, parent: Vma | None) -> None:
-        """Enter a file's VMA into the tree, a child beside its parent (vma_prio_tree_insert, _add)."""
+        """Enter a file's VMA into the tree, a child beside its parent (vma_prio_tree_insert, _add).
+
+        A nonlinear one goes at the tail of its list; a child behind its parent, whose cursor it has.
+        """
         assert vma.vm_file is not None
-        if parent is None:
+        if vma.vm_flags & VM_NONLINEAR and parent is not None:
+            vma.vm_file.i_mmap_nonlinear.add_after(vma, parent)
+            vma.vm_private_data = parent.vm_private_data
+        elif vma.vm_flags & VM_NONLINEAR:
+            vma.vm_file.i_mmap_nonlinear.add_tail(vma)
+        elif parent is None:
             self.trees.insert(vma.vm_file.id, vma.id)
         else:
             self.trees.add(vma.id, parent.id)
 
     def file_unlink(self, vma: Vma) -> None:
-        """Take a file's VMA out of the tree (vma_prio_tree_remove)."""
+        """Take a file's VMA out of the tree, or off its list (vma_prio_tree_remove)."""
         assert vma.vm_file is not None
-        self.trees.remove(vma.vm_file.id, vma.id)
+        if vma.vm_flags & VM_NONLINEAR:
+            vma.vm_file.i_mmap_nonlinear.remove(vma)
+        else:
+            self.trees.remove(vma.vm_file.id, vma.id)
 
     # The walk.
 
     def page_referenced(self, page: Page) -> Steps:
         """Who used the page lately?  All its PTEs are looked at, and no VMA after the last (page_referenced).
+
+        But for those of nonlinear VMAs: nobody looks there.
 
         Returns:
             How many references were found.
@@ -328,11 +359,12 @@ class AnonVmaMerged(Indifferent):
                 referenced += 1
                 stopped = LOCKED
                 break
-            ptep = yield from page_check_address_rss(page, vma, nodes)
-            if not ptep:
+            pteps = yield from page_check_address_rss(page, vma, nodes)
+            if not pteps:
                 continue
-            referenced += yield from ptep_test_and_clear_young(page, vma.vm_mm, ptep, vma_name(vma))
-            mapcount -= 1
+            for ptep in pteps:
+                referenced += yield from ptep_test_and_clear_young(page, vma.vm_mm, ptep, vma_name(vma))
+            mapcount -= len(pteps)
             if mapcount == 0:
                 stopped = MAPCOUNT
                 break
@@ -357,23 +389,29 @@ class AnonVmaMerged(Indifferent):
             if page.mapcount == 0:
                 stopped = MAPCOUNT
                 break
-        yield walk_ends(page, stopped)
+        mapping = page_mapping(page)
+        if stopped == END and mapping is not None and len(mapping.i_mmap_nonlinear):
+            enough = yield from try_to_unmap_nonlinear(self, page, mapping)
+            yield scan_ends(page, enough)
+        else:
+            yield walk_ends(page, stopped)
         return page.mapcount == 0
 
     def try_to_unmap_one(self, page: Page, vma: Vma, nodes: int) -> Steps:
         """Replace one VMA's PTE, by the swap entry if the page is anonymous (try_to_unmap_one)."""
-        ptep = yield from page_check_address_rss(page, vma, nodes)
-        if not ptep:
+        pteps = yield from page_check_address_rss(page, vma, nodes)
+        if not pteps:
             return END
         if vma.vm_flags & VM_LOCKED:
             text = "{who} is locked in memory: the page stays"
             yield Step(text, page=page.pfn, vma=vma.id, who=vma_name(vma))
             return LOCKED
 
-        left = unmap_pte(page, vma.vm_mm, ptep)
-        text = "{who}: its PTE {left}"
-        yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma), left=left)
-        yield from self.page_remove_rmap(page, ptep)
+        for ptep in pteps:
+            left = unmap_pte(page, vma.vm_mm, ptep)
+            text = "{who}: its PTE {left}"
+            yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma), left=left)
+            yield from self.page_remove_rmap(page, ptep)
         return END
 
     def look(self, page: Page, *, full: bool) -> Steps:
@@ -382,41 +420,46 @@ class AnonVmaMerged(Indifferent):
         stopped = END
         found = 0
         for vma, nodes in self.candidates(page):
-            ptep = yield from page_check_address_rss(page, vma, nodes)
-            found += 1 if ptep else 0
-            if not full and ptep and vma.vm_flags & VM_LOCKED:
+            pteps = yield from page_check_address_rss(page, vma, nodes)
+            found += len(pteps)
+            if not full and pteps and vma.vm_flags & VM_LOCKED:
                 stopped = LOCKED
                 break
             if not full and found == page.mapcount:
                 stopped = MAPCOUNT
                 break
-        yield walk_ends(page, stopped)
+        mapping = page_mapping(page)
+        if stopped == END and mapping is not None and len(mapping.i_mmap_nonlinear):
+            more, enough = yield from look_nonlinear(page, mapping, full=full)
+            found += more
+            yield scan_ends(page, enough)
+        else:
+            yield walk_ends(page, stopped)
         return found
 
     # Many pages at once.
 
-    def add_rmap_bulk(self, pfns: Pfns, vma: Vma, first_index: int, pteps: Pfns) -> None:
-        """`vma_prepare`, and `page_add_rmap` for fresh pages at consecutive addresses."""
+    def add_rmap_bulk(self, mapped: Mappings, vma: Vma, indices: Pfns) -> None:
+        """`vma_prepare`, and `page_add_rmap` for fresh pages."""
         for _ in self.vma_prepare(vma):
             pass
         assert vma.anon_vma is not None
-        mem_map = self.machine.mem_map
-        mem_map.mapcount.put(pfns, 1)
-        mem_map.index.put(pfns, np.arange(first_index, first_index + len(pfns), dtype=np.int64))
-        mem_map.mapping.put(pfns, vma.anon_vma.id)
-        mem_map.flags.put(pfns, mem_map.flags.all[pfns] | PG_anon)
-        self.machine.work["rmap_add"] += len(pfns)
+        mem_map, pages = self.machine.mem_map, mapped.pages
+        mem_map.mapcount.put(pages, mapped.counts)
+        mem_map.index.put(pages, indices)
+        mem_map.mapping.put(pages, vma.anon_vma.id)
+        mem_map.flags.put(pages, mem_map.flags.all[pages] | PG_anon)
+        self.machine.work["rmap_add"] += len(mapped)
 
-    def add_file_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
-        """`page_add_file_rmap` for many pages."""
-        self.machine.mem_map.mapcount.add(pfns, 1)
-        self.machine.work["rmap_add"] += len(pfns)
+    def add_file_rmap_bulk(self, mapped: Mappings, vma: Vma) -> None:
+        """`page_add_file_rmap` for many PTEs."""
+        self.machine.mem_map.mapcount.add(mapped.pages, mapped.counts)
+        self.machine.work["rmap_add"] += len(mapped)
 
-    def dup_rmap_bulk(self, pfns: Pfns, vma: Vma, child: Vma, pteps: Pfns, swapped: bool) -> None:
+    def dup_rmap_bulk(self, mapped: Mappings, vma: Vma, child: Vma, swapped: bool) -> None:
         """`page_dup_rmap` for the pages of a VMA."""
-        if len(pfns):
-            self.machine.mem_map.mapcount.add(pfns, 1)
-            self.machine.work["rmap_add"] += len(pfns)
+        if len(mapped):
+            self.add_file_rmap_bulk(mapped, child)
 
     def bulk_bytes(self, pfns: Pfns) -> int:
         """One anon_vma."""
@@ -437,7 +480,10 @@ class AnonVmaMerged(Indifferent):
             if vma.anon_vma is not None and vma not in vma.anon_vma.vmas:
                 yield "anon_vma_link", f"{vma!r} points at {vma.anon_vma!r} and is not queued on it"
         for mapping in machine.files:
-            queued = sorted(vma.id for vma in (*mapping.i_mmap, *mapping.i_mmap_shared))
+            vmas = [*mapping.i_mmap, *mapping.i_mmap_shared]
+            queued = sorted(vma.id for vma in vmas if not vma.vm_flags & VM_NONLINEAR)
+            if set(mapping.i_mmap_nonlinear) != {vma for vma in vmas if vma.vm_flags & VM_NONLINEAR}:
+                yield "i_mmap_nonlinear", f"{mapping.name}: i_mmap_nonlinear is not just its nonlinear VMAs"
             if sorted(self.trees.members(mapping.id)) != queued:
                 yield "prio_tree", f"{mapping.name}: its prio_tree does not hold just the VMAs that map it"
 
@@ -466,10 +512,12 @@ class AnonVmaMerged(Indifferent):
 
     def picture(self, page: Page, first: int = 0, count: int = 32) -> Picture:
         """page → anon_vma → VMAs; a file's page → address_space → the VMAs in its tree that cover it."""
+        mapping, anon_vma = page_mapping(page), self.page_anon_vma(page)
+        if mapping is not None and len(mapping.i_mmap_nonlinear):
+            return draw_nonlinear(page, mapping, [vma for vma, _ in self.candidates(page)], first, count)
         shown = islice(self.candidates(page), first, first + count)
         rows = [CandidateRow.of(page, vma) for vma, _ in shown]
         total = sum(1 for _ in self.candidates(page))
-        mapping, anon_vma = page_mapping(page), self.page_anon_vma(page)
         if mapping is not None:
             members = len(mapping.i_mmap) + len(mapping.i_mmap_shared)
             lines = ("prio_tree", f"{total:,} of {members:,}")

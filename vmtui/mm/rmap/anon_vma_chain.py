@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from vmtui.mm.cluster import Mappings
 from vmtui.mm.filemap import page_mapping
 from vmtui.mm.mm_types import VM_ACCESS, AnonVma, Vma, linear_page_index, vma_name
 from vmtui.mm.page import Page, PG_anon, PG_anon_exclusive, PG_swapbacked
@@ -49,6 +50,7 @@ class AnonVmaChain(ChainWalk):
         {
             "mremap": "VMAs that other schemes let merge stay two here, or the reverse, and mremap wants one",
             "mlock": "of a page that only some have locked, the walk unmaps what it meets before the lock",
+            "remap_file_pages": "refused: this kernel has no nonlinear VMA any more",
         }
     )
 
@@ -280,33 +282,32 @@ class AnonVmaChain(ChainWalk):
 
     # Many pages at once.
 
-    def add_rmap_bulk(self, pfns: Pfns, vma: Vma, first_index: int, pteps: Pfns) -> None:
-        """`anon_vma_prepare`, and `folio_add_anon_rmap` for fresh pages at consecutive addresses."""
+    def add_rmap_bulk(self, mapped: Mappings, vma: Vma, indices: Pfns) -> None:
+        """`anon_vma_prepare`, and `folio_add_anon_rmap` for fresh pages."""
         for _ in self.anon_vma_prepare(vma):
             pass
         assert vma.anon_vma is not None
-        mem_map = self.machine.mem_map
-        mem_map.mapcount.put(pfns, 1)
-        mem_map.index.put(pfns, np.arange(first_index, first_index + len(pfns), dtype=np.int64))
-        mem_map.mapping.put(pfns, vma.anon_vma.id)
-        mem_map.flags.put(pfns, mem_map.flags.all[pfns] | PG_anon | PG_swapbacked)
-        self.machine.work["rmap_add"] += len(pfns)
+        mem_map, pages = self.machine.mem_map, mapped.pages
+        mem_map.mapcount.put(pages, mapped.counts)
+        mem_map.index.put(pages, indices)
+        mem_map.mapping.put(pages, vma.anon_vma.id)
+        mem_map.flags.put(pages, mem_map.flags.all[pages] | PG_anon | PG_swapbacked)
+        self.machine.work["rmap_add"] += len(mapped)
 
-    def add_file_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
-        """`folio_add_file_rmap_pte` for many pages."""
-        self.machine.mem_map.mapcount.add(pfns, 1)
-        self.machine.work["rmap_add"] += len(pfns)
+    def add_file_rmap_bulk(self, mapped: Mappings, vma: Vma) -> None:
+        """`folio_add_file_rmap_pte` for many PTEs."""
+        self.machine.mem_map.mapcount.add(mapped.pages, mapped.counts)
+        self.machine.work["rmap_add"] += len(mapped)
 
-    def dup_rmap_bulk(self, pfns: Pfns, vma: Vma, child: Vma, pteps: Pfns, swapped: bool) -> None:
+    def dup_rmap_bulk(self, mapped: Mappings, vma: Vma, child: Vma, swapped: bool) -> None:
         """`folio_dup_rmap` for the pages of a VMA."""
-        if not len(pfns):
+        if not len(mapped):
             return
-        mem_map = self.machine.mem_map
-        mem_map.mapcount.add(pfns, 1)
-        exclusive = pfns[mem_map.flags.all[pfns] & PG_anon_exclusive != 0]
+        self.add_file_rmap_bulk(mapped, child)
+        flags = self.machine.mem_map.flags
+        exclusive = mapped.pages[flags.all[mapped.pages] & PG_anon_exclusive != 0]
         if len(exclusive):
-            mem_map.flags.put(exclusive, mem_map.flags.all[exclusive] & ~np.uint32(PG_anon_exclusive))
-        self.machine.work["rmap_add"] += len(pfns)
+            flags.put(exclusive, flags.all[exclusive] & ~np.uint32(PG_anon_exclusive))
 
     def picture(self, page: Page, first: int = 0, count: int = 32) -> Picture:
         """page → anon_vma → AVCs → VMAs; a file's page → address_space → the VMAs that cover it."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from vmtui.mm.cluster import mapped_pteps
 from vmtui.mm.filemap import page_mapping
 from vmtui.mm.mm_types import VM_LOCKED, AnonVma, Vma, vma_name
 from vmtui.mm.page import Page, PG_anon, PG_anon_exclusive, PG_dirty, PG_referenced, PG_swapbacked
 from vmtui.mm.pgtable import pte_dirty, pte_swp_mkexclusive
 from vmtui.mm.rmap.anon_vma_chain_self import ChainSelf
-from vmtui.mm.rmap.scheme import mapped_ptep, page_check_address, walk_begins, walk_ends
+from vmtui.mm.rmap.scheme import page_check_address, walk_begins, walk_ends
 from vmtui.mm.rmap.unmap import ptep_test_and_clear_young, unmap_pte
 from vmtui.mm.step import END, LOCKED, MAPCOUNT, Step, Steps
 
@@ -34,7 +35,7 @@ class ChainWalk(ChainSelf):
 
     def mappings(self, page: Page) -> Iterator[int]:
         """The PTEs in which the candidates have the page."""
-        return (ptep for vma, _ in self.candidates(page) if (ptep := mapped_ptep(page, vma)))
+        return (ptep for vma, _ in self.candidates(page) for ptep in mapped_pteps(page, vma))
 
     def vma(self, number: int) -> Vma:
         """The VMA of a number that is in a tree."""
@@ -57,14 +58,15 @@ class ChainWalk(ChainSelf):
 
         stopped, mapcount = END, page.mapcount
         for vma, nodes in self.candidates(page) if mapcount else ():
-            ptep = yield from page_check_address(page, vma, nodes)
-            if not ptep:
+            pteps = yield from page_check_address(page, vma, nodes)
+            if not pteps:
                 continue
             if vma.vm_flags & VM_LOCKED and not kernel.referenced_flag:
                 stopped = LOCKED
                 break
-            referenced += yield from ptep_test_and_clear_young(page, vma.vm_mm, ptep, vma_name(vma))
-            mapcount -= 1
+            for ptep in pteps:
+                referenced += yield from ptep_test_and_clear_young(page, vma.vm_mm, ptep, vma_name(vma))
+            mapcount -= len(pteps)
             if mapcount == 0:
                 stopped = MAPCOUNT
                 break
@@ -100,16 +102,17 @@ class ChainWalk(ChainSelf):
         Returns:
             Whether the walk may go on.
         """
-        ptep = yield from page_check_address(page, vma, nodes)
-        if not ptep:
+        pteps = yield from page_check_address(page, vma, nodes)
+        if not pteps:
             return True
         if vma.vm_flags & VM_LOCKED:
             text = "{who} is locked in memory: the page stays"
             yield Step(text, page=page.pfn, vma=vma.id, who=vma_name(vma))
             return False
         if page.test(PG_anon) and not page.test(PG_swapbacked):
-            return (yield from self.discard_lazyfree(page, vma, ptep))
+            return (yield from self.discard_lazyfree(page, vma, pteps[0]))
 
+        (ptep,) = pteps
         left = unmap_pte(page, vma.vm_mm, ptep)
         if page.test(PG_anon_exclusive):
             page.clear(PG_anon_exclusive)
@@ -137,6 +140,7 @@ class ChainWalk(ChainSelf):
         memory[ptep] = 0
         vma.vm_mm.rss -= 1
         page.count -= 1
+        self.machine.work["tlb_flushes"] += 1
         page.clear(PG_anon_exclusive)
         yield Step("{who}: its PTE is empty now, MADV_FREE gave the page up", **about)
         yield from self.folio_remove_rmap_pte(page, ptep)
@@ -148,9 +152,9 @@ class ChainWalk(ChainSelf):
         stopped = END
         found = 0
         for vma, nodes in self.candidates(page):
-            ptep = yield from page_check_address(page, vma, nodes)
-            found += 1 if ptep else 0
-            if not full and ptep and vma.vm_flags & VM_LOCKED:
+            pteps = yield from page_check_address(page, vma, nodes)
+            found += len(pteps)
+            if not full and pteps and vma.vm_flags & VM_LOCKED:
                 stopped = LOCKED
                 break
             if not full and found == page.mapcount:

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from vmtui.mm.cluster import Mappings, mapped_pteps, page_index
 from vmtui.mm.filemap import page_mapping
-from vmtui.mm.mm_types import VM_LOCKED, AnonVma, Vma, linear_page_index, vma_name
+from vmtui.mm.mm_types import VM_LOCKED, AnonVma, Vma, vma_name
 from vmtui.mm.page import Page, PG_anon, PG_direct, PG_referenced, PG_swapcache
 from vmtui.mm.pgtable import (
     present_ptes,
@@ -36,10 +37,11 @@ from vmtui.mm.rmap import explained
 from vmtui.mm.rmap.base import Indifferent
 from vmtui.mm.rmap.lists import Lists, anon_vma_lists, file_lists
 from vmtui.mm.rmap.picture import CandidateRow, draw_file, draw_list
-from vmtui.mm.rmap.scheme import Pfns, Picture, mapped_ptep, page_check_address, walk_begins, walk_ends
+from vmtui.mm.rmap.scheme import Pfns, Picture, WalkLines, page_check_address, walk_begins, walk_ends
 from vmtui.mm.rmap.target import anon_vma_target, mapping_target
 from vmtui.mm.rmap.unmap import unmap_pte
 from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Step, Steps
+from vmtui.mm.work import count_link, count_tables
 
 if TYPE_CHECKING:
     from vmtui.mm.kernel import Options
@@ -59,8 +61,10 @@ class AnonVmaRfc(Indifferent):
         {
             "mremap": "VMAs on two lists stay two here, and mremap wants one",
             "mlock": "of a page that only some have locked, the walk unmaps what it meets before the lock",
+            "remap_file_pages": "refused: the draft had no answer",
         }
     )
+    no_nonlinear: ClassVar[str] = "the draft had no answer: its walk finds a page of a file by vm_pgoff alone"
     union_members: ClassVar[tuple[str, ...]] = ("mapping", "vma", "anon_vma")
     explanations: ClassVar[explained.Entries] = explained.ANON_VMA_RFC
     ours: ClassVar[frozenset[str]] = frozenset()
@@ -112,7 +116,7 @@ class AnonVmaRfc(Indifferent):
 
     def mappings(self, page: Page) -> Iterator[int]:
         """The PTEs in which the candidates have the page."""
-        return (ptep for vma in self.candidates(page) if (ptep := mapped_ptep(page, vma)))
+        return (ptep for vma in self.candidates(page) for ptep in mapped_pteps(page, vma))
 
     # Address spaces come and go: nothing to do.
 
@@ -131,7 +135,7 @@ class AnonVmaRfc(Indifferent):
             yield Step("struct page {page:#x}: mapcount is now {n}", n=page.mapcount, **about)
             return
 
-        page.index = linear_page_index(vma, address)
+        page.index = page_index(vma, address)
         if fresh or vma.anon_vma is None:
             page.set(PG_anon | PG_direct)
             page.mapping = vma.id
@@ -228,6 +232,7 @@ class AnonVmaRfc(Indifferent):
 
     def list_add(self, vma: Vma, anon_vma: AnonVma) -> None:
         """Queue a VMA at the head (list_add of anon_vma_node)."""
+        count_link(anon_vma, vma)
         anon_vma.vmas.add(vma)
         vma.anon_vma = anon_vma
 
@@ -240,6 +245,7 @@ class AnonVmaRfc(Indifferent):
         if anon_vma is None:
             return
         anon_vma.vmas.remove(vma)
+        count_link(anon_vma, vma)
         vma.anon_vma = None
         if not len(anon_vma.vmas):
             self.machine.anon_vmas.free(anon_vma)
@@ -281,6 +287,7 @@ class AnonVmaRfc(Indifferent):
                     yield Step("an anon_vma was made for both halves", vma=vma.id, anon_vma=anon_vma.id)
                 page.clear(PG_direct)
                 page.mapping = anon_vma.id
+                self.machine.work["list_lines"] += self.machine.lines("mem_map")
                 text = "struct page {page:#x} cannot stay direct: it swung over"
                 yield Step(text, page=page.pfn, vma=half.id, anon_vma=anon_vma.id)
 
@@ -288,32 +295,54 @@ class AnonVmaRfc(Indifferent):
         """Part of one VMA went to another: direct pages are pointed at the one that has them now."""
         if donor.anon_vma is not None and survivor.anon_vma is None:
             self.list_add(survivor, donor.anon_vma)
+        yield from self.cut_clusters(survivor, donor, start, end)
         yield from self.repoint(survivor, start, end)
 
     def vma_move(self, vma: Vma, new: Vma) -> Steps:
         """mremap: the VMA at the new address joins the list; direct pages are pointed at it."""
         if vma.anon_vma is not None and new.anon_vma is None:
             self.list_add(new, vma.anon_vma)
+        yield from self.cut_clusters(new, vma, new.vm_start, new.vm_end)
         yield from self.repoint(new, new.vm_start, new.vm_end)
+
+    def cut_clusters(self, vma: Vma, donor: Vma, start: int, end: int) -> Steps:
+        """What two VMAs map a part of each, after [start, end) went to `vma`, cannot be direct (*ours*).
+
+        A page of one frame is never cut.
+        """
+        for page in self.direct_pages(vma, start, end):
+            whole = (donor.vm_start, donor.vm_end) == (start, end)
+            if not self.intended or whole or not mapped_pteps(page, donor):
+                continue
+            anon_vma = vma.anon_vma or donor.anon_vma or self.anon_vma_alloc()
+            for half in (vma, donor):
+                if half.anon_vma is None:
+                    self.list_add(half, anon_vma)
+            page.clear(PG_direct)
+            page.mapping = anon_vma.id
+            text = "struct page {page:#x}: its cluster was cut, it swung over to the anon_vma"
+            yield Step(text, page=page.pfn, vma=vma.id, anon_vma=anon_vma.id)
 
     def repoint(self, vma: Vma, start: int, end: int) -> Steps:
         """Point every direct page of [start, end) at `vma`."""
         for page in self.direct_pages(vma, start, end):
             if page.mapping != vma.id:
                 page.mapping = vma.id
+                self.machine.work["list_lines"] += self.machine.lines("mem_map")
                 text = "struct page {page:#x} now points at {who}"
                 yield Step(text, page=page.pfn, vma=vma.id, who=vma_name(vma))
 
     def direct_pages(self, vma: Vma, start: int, end: int) -> list[Page]:
         """The direct pages that PTEs of [start, end) map, by a walk of the page tables."""
-        found = []
+        found: dict[Page, None] = {}
+        count_tables(vma, start, end)
         for address in present_ptes(vma.vm_mm, start, end).tolist():
             pte = self.machine.memory[pte_offset(vma.vm_mm, address)]
             if pte_present(pte):
                 page = self.machine.page(pte_pfn(pte))
                 if page.test(PG_direct):
-                    found.append(page)
-        return found
+                    found[page] = None
+        return list(found)
 
     # The walk.
 
@@ -336,13 +365,15 @@ class AnonVmaRfc(Indifferent):
 
     def page_referenced_one(self, page: Page, vma: Vma) -> Steps:
         """Test and clear the young bit of one VMA's PTE, if it maps the page (page_referenced_one)."""
-        ptep = yield from page_check_address(page, vma)
-        if not ptep or not pte_young(page.machine.memory[ptep]):
-            return 0
-        page.machine.memory[ptep] = pte_mkold(page.machine.memory[ptep])
-        text = "{who}: used since last asked; accessed bit cleared"
-        yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma))
-        return 1
+        memory = self.machine.memory
+        referenced = 0
+        for ptep in (yield from page_check_address(page, vma)):
+            if pte_young(memory[ptep]):
+                memory[ptep] = pte_mkold(memory[ptep])
+                referenced += 1
+                text = "{who}: used since last asked; accessed bit cleared"
+                yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma))
+        return referenced
 
     def try_to_unmap(self, page: Page) -> Steps:
         """Take the page out of every page table that maps it (try_to_unmap, mm/objrmap.c of the RFC).
@@ -365,19 +396,25 @@ class AnonVmaRfc(Indifferent):
         Returns:
             Why the walk is to stop here: `LOCKED`, `MAPCOUNT`; or `END`, to go on to the list's.
         """
-        ptep = yield from page_check_address(page, vma)
-        if not ptep:
+        pteps = yield from page_check_address(page, vma)
+        if not pteps:
             return END
         if vma.vm_flags & VM_LOCKED:
             text = "{who} is locked in memory: the page stays"
             yield Step(text, page=page.pfn, vma=vma.id, who=vma_name(vma))
             return LOCKED
 
-        left = unmap_pte(page, vma.vm_mm, ptep)
-        text = "{who}: its PTE {left}"
-        yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma), left=left)
-        yield from self.page_remove_rmap(page, ptep)
+        for ptep in pteps:
+            left = unmap_pte(page, vma.vm_mm, ptep)
+            text = "{who}: its PTE {left}"
+            yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma), left=left)
+            yield from self.page_remove_rmap(page, ptep)
         return END if page.mapcount else MAPCOUNT
+
+    def walk_lines(self, page: Page) -> WalkLines:
+        """struct page, the list's head unless the page is direct, and each VMA."""
+        lines = super().walk_lines(page)
+        return lines._replace(head=lines.head - 1) if page.test(PG_direct) else lines
 
     def look(self, page: Page, *, full: bool) -> Steps:
         """The walk of try_to_unmap with its hands behind its back; `full`: past the stop rule."""
@@ -385,9 +422,9 @@ class AnonVmaRfc(Indifferent):
         stopped = END
         found = 0
         for vma in self.candidates(page) if page.mapcount or full else ():
-            ptep = yield from page_check_address(page, vma)
-            found += 1 if ptep else 0
-            if not full and ptep and vma.vm_flags & VM_LOCKED:
+            pteps = yield from page_check_address(page, vma)
+            found += len(pteps)
+            if not full and pteps and vma.vm_flags & VM_LOCKED:
                 stopped = LOCKED
                 break
             if not full and found == page.mapcount:
@@ -398,31 +435,30 @@ class AnonVmaRfc(Indifferent):
 
     # Many pages at once.
 
-    def add_rmap_bulk(self, pfns: Pfns, vma: Vma, first_index: int, pteps: Pfns) -> None:
-        """`page_add_rmap` for fresh pages at consecutive addresses."""
-        mem_map = self.machine.mem_map
-        mem_map.mapcount.put(pfns, 1)
-        mem_map.index.put(pfns, np.arange(first_index, first_index + len(pfns), dtype=np.int64))
-        mem_map.mapping.put(pfns, vma.id)
-        mem_map.flags.put(pfns, mem_map.flags.all[pfns] | (PG_anon | PG_direct))
-        self.machine.work["rmap_add"] += len(pfns)
+    def add_rmap_bulk(self, mapped: Mappings, vma: Vma, indices: Pfns) -> None:
+        """`page_add_rmap` for fresh pages."""
+        mem_map, pages = self.machine.mem_map, mapped.pages
+        mem_map.mapcount.put(pages, mapped.counts)
+        mem_map.index.put(pages, indices)
+        mem_map.mapping.put(pages, vma.id)
+        mem_map.flags.put(pages, mem_map.flags.all[pages] | (PG_anon | PG_direct))
+        self.machine.work["rmap_add"] += len(mapped)
 
-    def add_file_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
-        """`page_add_file_rmap` for many pages."""
-        self.machine.mem_map.mapcount.add(pfns, 1)
-        self.machine.work["rmap_add"] += len(pfns)
+    def add_file_rmap_bulk(self, mapped: Mappings, vma: Vma) -> None:
+        """`page_add_file_rmap` for many PTEs."""
+        self.machine.mem_map.mapcount.add(mapped.pages, mapped.counts)
+        self.machine.work["rmap_add"] += len(mapped)
 
     def bulk_bytes(self, pfns: Pfns) -> int:
         """One anon_vma."""
         return self.machine.ledger.cost("anon_vma")
 
-    def dup_rmap_bulk(self, pfns: Pfns, vma: Vma, child: Vma, pteps: Pfns, swapped: bool) -> None:
+    def dup_rmap_bulk(self, mapped: Mappings, vma: Vma, child: Vma, swapped: bool) -> None:
         """`page_dup_rmap` for the pages of a VMA."""
-        mem_map = self.machine.mem_map
-        if len(pfns):
-            mem_map.mapcount.add(pfns, 1)
-            self.machine.work["rmap_add"] += len(pfns)
-        anon = pfns[mem_map.flags.all[pfns] & PG_anon != 0]
+        mem_map, pages = self.machine.mem_map, mapped.pages
+        if len(mapped):
+            self.add_file_rmap_bulk(mapped, child)
+        anon = pages[mem_map.flags.all[pages] & PG_anon != 0]
         if not len(anon) and not swapped:
             return
         for _ in self.anon_vma_fork(vma, child):

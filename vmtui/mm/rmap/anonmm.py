@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from vmtui.mm.cluster import Mappings, mapped_pteps
 from vmtui.mm.filemap import page_mapping
 from vmtui.mm.kernel import object_sizes
 from vmtui.mm.memory import handle_mm_fault
@@ -52,11 +53,12 @@ from vmtui.mm.rmap.bundle import (
 )
 from vmtui.mm.rmap.lists import Lists, bundle_lists, file_lists
 from vmtui.mm.rmap.picture import CandidateRow, draw_file
-from vmtui.mm.rmap.scheme import Pfns, Picture, mapped_ptep, walk_begins, walk_ends
+from vmtui.mm.rmap.scheme import Pfns, Picture, WalkLines, walk_begins, walk_ends
 from vmtui.mm.rmap.target import mapping_target
 from vmtui.mm.rmap.unmap import ptep_test_and_clear_young, unmap_pte
 from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Step, Steps
 from vmtui.mm.swap_state import lookup_swap_cache
+from vmtui.mm.work import count_tables
 from vmtui.state.containers import ObjectTable
 
 if TYPE_CHECKING:
@@ -75,12 +77,15 @@ class AnonmmScheme(Indifferent):
         {
             "mremap": "a page that is shared, in memory or on swap, is copied: it can be at one address only",
             "mlock": "of a page that only some have locked, the walk unmaps what it meets before the lock",
+            "remap_file_pages": "refused: the draft had no answer",
         }
     )
+    no_nonlinear: ClassVar[str] = "the draft had no answer: its walk finds a page of a file by vm_pgoff alone"
     union_members: ClassVar[tuple[str, ...]] = ("mapping", "anonmm")
     explanations: ClassVar[explained.Entries] = explained.ANONMM
     ours: ClassVar[frozenset[str]] = frozenset()
     expected: frozenset[str] = frozenset()
+    no_clusters: ClassVar[str] = "knows one address for a page, and part of a cluster may be moved away"
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
@@ -122,11 +127,9 @@ class AnonmmScheme(Indifferent):
     def mappings(self, page: Page) -> Iterator[int]:
         """The PTEs in which the candidates have the page."""
         for candidate in self.candidates(page):
-            if isinstance(candidate, Anonmm):
-                ptep = mapped_at(page, candidate)
-            else:
-                ptep = mapped_ptep(page, candidate)
-            if ptep:
+            if not isinstance(candidate, Anonmm):
+                yield from mapped_pteps(page, candidate)
+            elif ptep := mapped_at(page, candidate):
                 yield ptep
 
     # An mm gets its anonmm when it is made, and leaves it behind.
@@ -145,6 +148,8 @@ class AnonmmScheme(Indifferent):
         anonmm.head = head
         anonmm.count = 1
         head.count += 1
+        # Itself, the head, and who was last; of a bundle that begins itself alone.
+        machine.work["list_lines"] += 1 + min(len(head.list), 2)
         head.list.add_tail(anonmm)
 
     def mm_exit(self, mm: Mm) -> None:
@@ -170,7 +175,9 @@ class AnonmmScheme(Indifferent):
 
     def free_anonmm(self, anonmm: Anonmm) -> None:
         """Out of the bundle, and freed."""
-        bundle_of(anonmm).list.remove(anonmm)
+        others = bundle_of(anonmm).list
+        others.remove(anonmm)
+        self.machine.work["list_lines"] += 1 + min(len(others), 2)
         self.anonmms.free(anonmm)
         self.machine.ledger.uncharge("anonmm")
         self.machine.work["anonmm_free"] += 1
@@ -200,6 +207,7 @@ class AnonmmScheme(Indifferent):
         page.index = address >> PAGE_SHIFT
         page.mapping = anonmm.id
         anonmm.count += 1
+        self.machine.work["list_lines"] += 1
 
     def clear_page_anon(self, page: Page) -> None:
         """The page points nowhere; its anonmm may be free (clear_page_anon)."""
@@ -207,6 +215,7 @@ class AnonmmScheme(Indifferent):
         assert anonmm is not None
         page.mapping = 0
         page.clear(PG_anon)
+        self.machine.work["list_lines"] += 1
         self.put_anonmm(anonmm)
 
     def page_add_file_rmap(self, page: Page, vma: Vma, ptep: int) -> Steps:
@@ -277,6 +286,7 @@ class AnonmmScheme(Indifferent):
         A page that is shared on swap is brought in first; the fault after that copies it.
         """
         mm = vma.vm_mm
+        count_tables(vma, start, end)
         for address in present_ptes(mm, start, end).tolist():
             while self.rmap_needs_broken_cow(mm, address):
                 text = "{where} is shared, and cannot be at two addresses: copied now"
@@ -371,6 +381,11 @@ class AnonmmScheme(Indifferent):
         yield from self.page_remove_rmap(page, ptep)
         return END
 
+    def walk_lines(self, page: Page) -> WalkLines:
+        """Of an anonymous page struct page, the bundle's head and each anonmm; of a file's its VMAs."""
+        lines = super().walk_lines(page)
+        return lines._replace(element=self.machine.lines("anonmm")) if page.test(PG_anon) else lines
+
     def look(self, page: Page, *, full: bool) -> Steps:
         """The walk of try_to_unmap with its hands behind its back; `full`: past the stop rule."""
         yield walk_begins(page, "look")
@@ -390,30 +405,30 @@ class AnonmmScheme(Indifferent):
 
     # Many pages at once.
 
-    def add_rmap_bulk(self, pfns: Pfns, vma: Vma, first_index: int, pteps: Pfns) -> None:
+    def add_rmap_bulk(self, mapped: Mappings, vma: Vma, indices: Pfns) -> None:
         """`page_add_rmap` for fresh pages at consecutive addresses."""
         anonmm = vma.vm_mm.anonmm
         assert anonmm is not None
-        mem_map = self.machine.mem_map
+        mem_map, pfns = self.machine.mem_map, mapped.pages
         mem_map.mapcount.put(pfns, 1)
-        _, address = ptep_to_mm_address(self.machine, int(pteps[0]))
+        _, address = ptep_to_mm_address(self.machine, int(mapped.pteps[0]))
         first = address >> PAGE_SHIFT
         mem_map.index.put(pfns, np.arange(first, first + len(pfns), dtype=np.int64))
         mem_map.mapping.put(pfns, anonmm.id)
         mem_map.flags.put(pfns, mem_map.flags.all[pfns] | PG_anon)
         anonmm.count += len(pfns)
+        self.machine.work["list_lines"] += len(pfns)
         self.machine.work["rmap_add"] += len(pfns)
 
-    def add_file_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
-        """`page_add_file_rmap` for many pages."""
-        self.machine.mem_map.mapcount.add(pfns, 1)
-        self.machine.work["rmap_add"] += len(pfns)
+    def add_file_rmap_bulk(self, mapped: Mappings, vma: Vma) -> None:
+        """`page_add_file_rmap` for many PTEs."""
+        self.machine.mem_map.mapcount.add(mapped.pages, mapped.counts)
+        self.machine.work["rmap_add"] += len(mapped)
 
-    def dup_rmap_bulk(self, pfns: Pfns, vma: Vma, child: Vma, pteps: Pfns, swapped: bool) -> None:
+    def dup_rmap_bulk(self, mapped: Mappings, vma: Vma, child: Vma, swapped: bool) -> None:
         """`page_dup_rmap` for the pages of a VMA."""
-        if len(pfns):
-            self.machine.mem_map.mapcount.add(pfns, 1)
-            self.machine.work["rmap_add"] += len(pfns)
+        if len(mapped):
+            self.add_file_rmap_bulk(mapped, child)
 
     def remove_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
         """`page_remove_rmap` for many pages: each anonmm lets go of all that go at once."""
@@ -423,6 +438,7 @@ class AnonmmScheme(Indifferent):
         for number, n in zip(*np.unique(mem_map.mapping.all[last], return_counts=True), strict=True):
             anonmm = self.anonmms.get(int(number))
             assert anonmm is not None
+            self.machine.work["list_lines"] += int(n)
             self.put_anonmm(anonmm, int(n))
 
     # What it says of itself.

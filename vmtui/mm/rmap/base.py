@@ -7,11 +7,11 @@ not care about: pte_chains of VMAs, lists of VMAs of the addresses of PTEs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from vmtui.mm.mm_types import AnonVma, Mm, Vma
 from vmtui.mm.page import Page
-from vmtui.mm.rmap.scheme import Pfns
+from vmtui.mm.rmap.scheme import Pfns, WalkLines
 from vmtui.mm.step import Steps
 
 if TYPE_CHECKING:
@@ -25,7 +25,10 @@ __all__ = ["Indifferent"]
 class Indifferent:
     """A reverse map that keeps nothing of its own and does nothing at any of these hooks."""
 
+    no_clusters: ClassVar[str] = ""
     machine: Machine
+
+    no_nonlinear: ClassVar[str] = ""
 
     def columns(self) -> Mapping[str, Column]:
         """No column of its own."""
@@ -42,6 +45,12 @@ class Indifferent:
     def chain_of(self, vma: Vma) -> tuple[int, ...] | None:
         """There are no chains."""
         return None
+
+    def walk_lines(self, page: Page) -> WalkLines:
+        """struct page, the head of the list or tree that it leads to, and each VMA there."""
+        machine = page.machine
+        head = 1 if page.mapping else 0
+        return WalkLines(machine.lines("mem_map") + head, machine.lines("vm_area_struct"))
 
     def bulk_bytes(self, pfns: Pfns) -> int:
         """One mapping more of a page takes no memory."""

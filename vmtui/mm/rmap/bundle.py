@@ -49,7 +49,8 @@ def candidate_vma(page: Page, candidate: Candidate) -> Vma:
 def check_candidate(page: Page, candidate: Candidate) -> Steps:
     """The ptep through which a candidate maps `page`, or 0."""
     if isinstance(candidate, Vma):
-        return (yield from page_check_address_rss(page, candidate))
+        pteps = yield from page_check_address_rss(page, candidate)
+        return pteps[0] if pteps else 0
     return (yield from anonmm_check_address(page, candidate))
 
 

@@ -8,6 +8,10 @@ Only the head has free slots, at its low indices: it is filled from slot NRPTE-1
 is full is pushed back by a new head.  Removal moves the head's first entry into the hole.  So a chain of n
 entries always has ceil(n / NRPTE) nodes, the last one included that a page falling back to one entry keeps.
 
+With page clustering (*ours*) ``chain=pte`` has an entry for each PTE, as William Irwin's patches had;
+``chain=cluster`` one for all PTEs of a page that lie side by side in one page table, as Ingo Molnar hoped:
+it names the first place where one could be, and the page table tells which of them are there.
+
 page->pte and the nodes are columns.  A node is a number from 1; the slots are laid out slot by slot, not
 node by node, because what fork does to many pages at once it does to the same slot of many nodes.
 """
@@ -20,9 +24,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from vmtui.mm.mm_types import Mm
+from vmtui.mm.cluster import maps_page
+from vmtui.mm.mm_types import Mm, linear_page_index
 from vmtui.mm.page import Page, PG_direct
-from vmtui.mm.pgtable import PTRS_PER_TABLE, pte_pfn, pte_present, ptep_to_mm_address
+from vmtui.mm.pgtable import PTRS_PER_TABLE, pte_pfn, ptep_to_mm_address
 from vmtui.mm.step import Step, Steps
 from vmtui.state.column import Column, Where
 
@@ -34,7 +39,7 @@ Numbers = NDArray[np.int64]
 
 # Registers: the first node never used; how many freed ones are on the stack; the page that is being taken
 # out of its page tables, and how many of its entries that walk has released.
-_NEXT, _FREED, _PAGE, _RELEASED, _REGISTERS = range(5)
+NEXT, FREED, _PAGE, _RELEASED, _REGISTERS = range(5)
 
 #: Bytes of next_and_idx.
 _LINK: Final = 4
@@ -57,6 +62,11 @@ def pte_owner(machine: Machine, ptep: int) -> tuple[Mm, int]:
     return mm, address
 
 
+def first_ptep(ptep: int, subpage: int) -> int:
+    """Where in its page table the first PTE of its cluster would be."""
+    return max(ptep - subpage, ptep & ~(PTRS_PER_TABLE - 1))
+
+
 class PteChains:
     """page->pte of every frame, and the nodes (pte_chain_cache), of one machine.
 
@@ -73,6 +83,7 @@ class PteChains:
         options, history, frames = machine.options, machine.history, machine.frames_total
         self.nrpte = nrpte(options)
         self.line = options.cacheline
+        self.per_cluster = options.chain == "cluster" and machine.cluster > 1
         entry = np.uint32 if frames * PTRS_PER_TABLE <= 1 << 32 else np.uint64
 
         # A chain is full but for its head, and an entry is a PTE: there are never more nodes than this.
@@ -84,8 +95,8 @@ class PteChains:
         self.register = Column(history, _REGISTERS, np.int64, lambda: [slice(0, _REGISTERS)])
         self.next_and_idx = Column(history, self.room, np.uint64, lambda: [slice(1, self._next)])
         self.ptes = Column(history, self.room * self.nrpte, entry, self._slots_used)
-        self.freed = Column(history, self.room, np.uint32, lambda: [slice(0, self.register.cell[_FREED])])
-        self.register.cell[_NEXT] = 1
+        self.freed = Column(history, self.room, np.uint32, lambda: [slice(0, self.register.cell[FREED])])
+        self.register.cell[NEXT] = 1
 
     def columns(self) -> dict[str, Column]:
         """The columns by name."""
@@ -94,7 +105,7 @@ class PteChains:
 
     @property
     def _next(self) -> int:
-        return self.register.cell[_NEXT]
+        return self.register.cell[NEXT]
 
     def _slots_used(self) -> list[Where]:
         starts = range(0, self.room * self.nrpte, self.room)
@@ -127,17 +138,17 @@ class PteChains:
         self.machine.ledger.charge("pte_chain")
         self.machine.work["chain_alloc"] += 1
         register = self.register
-        if register.cell[_FREED]:
-            register[_FREED] -= 1
-            return self.freed.cell[register.cell[_FREED]]
-        register[_NEXT] += 1
-        return register.cell[_NEXT] - 1
+        if register.cell[FREED]:
+            register[FREED] -= 1
+            return self.freed.cell[register.cell[FREED]]
+        register[NEXT] += 1
+        return register.cell[NEXT] - 1
 
     def pte_chain_free(self, node: int) -> None:
         """Give an empty node back (__pte_chain_free)."""
         self.next_and_idx[node] = 0
-        self.freed[self.register.cell[_FREED]] = node
-        self.register[_FREED] += 1
+        self.freed[self.register.cell[FREED]] = node
+        self.register[FREED] += 1
         self.machine.ledger.uncharge("pte_chain")
         self.machine.work["chain_free"] += 1
 
@@ -159,6 +170,30 @@ class PteChains:
             for index in range(self.pte_chain_idx(node), self.nrpte):
                 yield self.ptes.cell[self.slot(node, index)], node, index
 
+    def length(self, page: Page) -> int:
+        """How many entries a page has."""
+        return sum(1 for _ in self.entries(page)) if self.per_cluster else page.mapcount
+
+    def pteps(self, page: Page, entry: int) -> list[int]:
+        """The PTEs that an entry stands for: itself, or those of its cluster that map the page."""
+        if not self.per_cluster:
+            return [entry]
+        memory = self.machine.memory
+        end = min(entry + self.machine.cluster, (entry | (PTRS_PER_TABLE - 1)) + 1)
+        mine = [(ptep, memory[ptep]) for ptep in range(entry, end) if maps_page(page, memory[ptep])]
+        return [ptep for ptep, pte in mine if first_ptep(ptep, pte_pfn(pte) - page.pfn) == entry]
+
+    def entry_of(self, ptep: int) -> int:
+        """The entry that stands for a PTE: itself, or the first place of its cluster in its page table."""
+        if not self.per_cluster:
+            return ptep
+        mm, address = pte_owner(self.machine, ptep)
+        return first_ptep(ptep, linear_page_index(mm.vmas.holding(address), address) % self.machine.cluster)
+
+    def shared_entry(self, page: Page, ptep: int) -> bool:
+        """Whether the entry that stands for a PTE stands for another one too."""
+        return self.per_cluster and any(other != ptep for other in self.pteps(page, self.entry_of(ptep)))
+
     def chain_add(self, page: Page, ptep: int) -> Steps:
         """One PTE more maps the page (page_add_rmap).
 
@@ -167,6 +202,11 @@ class PteChains:
         """
         self.machine.work["rmap_add"] += 1
         page.mapcount += 1
+        if self.shared_entry(page, ptep):
+            text = "struct page {page:#x}: the entry of its cluster stands for this PTE too"
+            yield Step(text, page=page.pfn, ptep=ptep)
+            return
+        ptep = self.entry_of(ptep)
         head = self.pte.cell[page.pfn]
         top = self.nrpte - 1
         if not head:
@@ -180,24 +220,32 @@ class PteChains:
             self.next_and_idx[node] = self.pte_chain_encode(0, top - 1)
             page.clear(PG_direct)
             self.pte[page.pfn] = node
+            self.machine.work["list_lines"] += 1
             text = "struct page {page:#x}: two PTEs, so a pte_chain: {size} bytes"
         elif not self.pte_chain_idx(head):
             node = self.pte_chain_alloc()
             self.ptes[self.slot(node, top)] = ptep
             self.next_and_idx[node] = self.pte_chain_encode(head, top)
             self.pte[page.pfn] = node
+            self.machine.work["list_lines"] += 2
             text = "struct page {page:#x}: the head was full, a new one: {size} bytes"
         else:
             self.next_and_idx[head] -= 1
             self.ptes[self.slot(head, self.pte_chain_idx(head))] = ptep
+            self.machine.work["list_lines"] += 1
             text = "struct page {page:#x}: the head had room; entries now: {n}"
-        yield Step(text, page=page.pfn, ptep=ptep, size=self.line, n=page.mapcount)
+        yield Step(text, page=page.pfn, ptep=ptep, size=self.line, n=self.length(page))
 
     def chain_remove(self, page: Page, ptep: int) -> Steps:
         """One PTE less: search for its entry, and put the head's first in the hole (page_remove_rmap)."""
         work = self.machine.work
         work["rmap_remove"] += 1
         page.mapcount -= 1
+        if self.shared_entry(page, ptep):
+            text = "struct page {page:#x}: the entry stays for the other PTEs of its cluster"
+            yield Step(text, page=page.pfn, ptep=ptep)
+            return
+        ptep = self.entry_of(ptep)
         if page.test(PG_direct):
             assert self.pte.cell[page.pfn] == ptep
             self.clear_direct(page)
@@ -206,11 +254,13 @@ class PteChains:
 
         searched, node, index = self.chain_search(page, ptep)
         work["slots_searched"] += searched
+        work["list_lines"] += self.nodes_searched(page, searched)
+        work.went_through(searched)
         freed = self.drop_entry(page, node, index)
         text = "struct page {page:#x}: slots searched: {n}; entries left: {left}"
         if freed:
             text = "struct page {page:#x}: slots searched: {n}; the empty head is freed"
-        yield Step(text, page=page.pfn, ptep=ptep, n=searched, left=page.mapcount)
+        yield Step(text, page=page.pfn, ptep=ptep, n=searched, left=self.length(page))
 
     def chain_search(self, page: Page, ptep: int) -> tuple[int, int, int]:
         """How many slots were looked at, from the head on, to find an entry; its node and slot."""
@@ -218,6 +268,11 @@ class PteChains:
             if entry == ptep:
                 return searched, node, index
         raise AssertionError(f"{page!r} has no entry {ptep:#x}")
+
+    def nodes_searched(self, page: Page, searched: int) -> int:
+        """In how many nodes so many slots are, from the head on."""
+        in_head = self.nrpte - self.pte_chain_idx(self.pte.cell[page.pfn])
+        return 1 + -(-max(searched - in_head, 0) // self.nrpte)
 
     def clear_direct(self, page: Page) -> None:
         """Forget the only PTE."""
@@ -254,15 +309,22 @@ class PteChains:
         """How many entries of a page the walk under way has released: a picture leaves their rows empty."""
         return self.register.cell[_RELEASED] if self.register.cell[_PAGE] == page.pfn else 0
 
-    def release(self, page: Page, node: int, index: int) -> bool:
-        """Drop the entry that the walk stands on: no search.  Whether a node was freed with it."""
-        self.machine.work["rmap_remove"] += 1
-        page.mapcount -= 1
+    def release(self, page: Page, node: int, index: int, pteps: int) -> bool:
+        """Drop the entry that the walk stands on, and its PTEs: no search.  Whether a node went with it."""
+        self.machine.work["rmap_remove"] += pteps
+        page.mapcount -= pteps
         self.register[_RELEASED] += 1
         if node:
             return self.drop_entry(page, node, index)
         self.clear_direct(page)
         return False
+
+    def alone(self, page: Page) -> bool:
+        """Whether a chain has fallen to one entry."""
+        head = self.pte.cell[page.pfn]
+        if not head or page.test(PG_direct):
+            return False
+        return self.pte_chain_idx(head) == self.nrpte - 1 and not self.pte_chain_next(head)
 
     def collapse(self, page: Page) -> None:
         """A chain of one entry becomes a direct pointer, its node freed (the end of page_referenced)."""
@@ -272,120 +334,6 @@ class PteChains:
         self.ptes[last] = 0
         page.set(PG_direct)
         self.pte_chain_free(head)
-
-    # Many pages at once.
-
-    def add_bulk(self, pfns: Numbers, pteps: Numbers) -> None:
-        """`chain_add` for many different pages, in their order; low memory for the nodes is there."""
-        mem_map, top = self.machine.mem_map, self.nrpte - 1
-        pte = self.pte.all[pfns].astype(np.int64)
-        direct, full, room = self._states(pfns, pte)
-        none = pte == 0
-        node = np.zeros(len(pfns), np.int64)
-        node[direct | full] = self._take(int(np.count_nonzero(direct | full)))
-
-        self.machine.work["rmap_add"] += len(pfns)
-        mem_map.mapcount.add(pfns, 1)
-        if none.any():
-            self.pte.put(pfns[none], pteps[none])
-            mem_map.flags.put(pfns[none], mem_map.flags.all[pfns[none]] | PG_direct)
-        if direct.any():
-            self.ptes.put(top * self.room + node[direct], pte[direct])
-            self.ptes.put((top - 1) * self.room + node[direct], pteps[direct])
-            self.next_and_idx.put(node[direct], self.pte_chain_encode(0, top - 1))
-            mem_map.flags.put(pfns[direct], mem_map.flags.all[pfns[direct]] & ~np.uint32(PG_direct))
-        if full.any():
-            self.ptes.put(top * self.room + node[full], pteps[full])
-            self.next_and_idx.put(node[full], pte[full] * self.line | top)
-        if (direct | full).any():
-            self.pte.put(pfns[direct | full], node[direct | full])
-        if room.any():
-            head = pte[room]
-            link = self.next_and_idx.all[head].astype(np.int64) - 1
-            self.next_and_idx.put(head, link)
-            self.ptes.put((link & self.nrpte) * self.room + head, pteps[room])
-
-    def remove_bulk(self, pfns: Numbers, pteps: Numbers) -> None:
-        """`chain_remove` for many different pages, in their order."""
-        mem_map = self.machine.mem_map
-        self.machine.work["rmap_remove"] += len(pfns)
-        mem_map.mapcount.add(pfns, -1)
-        direct = mem_map.flags.all[pfns] & PG_direct != 0
-        if direct.any():
-            self.pte.put(pfns[direct], 0)
-            mem_map.flags.put(pfns[direct], mem_map.flags.all[pfns[direct]] & ~np.uint32(PG_direct))
-        if not direct.all():
-            self.drop_bulk(pfns[~direct], self.search_bulk(pfns[~direct], pteps[~direct]))
-
-    def search_bulk(self, pfns: Numbers, pteps: Numbers) -> Numbers:
-        """`chain_search` for many pages: where in `ptes` each finds its entry."""
-        found = np.zeros(len(pfns), np.int64)
-        node = self.pte.all[pfns].astype(np.int64)
-        pending = np.arange(len(pfns))
-        while len(pending):
-            here, wanted = node[pending], pteps[pending]
-            link = self.next_and_idx.all[here].astype(np.int64)
-            at = np.full(len(pending), self.nrpte)
-            for index in range(self.nrpte):
-                at[self.ptes.all[index * self.room + here] == wanted] = index
-            hit = at < self.nrpte
-            looked = np.where(hit, at + 1, self.nrpte) - (link & self.nrpte)
-            self.machine.work["slots_searched"] += int(looked.sum())
-            found[pending[hit]] = at[hit] * self.room + here[hit]
-            node[pending] = link // self.line
-            pending = pending[~hit]
-        return found
-
-    def drop_bulk(self, pfns: Numbers, slots: Numbers) -> None:
-        """`drop_entry` for many pages: an entry each, which lies at `slots` of `ptes`."""
-        head = self.pte.all[pfns].astype(np.int64)
-        link = self.next_and_idx.all[head].astype(np.int64)
-        victim = (link & self.nrpte) * self.room + head
-        self.ptes.put(slots, self.ptes.all[victim])
-        self.ptes.put(victim, 0)
-        empty = link & self.nrpte == self.nrpte - 1
-        if not empty.all():
-            self.next_and_idx.put(head[~empty], link[~empty] + 1)
-        if empty.any():
-            self.pte.put(pfns[empty], link[empty] // self.line)
-            self._give(head[empty])
-
-    def _give(self, nodes: Numbers) -> None:
-        """`pte_chain_free` of many nodes, in their order."""
-        n, top = len(nodes), self.register.cell[_FREED]
-        self.next_and_idx.put(nodes, 0)
-        self.freed.put(slice(top, top + n), nodes)
-        self.register[_FREED] += n
-        self.machine.ledger.uncharge("pte_chain", n)
-        self.machine.work["chain_free"] += n
-
-    def bulk_bytes(self, pfns: Numbers) -> int:
-        """Low memory that one entry more of each of these pages takes."""
-        direct, full, _ = self._states(pfns, self.pte.all[pfns].astype(np.int64))
-        return self.machine.ledger.cost("pte_chain", int(np.count_nonzero(direct | full)))
-
-    def _states(self, pfns: Numbers, pte: Numbers) -> tuple[NDArray[np.bool_], ...]:
-        """Which pages are direct; which have a head that is full; which have one with room."""
-        direct = self.machine.mem_map.flags.all[pfns] & PG_direct != 0
-        chained = (pte != 0) & ~direct
-        idx = self.next_and_idx.all[np.where(chained, pte, 0)] & np.uint64(self.nrpte)
-        return direct, chained & (idx == 0), chained & (idx != 0)
-
-    def _take(self, n: int) -> Numbers:
-        """The nodes that `n` calls of `pte_chain_alloc` would give, in their order."""
-        if not n:
-            return np.empty(0, np.int64)
-        self.machine.ledger.charge("pte_chain", n)
-        self.machine.work["chain_alloc"] += n
-        register = self.register
-        top, first = register.cell[_FREED], register.cell[_NEXT]
-        depth = min(n, top)
-        again = self.freed.all[top - depth : top][::-1].astype(np.int64)
-        if depth:
-            register[_FREED] -= depth
-        if n > depth:
-            register[_NEXT] += n - depth
-        return np.concatenate([again, np.arange(first, first + n - depth, dtype=np.int64)])
 
     # What must hold.
 
@@ -414,21 +362,22 @@ class PteChains:
         nodes = 0
         for page in self.in_use():
             held = [ptep for ptep, _, _ in self.entries(page)]
+            pteps = [ptep for entry in held for ptep in self.pteps(page, entry)]
             mine = sum(1 for _ in self.nodes(page))
             nodes += mine
-            if len(held) != page.mapcount or len(set(held)) != len(held):
+            if len(pteps) != page.mapcount or len(set(held)) != len(held):
                 yield "chain_count", f"{page!r}: {len(held)} entries, mapcount {page.mapcount}"
             if not page.test(PG_direct) and mine != -(-len(held) // self.nrpte):
                 yield "chain_nodes", f"{page!r}: {mine} nodes for {len(held)} entries"
-            for ptep in held:
-                pte = self.machine.memory[ptep]
-                if not pte_present(pte) or pte_pfn(pte) != page.pfn:
-                    yield "chain_entry", f"{page!r}: the PTE {ptep:#x} does not map it"
+            for entry in held:
+                mapping = self.pteps(page, entry)
+                if not mapping or not all(maps_page(page, self.machine.memory[ptep]) for ptep in mapping):
+                    yield "chain_entry", f"{page!r}: the PTE {entry:#x} does not map it"
             for node in self.nodes(page):
                 slots = [self.ptes.cell[self.slot(node, index)] for index in range(self.nrpte)]
                 used = self.pte_chain_idx(node)
                 if any(slots[:used]) or not all(slots[used:]):
                     yield "chain_slots", f"{page!r}: node {node} is not filled from slot {used} up"
-        made = self.register.cell[_NEXT] - 1 - self.register.cell[_FREED]
+        made = self.register.cell[NEXT] - 1 - self.register.cell[FREED]
         if made != nodes:
             yield "chain_leak", f"{made} nodes are out of the pool, {nodes} are on a chain"

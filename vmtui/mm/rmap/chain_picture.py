@@ -8,7 +8,7 @@ from typing import Final
 
 from vmtui.mm.mm_types import place_name
 from vmtui.mm.page import Page, PG_direct
-from vmtui.mm.pgtable import is_swap_pte, pte_pfn, pte_present, pte_to_slot
+from vmtui.mm.pgtable import is_swap_pte, pte_file, pte_pfn, pte_present, pte_to_pgoff, pte_to_slot
 from vmtui.mm.rmap.chain import PteChains, pte_owner
 from vmtui.mm.rmap.lists import Group, Lists, ObjectList
 from vmtui.mm.rmap.picture import page_lines
@@ -34,7 +34,8 @@ def draw_chain(page: Page, chains: PteChains, first: int, count: int) -> Picture
     source, label, line = 0, "direct" if page.test(PG_direct) else "chain", 0
     gone = chains.released(page)
     shown = islice(chains.entries(page), max(first - gone, 0), max(first + count - gone, 0))
-    for row, (ptep, node, slot) in enumerate(shown, start=max(first, gone)):
+    for row, (entry, node, slot) in enumerate(shown, start=max(first, gone)):
+        ptep = next(iter(chains.pteps(page, entry)), entry)
         if node != line:
             box = len(nodes)
             nodes.append(Node(1, "chain", None, f"node {node}", node_lines(chains, node), row))
@@ -45,7 +46,7 @@ def draw_chain(page: Page, chains: PteChains, first: int, count: int) -> Picture
         edges.append(Edge(source, pte, "" if node else label, len(edges)))
         edges.append(Edge(pte, pte + 1, BACKWARDS, len(edges)))
     headings = ("struct page", "pte_chain", "page table", "mm")
-    return Picture(headings, tuple(nodes), tuple(edges), gone + page.mapcount, first)
+    return Picture(headings, tuple(nodes), tuple(edges), gone + chains.length(page), first)
 
 
 def node_lines(chains: PteChains, node: int) -> tuple[str, ...]:
@@ -73,6 +74,8 @@ def pte_content(pte: int) -> str:
     """What a PTE holds, in a word or two."""
     if pte_present(pte):
         return f"{pte_pfn(pte):#x}"
+    if pte_file(pte):
+        return f"file {pte_to_pgoff(pte):x}"
     return f"swap {pte_to_slot(pte)}" if is_swap_pte(pte) else "empty"
 
 

@@ -214,8 +214,8 @@ OBJRMAP: Entries = MappingProxyType(
         "page.union": (
             "union { direct, chain, mapcount }",
             f"page->pte · {_CORE}",
-            "A pointer for anonymous pages, as under rmap; of a file's page only the number of its PTEs. "
-            "PG_anon says which.",
+            "A pointer for anonymous pages, as under rmap, and for those that remap_file_pages put out of "
+            "order; of a file's other pages only the number of their PTEs. PG_anon says which.",
             "Set by page_add_rmap; read where a walk begins.",
         ),
         "page.direct": _direct(_CORE),
@@ -378,7 +378,9 @@ ANON_VMA: Entries = MappingProxyType(
         ),
         "vma": _vma(_MERGED, 84, "20 bytes more: a prio_tree node, a list node and the anon_vma."),
         "i_mmap": _i_mmap(
-            _MERGED, "They are in a prio_tree, so a walk comes only to those that cover the page's offset."
+            _MERGED,
+            "They are in a prio_tree, so a walk comes only to those that cover the page's offset; nonlinear "
+            "ones are on i_mmap_nonlinear, and are scanned 32 pages at a time.",
         ),
         "address_space": _address_space(_MERGED),
         "object": (

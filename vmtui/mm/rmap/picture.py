@@ -6,9 +6,19 @@ from typing import Final
 
 import attrs
 
+from vmtui.mm.cluster import cluster_addresses, mapped_pteps
 from vmtui.mm.mm_types import AddressSpace, Vma, vma_address
 from vmtui.mm.page import PAGE_SHIFT, Page, flag_names
-from vmtui.mm.pgtable import is_swap_pte, pte_offset, pte_pfn, pte_present, pte_to_slot
+from vmtui.mm.pgtable import (
+    is_swap_pte,
+    pte_file,
+    pte_offset,
+    pte_pfn,
+    pte_present,
+    pte_to_pgoff,
+    pte_to_slot,
+    ptep_to_mm_address,
+)
 from vmtui.mm.rmap.scheme import Edge, Node, Picture
 from vmtui.mm.step import Ref
 
@@ -26,6 +36,7 @@ class CandidateRow:
         address: Where the page would be.
         ptep: The PTE there, 0 if there is no page table or the address is outside.
         content: What that PTE holds, in a word or two.
+        note: What stands in place of its vm_pgoff, which means nothing there.
     """
 
     vma: int
@@ -36,12 +47,18 @@ class CandidateRow:
     address: int
     ptep: int
     content: str
+    note: str = ""
 
     @classmethod
     def of(cls, page: Page, vma: Vma) -> CandidateRow:
-        """The row of a VMA, for a page."""
-        address = vma_address(page.index, vma)
-        inside = vma.vm_start <= address < vma.vm_end
+        """The row of a VMA, for a page; of a cluster the first PTE that maps it, or could."""
+        addresses = cluster_addresses(page.index, vma)
+        inside = len(addresses) > 0
+        mapped = mapped_pteps(page, vma)
+        if mapped:
+            _, address = ptep_to_mm_address(page.machine, mapped[0])
+        else:
+            address = addresses[0] if inside else vma_address(page.index, vma)
         ptep = pte_offset(vma.vm_mm, address) if inside else 0
         if not inside:
             content = OUTSIDE
@@ -52,9 +69,16 @@ class CandidateRow:
             if pte_present(pte):
                 content = f"{pte_pfn(pte):#x}"
             else:
-                content = f"slot {pte_to_slot(pte)}" if is_swap_pte(pte) else "empty"
+                content = absent(pte)
         span = (vma.vm_start, vma.vm_end)
         return cls(vma.id, vma.vm_mm.id, vma.vm_mm.name, span, vma.vm_pgoff, address, ptep, content)
+
+
+def absent(pte: int) -> str:
+    """What a PTE holds that maps nothing, in a word or two."""
+    if pte_file(pte):
+        return f"file {pte_to_pgoff(pte):x}"
+    return f"slot {pte_to_slot(pte)}" if is_swap_pte(pte) else "empty"
 
 
 def draw_list(
@@ -82,7 +106,7 @@ def draw_list(
     for number, row in enumerate(rows, start=first):
         vma = len(nodes)
         start, end = row.span
-        covers = (f"{start:x} {(end - start) >> PAGE_SHIFT}p", f"pgoff {row.pgoff:x}")
+        covers = (f"{start:x} {(end - start) >> PAGE_SHIFT}p", row.note or f"pgoff {row.pgoff:x}")
         faint = row.content == OUTSIDE
         nodes.append(Node(2, "vma", ("vma", row.vma), row.name, covers, number, faint=faint))
         nodes.append(Node(3, "mm", ("mm", row.mm), row.name, ("pgd",), number, faint=faint))

@@ -109,14 +109,14 @@ class PrioTrees:
                 self._set_head(head, heir)
         self.head[node] = 0
 
-    def covering(self, tree: int, index: int) -> Iterator[tuple[int, int]]:
-        """The VMAs that cover a page of the file (vma_prio_tree_next).
+    def covering(self, tree: int, index: int, last: int | None = None) -> Iterator[tuple[int, int]]:
+        """The VMAs that cover a page of the file, or any up to the last one (vma_prio_tree_next).
 
         Yields:
             The VMA's number, and how many nodes were visited since the one before.
         """
         visited = 0
-        for node, here in self.visit(tree, index):
+        for node, here in self.visit(tree, index, last):
             visited += 1
             if not here:
                 continue
@@ -125,12 +125,13 @@ class PrioTrees:
             for member in self.vm_set(node):
                 yield member, 1
 
-    def visit(self, tree: int, index: int) -> Iterator[tuple[int, bool]]:
+    def visit(self, tree: int, index: int, last: int | None = None) -> Iterator[tuple[int, bool]]:
         """The nodes a query passes, top down, left before right (prio_tree_first, prio_tree_next).
 
         Yields:
-            The node, and whether it covers the page.
+            The node, and whether it covers any of the pages.
         """
+        last = index if last is None else last
         root = self.root.cell[tree]
         if not root or self.interval(root)[1] < index:
             return
@@ -139,11 +140,11 @@ class PrioTrees:
         waiting = [(root, top, 0)]
         while waiting:
             node, bit, least = waiting.pop()
-            yield node, self.interval(node)[0] <= index
+            yield node, self.interval(node)[0] <= last
             # Below the last bit of the radix index it is the length that decides, and tells no beginning.
             beyond = least + bit
             left, right = self.left.cell[node], self.right.cell[node]
-            if right and beyond <= index and self.interval(right)[1] >= index:
+            if right and beyond <= last and self.interval(right)[1] >= index:
                 waiting.append((right, bit >> 1, beyond))
             if left and self.interval(left)[1] >= index:
                 waiting.append((left, bit >> 1, least))

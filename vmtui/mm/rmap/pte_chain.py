@@ -21,15 +21,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from vmtui.mm.cluster import Mappings
 from vmtui.mm.mm_types import VM_LOCKED, Vma, place_name
 from vmtui.mm.page import Page, PG_anon, PG_direct, PG_referenced, PG_swapcache
 from vmtui.mm.pgtable import pte_mkold, pte_young
 from vmtui.mm.rmap import explained
 from vmtui.mm.rmap.base import Indifferent
-from vmtui.mm.rmap.chain import PteChains, pte_addr_size, pte_owner
+from vmtui.mm.rmap.chain import pte_addr_size, pte_owner
+from vmtui.mm.rmap.chain_bulk import BulkChains
 from vmtui.mm.rmap.chain_picture import chain_lists, chain_target, draw_chain
 from vmtui.mm.rmap.lists import Lists, file_lists
-from vmtui.mm.rmap.scheme import Pfns, Picture, walk_begins, walk_ends
+from vmtui.mm.rmap.scheme import Pfns, Picture, WalkLines, walk_begins, walk_ends
 from vmtui.mm.rmap.unmap import unmap_pte
 from vmtui.mm.step import END, HIT, LOCKED, Ref, Step, Steps
 
@@ -59,7 +61,7 @@ class PteChain(Indifferent):
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self.chains = PteChains(machine)
+        self.chains = BulkChains(machine)
 
     @classmethod
     def object_sizes(cls, options: Options) -> dict[str, int]:
@@ -80,7 +82,7 @@ class PteChain(Indifferent):
 
     def mappings(self, page: Page) -> Iterator[int]:
         """The entries."""
-        return (ptep for ptep, _, _ in self.chains.entries(page))
+        return (ptep for entry, _, _ in self.chains.entries(page) for ptep in self.chains.pteps(page, entry))
 
     # A page is mapped and unmapped.
 
@@ -153,27 +155,29 @@ class PteChain(Indifferent):
             referenced += 1
 
         line = 0
-        for ptep, node, _ in self.chains.entries(page):
-            referenced += yield from self.page_referenced_one(page, ptep, int(node != line))
+        for entry, node, _ in self.chains.entries(page):
+            referenced += yield from self.page_referenced_one(page, entry, int(node != line))
             line = node
-        if page.mapcount == 1 and not page.test(PG_direct):
+        if self.chains.alone(page):
             self.chains.collapse(page)
             text = "struct page {page:#x}: one entry is left: direct again, its node freed"
             yield Step(text, page=page.pfn)
         yield walk_ends(page, END)
         return referenced
 
-    def page_referenced_one(self, page: Page, ptep: int, nodes: int) -> Steps:
+    def page_referenced_one(self, page: Page, entry: int, nodes: int) -> Steps:
         """Test and clear the young bit of one entry's PTE (page_referenced's inner loop)."""
-        yield self.entry_found(page, ptep, nodes)
+        yield self.entry_found(page, entry, nodes)
         memory = self.machine.memory
-        if not pte_young(memory[ptep]):
-            return 0
-        memory[ptep] = pte_mkold(memory[ptep])
-        mm, address = pte_owner(self.machine, ptep)
-        text = "{who}: used since last asked; accessed bit cleared"
-        yield Step(text, page=page.pfn, mm=mm.id, ptep=ptep, who=place_name(mm, address))
-        return 1
+        referenced = 0
+        for ptep in self.chains.pteps(page, entry):
+            if pte_young(memory[ptep]):
+                memory[ptep] = pte_mkold(memory[ptep])
+                referenced += 1
+                mm, address = pte_owner(self.machine, ptep)
+                text = "{who}: used since last asked; accessed bit cleared"
+                yield Step(text, page=page.pfn, mm=mm.id, ptep=ptep, who=place_name(mm, address))
+        return referenced
 
     def try_to_unmap(self, page: Page) -> Steps:
         """Take the page out of every page table that maps it, and the entries with it (try_to_unmap).
@@ -185,57 +189,70 @@ class PteChain(Indifferent):
         self.chains.release_begins(page)
         stopped = END
         line = 0
-        for ptep, node, slot in list(self.chains.entries(page)):
-            result = yield from self.try_to_unmap_one(page, ptep, int(node != line))
-            if result == LOCKED:
+        for entry, node, slot in list(self.chains.entries(page)):
+            unmapped = yield from self.try_to_unmap_one(page, entry, int(node != line))
+            if not unmapped:
                 stopped = LOCKED
                 break
             line = node
-            yield from self.release_entry(page, node, slot)
+            yield from self.release_entry(page, node, slot, unmapped)
         self.chains.release_ends()
         yield walk_ends(page, stopped)
         return page.mapcount == 0
 
-    def try_to_unmap_one(self, page: Page, ptep: int, nodes: int) -> Steps:
-        """Replace one PTE by the swap entry; VM_LOCKED is asked of the VMA around it (try_to_unmap_one)."""
-        yield self.entry_found(page, ptep, nodes)
-        mm, address = pte_owner(self.machine, ptep)
-        about: dict[str, Any] = {"page": page.pfn, "mm": mm.id, "ptep": ptep, "who": place_name(mm, address)}
-        if self.is_locked(ptep):
-            yield Step("{who} is locked in memory: the page stays", **about)
-            return LOCKED
+    def try_to_unmap_one(self, page: Page, entry: int, nodes: int) -> Steps:
+        """Replace one PTE by the swap entry; VM_LOCKED is asked of the VMA around it (try_to_unmap_one).
 
-        left = unmap_pte(page, mm, ptep)
-        yield Step("{who}: its PTE {left}", left=left, **about)
-        return END
+        Returns:
+            How many PTEs went: one, or all of the entry's cluster; 0 if it is locked.
+        """
+        yield self.entry_found(page, entry, nodes)
+        pteps = self.chains.pteps(page, entry)
+        if self.is_locked(page, entry):
+            mm, address = pte_owner(self.machine, pteps[0])
+            about: dict[str, Any] = {"page": page.pfn, "mm": mm.id, "ptep": pteps[0]}
+            yield Step("{who} is locked in memory: the page stays", who=place_name(mm, address), **about)
+            return 0
 
-    def release_entry(self, page: Page, node: int, slot: int) -> Steps:
+        for ptep in pteps:
+            mm, address = pte_owner(self.machine, ptep)
+            left = unmap_pte(page, mm, ptep)
+            about = {"page": page.pfn, "mm": mm.id, "ptep": ptep}
+            yield Step("{who}: its PTE {left}", who=place_name(mm, address), left=left, **about)
+        return len(pteps)
+
+    def release_entry(self, page: Page, node: int, slot: int, pteps: int) -> Steps:
         """The entry just unmapped goes: no search, the walk stands on it (try_to_unmap's inner loop)."""
-        freed = self.chains.release(page, node, slot)
+        freed = self.chains.release(page, node, slot, pteps)
         text = "struct page {page:#x}: its slot is free now; entries left: {n}"
         if not node:
             text = "struct page {page:#x}: pte.direct is NULL now"
         elif freed:
             text = "struct page {page:#x}: its empty node is freed; entries left: {n}"
-        yield Step(text, page=page.pfn, n=page.mapcount)
+        yield Step(text, page=page.pfn, n=self.chains.length(page))
+
+    def walk_lines(self, page: Page) -> WalkLines:
+        """struct page, and each node: it is a line."""
+        return WalkLines(self.machine.lines("mem_map"), 1)
 
     def look(self, page: Page, *, full: bool) -> Steps:
         """The walk of try_to_unmap with its hands behind its back; `full`: past what is locked."""
         yield walk_begins(page, "look")
         stopped = END
         found = line = 0
-        for ptep, node, _ in self.chains.entries(page):
-            yield self.entry_found(page, ptep, int(node != line))
-            found += 1
+        for entry, node, _ in self.chains.entries(page):
+            yield self.entry_found(page, entry, int(node != line))
+            found += len(self.chains.pteps(page, entry))
             line = node
-            if not full and self.is_locked(ptep):
+            if not full and self.is_locked(page, entry):
                 stopped = LOCKED
                 break
         yield walk_ends(page, stopped)
         return found
 
-    def entry_found(self, page: Page, ptep: int, nodes: int) -> Step:
+    def entry_found(self, page: Page, entry: int, nodes: int) -> Step:
         """The candidate that an entry is: always a hit.  `nodes`: the cache lines read to come to it."""
+        ptep = self.chains.pteps(page, entry)[0]
         mm, address = pte_owner(self.machine, ptep)
         vma = mm.vmas.at(address)
         text = "the page table's struct page says {who}: hit"
@@ -250,27 +267,27 @@ class PteChain(Indifferent):
             who=place_name(mm, address),
         )
 
-    def is_locked(self, ptep: int) -> bool:
-        """Whether the VMA around a PTE keeps its pages in memory; so does one that is not there."""
-        mm, address = pte_owner(self.machine, ptep)
-        vma = mm.vmas.at(address)
-        return vma is None or vma.vm_flags & VM_LOCKED != 0
+    def is_locked(self, page: Page, entry: int) -> bool:
+        """Whether the VMA around an entry's PTE keeps its pages in memory; so does one that is not there."""
+        owners = (pte_owner(self.machine, ptep) for ptep in self.chains.pteps(page, entry))
+        vmas = (mm.vmas.at(address) for mm, address in owners)
+        return any(vma is None or vma.vm_flags & VM_LOCKED for vma in vmas)
 
     # Many pages at once.
 
-    def add_rmap_bulk(self, pfns: Pfns, vma: Vma, first_index: int, pteps: Pfns) -> None:
-        """`page_add_rmap` for fresh pages at consecutive addresses."""
+    def add_rmap_bulk(self, mapped: Mappings, vma: Vma, indices: Pfns) -> None:
+        """`page_add_rmap` for fresh pages."""
         flags = self.machine.mem_map.flags
-        flags.put(pfns, flags.all[pfns] | PG_anon)
-        self.chains.add_bulk(pfns, pteps)
+        flags.put(mapped.pages, flags.all[mapped.pages] | PG_anon)
+        self.chains.add_bulk(mapped)
 
-    def add_file_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
-        """`page_add_file_rmap` for many pages."""
-        self.chains.add_bulk(pfns, pteps)
+    def add_file_rmap_bulk(self, mapped: Mappings, vma: Vma) -> None:
+        """`page_add_file_rmap` for many PTEs."""
+        self.chains.add_bulk(mapped)
 
-    def dup_rmap_bulk(self, pfns: Pfns, vma: Vma, child: Vma, pteps: Pfns, swapped: bool) -> None:
+    def dup_rmap_bulk(self, mapped: Mappings, vma: Vma, child: Vma, swapped: bool) -> None:
         """`page_dup_rmap` for the pages of a VMA."""
-        self.chains.add_bulk(pfns, pteps)
+        self.chains.add_bulk(mapped)
 
     def remove_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
         """`page_remove_rmap` for many pages."""

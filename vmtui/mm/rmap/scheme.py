@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, cast, runtime_checkable
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from vmtui.mm.mm_types import AnonVma, Mm, Vma, vma_address, vma_name
+from vmtui.mm.cluster import Mappings, cluster_addresses, maps_page
+from vmtui.mm.mm_types import AnonVma, Mm, Vma, vma_name
 from vmtui.mm.page import Page
 from vmtui.mm.pgtable import pte_offset, pte_pfn, pte_present
+from vmtui.mm.rmap import SCHEMES
 from vmtui.mm.rmap.explained import Entries
 from vmtui.mm.rmap.lists import Lists
 from vmtui.mm.step import (
@@ -93,7 +95,8 @@ class Picture:
         total: Candidate rows in all.
         first: The row number of the first candidate given.
         per_mm: A row is an mm, with all candidates in it, and not one candidate.
-        order: Then, of all rows, the numbers of their mms.
+        per_vma: A row is a VMA, likewise.
+        order: Then, of all rows, the numbers of their mms or VMAs.
     """
 
     headings: tuple[str, ...]
@@ -102,7 +105,22 @@ class Picture:
     total: int
     first: int = 0
     per_mm: bool = False
+    per_vma: bool = False
     order: tuple[int, ...] = ()
+
+
+class WalkLines(NamedTuple):
+    """Cache lines of a walk.
+
+    Attributes:
+        head: Of what stands before its candidates: struct page, and the head of a list.
+        element: Of each node followed.
+        per_mm: There is no list: the lock is an mm's, and each VMA that is come to is an element.
+    """
+
+    head: int
+    element: int
+    per_mm: bool = False
 
 
 class Scheme(Protocol):
@@ -140,10 +158,14 @@ class Scheme(Protocol):
 
     #: Anomalies that `check` finds and the scheme is known for, under these options.
     expected: frozenset[str]
+    #: Why it cannot have pages of several frames, to go on from its name; "" where it can.
+    no_clusters: ClassVar[str]
     #: The members of struct page's union, in the order of the declaration.
     union_members: ClassVar[tuple[str, ...]]
     #: What is said of the fields and objects it has, before what is said of them under every scheme.
     explanations: ClassVar[Entries]
+    #: What remap_file_pages is refused with, by a scheme that could not find such pages; else empty.
+    no_nonlinear: ClassVar[str]
     #: Fields and flags that the machine keeps under every scheme and its kernel's struct page has not.
     ours: ClassVar[frozenset[str]]
 
@@ -199,7 +221,10 @@ class Scheme(Protocol):
         """mremap: `new` stands where `vma`'s PTEs have gone."""
 
     def file_link(self, vma: Vma, parent: Vma | None) -> None:
-        """A VMA of a file is on its file's list now, with the range it has; `parent`: fork copied it."""
+        """A VMA of a file is on its file's list now, with the range it has; `parent`: fork copied it.
+
+        One that becomes nonlinear leaves and joins again, VM_NONLINEAR set.
+        """
 
     def file_unlink(self, vma: Vma) -> None:
         """A VMA of a file is about to leave its file's list, or to change its range."""
@@ -216,17 +241,20 @@ class Scheme(Protocol):
     def try_to_unmap(self, page: Page) -> Steps:
         """Replace every PTE that maps the page by its swap entry; whether all are gone."""
 
+    def walk_lines(self, page: Page) -> WalkLines:
+        """The cache lines that a walk over the page touches, beside those of PTEs."""
+
     def look(self, page: Page, *, full: bool) -> Steps:
         """The walk of try_to_unmap that changes nothing; `full`: without its stop rule."""
 
-    def add_rmap_bulk(self, pfns: Pfns, vma: Vma, first_index: int, pteps: Pfns) -> None:
-        """`page_add_rmap` for fresh pages of consecutive addresses, at once."""
+    def add_rmap_bulk(self, mapped: Mappings, vma: Vma, indices: Pfns) -> None:
+        """`page_add_rmap` for fresh pages, at once; `indices`: page->index of each."""
 
-    def add_file_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
-        """`page_add_file_rmap` for many pages."""
+    def add_file_rmap_bulk(self, mapped: Mappings, vma: Vma) -> None:
+        """`page_add_file_rmap` for many PTEs."""
 
-    def dup_rmap_bulk(self, pfns: Pfns, vma: Vma, child: Vma, pteps: Pfns, swapped: bool) -> None:
-        """`page_dup_rmap` for many pages; and `swap_dup_rmap` if fork copied swap entries."""
+    def dup_rmap_bulk(self, mapped: Mappings, vma: Vma, child: Vma, swapped: bool) -> None:
+        """`page_dup_rmap` for many PTEs; and `swap_dup_rmap` if fork copied swap entries."""
 
     def remove_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
         """`page_remove_rmap` for many different pages that are not in the swap cache.
@@ -235,8 +263,8 @@ class Scheme(Protocol):
         """
 
     def bulk_bytes(self, pfns: Pfns) -> int:
-        """Low memory that one mapping more of each of these pages, and a first one of any number of fresh
-        ones, may take in one VMA, at most; for preconditions."""
+        """Low memory that one PTE more of each of these frames may take in one VMA, at most, 0 being a fresh
+        one, and any number of fresh ones where there are no clusters; for preconditions."""
 
     def mappings(self, page: Page) -> Iterable[int]:
         """The PTEs that a walk without a stop rule would hit, in order."""
@@ -283,16 +311,17 @@ def scheme_class(name: str) -> type[Scheme]:
     return cast(type[Scheme], module.SCHEME)
 
 
+def schemes_for(options: Options) -> tuple[str, ...]:
+    """The schemes that can have a machine of these options, in the order of their kernels."""
+    return tuple(name for name in SCHEMES if options.cluster == 1 or not scheme_class(name).no_clusters)
+
+
 def walk_begins(page: Page, kind: str) -> Step:
     """The step that opens a walk."""
-    return Step(
-        "frame {page:#x}: who maps it? mapcount says {n}",
-        WALK,
-        page=page.pfn,
-        kind=kind,
-        scheme=page.machine.scheme.name,
-        n=page.mapcount,
-    )
+    scheme = page.machine.scheme
+    text = "frame {page:#x}: who maps it? mapcount says {n}"
+    lines = scheme.walk_lines(page)._asdict()
+    return Step(text, WALK, page=page.pfn, kind=kind, scheme=scheme.name, n=page.mapcount, **lines)
 
 
 def walk_ends(page: Page, stopped: str) -> Step:
@@ -309,37 +338,41 @@ WALK_END_TEXT: Mapping[str, str] = {
 
 
 def page_check_address(page: Page, vma: Vma, nodes: int = 1) -> Steps:
-    """The ptep through which `vma` maps `page`, or 0 (page_check_address, mm/rmap.c).
+    """The pteps through which `vma` maps `page` (page_check_address, mm/rmap.c).
 
-    One candidate: from page->index and vm_pgoff the address, from the page tables the entry.
+    One candidate: from page->index and vm_pgoff the address, from the page tables the entry; of a cluster
+    several, which are one hit.
 
     Args:
         nodes: List elements or tree nodes that were followed to reach this candidate.
     """
-    address = vma_address(page.index, vma)
+    memory = page.machine.memory
+    addresses = cluster_addresses(page.index, vma)
     about: dict[str, Any] = {"page": page.pfn, "vma": vma.id, "nodes": nodes, "who": vma_name(vma)}
 
-    if not vma.vm_start <= address < vma.vm_end:
+    if not addresses:
         yield Step("{who}: the page would be outside this VMA: ruled out", MISS_RANGE, **about)
-        return 0
+        return []
 
-    ptep = pte_offset(vma.vm_mm, address)
-    if not ptep:
+    pteps = [ptep for address in addresses if (ptep := pte_offset(vma.vm_mm, address))]
+    if not pteps:
         yield Step("{who}: no page table there: miss", MISS_NOTABLE, **about)
-        return 0
+        return []
 
-    pte = page.machine.memory[ptep]
-    if not pte_present(pte):
-        yield Step("{who}: its PTE is empty or swapped: miss", MISS_NOPTE, ptep=ptep, **about)
-        return 0
+    ptep = next((ptep for ptep in pteps if pte_present(memory[ptep])), 0)
+    if not ptep:
+        yield Step("{who}: its PTE is empty or swapped: miss", MISS_NOPTE, ptep=pteps[0], **about)
+        return []
 
-    if pte_pfn(pte) != page.pfn:
+    found = [ptep for ptep in pteps if maps_page(page, memory[ptep])]
+    if not found:
         text = "{who}: its PTE holds frame {other:#x}, not {page:#x}: miss"
+        pte = memory[ptep]
         yield Step(text, MISS_PFN, ptep=ptep, other=pte_pfn(pte), **about)
-        return 0
+        return []
 
-    yield Step("{who}: its PTE maps frame {page:#x}: hit", HIT, ptep=ptep, **about)
-    return ptep
+    yield Step("{who}: its PTE maps frame {page:#x}: hit", HIT, ptep=found[0], **about)
+    return found
 
 
 def page_check_address_rss(page: Page, vma: Vma, nodes: int = 1) -> Steps:
@@ -347,17 +380,5 @@ def page_check_address_rss(page: Page, vma: Vma, nodes: int = 1) -> Steps:
     if vma.vm_mm.rss == 0:
         about: dict[str, Any] = {"page": page.pfn, "vma": vma.id, "nodes": nodes, "who": vma_name(vma)}
         yield Step("{who}: its process has no page in memory: passed over", SKIP_NO_RSS, **about)
-        return 0
+        return []
     return (yield from page_check_address(page, vma, nodes))
-
-
-def mapped_ptep(page: Page, vma: Vma) -> int:
-    """`page_check_address` for whoever does not watch."""
-    address = vma_address(page.index, vma)
-    if not vma.vm_start <= address < vma.vm_end:
-        return 0
-    ptep = pte_offset(vma.vm_mm, address)
-    if not ptep:
-        return 0
-    pte = page.machine.memory[ptep]
-    return ptep if pte_present(pte) and pte_pfn(pte) == page.pfn else 0

@@ -110,7 +110,8 @@ def swap_out(scan: VirtualScan, wanted: Page) -> Steps:
     """
     quota = SWAP_CLUSTER_MAX
     text = "frame {page:#x} cannot be had: the scan goes on, for {n} pages"
-    yield Step(text, WALK, page=wanted.pfn, kind="unmap", scheme=scan.name, n=quota)
+    lines = scan.walk_lines(wanted)._asdict()
+    yield Step(text, WALK, page=wanted.pfn, kind="unmap", scheme=scan.name, n=quota, **lines)
     for _ in range(len(scan.machine.mms) + 1):
         for mm, start, end in scan.legs()[:1]:
             quota -= yield from swap_out_mm(scan, mm, start, end, quota)

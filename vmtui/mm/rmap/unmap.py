@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from vmtui.mm.cluster import page_index
 from vmtui.mm.mm_types import Mm
 from vmtui.mm.page import Page, PG_anon, PG_dirty
-from vmtui.mm.pgtable import pte_dirty, pte_mkold, pte_young, swp_entry_to_pte
+from vmtui.mm.pgtable import (
+    pgoff_to_pte,
+    pte_dirty,
+    pte_mkold,
+    pte_young,
+    ptep_to_mm_address,
+    swp_entry_to_pte,
+)
 from vmtui.mm.step import Step, Steps
 from vmtui.mm.swapfile import swap_duplicate
 
@@ -31,9 +39,22 @@ def unmap_pte(page: Page, mm: Mm, ptep: int) -> str:
         page.set(PG_dirty)
     mm.rss -= 1
     page.count -= 1
+    machine.work["tlb_flushes"] += 1
     if not page.test(PG_anon):
-        machine.memory[ptep] = 0
-        return "is empty now"
+        machine.memory[ptep] = file_pte(page, mm, ptep)
+        return f"keeps page {page.index} of the file" if machine.memory[ptep] else "is empty now"
     swap_duplicate(machine, page.private)
     machine.memory[ptep] = swp_entry_to_pte(page.private)
     return f"now holds swap slot {page.private}"
+
+
+def file_pte(page: Page, mm: Mm, ptep: int) -> int:
+    """What a PTE holds when a page of a file has gone: nothing, or which page it was.
+
+    Nothing, where the VMA's vm_pgoff says it too (try_to_unmap_one of 2.6.0, try_to_unmap_cluster of 2.6.7).
+    """
+    _, address = ptep_to_mm_address(page.machine, ptep)
+    vma = mm.vmas.at(address)
+    if vma is None or page.index == page_index(vma, address):
+        return 0
+    return pgoff_to_pte(page.index)

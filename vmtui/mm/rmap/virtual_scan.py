@@ -9,6 +9,9 @@ A page that is named (``swapout``, ``referenced``, ``walk``) is looked for by th
 that maps a frame is a candidate, and all but the page's own are left as they are (*ours*: 2.4 had no way to
 ask for one page).  ``reclaim`` is 2.4's own page-out.
 
+remap_file_pages came after 2.4.  The machine has it under every scheme's rules, and a scan needs no answer
+to it: it meets each PTE where that is, whatever page it maps (*ours*).
+
 2.4 has neither PG_anon nor a mapcount, and guesses from page->count; in the swap cache it keeps the slot in
 page->index, under ``page->mapping == &swapper_space``.  The machine keeps the flag, the count, and the slot
 in page->private under every scheme (*ours*).
@@ -22,7 +25,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from vmtui.mm.cluster import Mappings, page_number
 from vmtui.mm.filemap import page_mapping
 from vmtui.mm.mm_types import VM_LOCKED, Mm, Vma
 from vmtui.mm.page import (
@@ -51,7 +56,7 @@ from vmtui.mm.rmap import explained, swap_out
 from vmtui.mm.rmap.base import Indifferent
 from vmtui.mm.rmap.lists import Lists, ObjectList, file_lists
 from vmtui.mm.rmap.picture import page_lines
-from vmtui.mm.rmap.scheme import Edge, Node, Pfns, Picture, walk_begins, walk_ends
+from vmtui.mm.rmap.scheme import Edge, Node, Pfns, Picture, WalkLines, walk_begins, walk_ends
 from vmtui.mm.rmap.target import mapping_target
 from vmtui.mm.rmap.unmap import unmap_pte
 from vmtui.mm.step import END, HIT, LEFT, LOCKED, MAPCOUNT, Ref, Step, Steps
@@ -173,7 +178,7 @@ class VirtualScan(Indifferent):
             self.swap_address[0] = mm.id
 
     def entries(self, mm: Mm, start: int, end: int) -> Iterator[tuple[Vma, int, int, int]]:
-        """(VMA, address, ptep, pfn) of each entry of a range that maps a frame (swap_out_vma, swap_out_pmd).
+        """(VMA, address, ptep, page) of each entry of a range that maps a frame (swap_out_vma, swap_out_pmd).
 
         The zero page is reserved: it is passed over.
         """
@@ -189,7 +194,8 @@ class VirtualScan(Indifferent):
                 for slot in np.flatnonzero(memory.all[table : table + n]).tolist():
                     pte = memory[table + slot]
                     if pte_present(pte) and not is_zero_page(pte_pfn(pte)):
-                        yield vma, first + slot * PAGE_SIZE, table + slot, pte_pfn(pte)
+                        pfn = page_number(self.machine, pte_pfn(pte))
+                        yield vma, first + slot * PAGE_SIZE, table + slot, pfn
 
     # A page is mapped and unmapped: nothing is kept.
 
@@ -228,20 +234,20 @@ class VirtualScan(Indifferent):
         """Always."""
         return True
 
-    def add_rmap_bulk(self, pfns: Pfns, vma: Vma, first_index: int, pteps: Pfns) -> None:
+    def add_rmap_bulk(self, mapped: Mappings, vma: Vma, indices: Pfns) -> None:
         """`page_add_rmap` for fresh pages."""
-        mem_map = self.machine.mem_map
-        mem_map.mapcount.put(pfns, 1)
-        mem_map.flags.put(pfns, mem_map.flags.all[pfns] | PG_anon)
+        mem_map, pages = self.machine.mem_map, mapped.pages
+        mem_map.mapcount.put(pages, mapped.counts)
+        mem_map.flags.put(pages, mem_map.flags.all[pages] | PG_anon)
 
-    def add_file_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
-        """`page_add_file_rmap` for many pages."""
-        self.machine.mem_map.mapcount.add(pfns, 1)
+    def add_file_rmap_bulk(self, mapped: Mappings, vma: Vma) -> None:
+        """`page_add_file_rmap` for many PTEs."""
+        self.machine.mem_map.mapcount.add(mapped.pages, mapped.counts)
 
-    def dup_rmap_bulk(self, pfns: Pfns, vma: Vma, child: Vma, pteps: Pfns, swapped: bool) -> None:
-        """`page_dup_rmap` for many pages."""
-        if len(pfns):
-            self.machine.mem_map.mapcount.add(pfns, 1)
+    def dup_rmap_bulk(self, mapped: Mappings, vma: Vma, child: Vma, swapped: bool) -> None:
+        """`page_dup_rmap` for many PTEs."""
+        if len(mapped):
+            self.add_file_rmap_bulk(mapped, child)
 
     def remove_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
         """`page_remove_rmap` for many pages."""
@@ -309,6 +315,11 @@ class VirtualScan(Indifferent):
                 return MAPCOUNT
         return END
 
+    def walk_lines(self, page: Page) -> WalkLines:
+        """struct page, which leads nowhere; each VMA that the scan comes to."""
+        machine = self.machine
+        return WalkLines(machine.lines("mem_map"), machine.lines("vm_area_struct"), per_mm=True)
+
     def look(self, page: Page, *, full: bool) -> Steps:
         """The scan for a page with its hands behind its back; `full`: the whole round."""
         yield walk_begins(page, "look")
@@ -346,7 +357,7 @@ class VirtualScan(Indifferent):
             tables = list(tables_of(mm))
             entries = memory[[table for _, table in tables]]
             present = entries & np.uint64(PAGE_PRESENT | PAGE_PROTNONE) != 0
-            rows, slots = np.nonzero(present & (entries >> np.uint64(PAGE_SHIFT) == page.pfn))
+            rows, slots = np.nonzero(present & self.frames_of(page, entries))
             for row, slot in zip(rows.tolist(), slots.tolist(), strict=True):
                 base, table = tables[row]
                 if start <= base + slot * PAGE_SIZE < end:
@@ -415,13 +426,18 @@ class VirtualScan(Indifferent):
             passed += int(np.count_nonzero(addresses < resume))
         return passed, entries
 
+    def frames_of(self, page: Page, ptes: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Which entries, if they are present, map a frame of the page."""
+        frames = ptes >> np.uint64(PAGE_SHIFT)
+        return (frames >= page.pfn) & (frames < page.pfn + self.machine.cluster)
+
     def mapped_in(self, page: Page, mm: Mm) -> tuple[int, int]:
         """The first PTE of an mm that maps the page, and its address; (0, 0) for none."""
         memory = self.machine.memory.all
         for base, table in tables_of(mm):
             ptes = memory[table * PTRS_PER_TABLE : (table + 1) * PTRS_PER_TABLE]
             mapped = ptes & np.uint64(PAGE_PRESENT | PAGE_PROTNONE) != 0
-            slots = np.flatnonzero(mapped & (ptes >> np.uint64(PAGE_SHIFT) == page.pfn))
+            slots = np.flatnonzero(mapped & self.frames_of(page, ptes))
             if len(slots):
                 slot = int(slots[0])
                 return table * PTRS_PER_TABLE + slot, base + slot * PAGE_SIZE
@@ -446,7 +462,7 @@ class VirtualScan(Indifferent):
                 edges.append(Edge(at - 2, at, "mmlist", len(edges)))
             edges.append(Edge(at, at + 1, "", len(edges)))
         headings, order = ("struct page", "mmlist", "page table"), tuple(mm.id for mm in mms)
-        return Picture(headings, tuple(nodes), tuple(edges), len(mms), first, True, order)
+        return Picture(headings, tuple(nodes), tuple(edges), len(mms), first, per_mm=True, order=order)
 
 
 def scan_bar(passed: int, entries: int) -> str:

@@ -12,6 +12,11 @@ from vmtui.tui.screens.chooser import Choice, Chooser
 from vmtui.tui.widgets.line_list import LineList
 
 
+def room_for(columns: int) -> int:
+    """Columns of text that an overlay has on a screen of so many."""
+    return min(102, columns * 96 // 100 - 4)
+
+
 class Compared(Chooser):
     """Dismissed with a kind of the ledger to explain, or a param to plot against.
 
@@ -22,12 +27,16 @@ class Compared(Chooser):
 
     def __init__(self, found: Comparison, script: Script | None) -> None:
         self.found = found
-        choices = comparison_choices(found, script)
+        self.script = script
         super().__init__(
             "The same commands under every scheme",
-            lambda typed: choices,
+            self._rows,
             note="Enter plots, or explains a kind · Esc closes",
         )
+
+    def _rows(self, typed: str) -> Sequence[Choice]:
+        columns = room_for(self.app.size.width)
+        return comparison_choices(self.found, self.script, columns, ascii=self.app.has_class("-ascii"))
 
 
 class Plotted(Chooser):
@@ -40,7 +49,7 @@ class Plotted(Chooser):
     def _rows(self, typed: str) -> Sequence[Choice]:
         columns, lines = self.app.size
         drawn_in_ascii = self.app.has_class("-ascii")
-        room = min(102, columns * 96 // 100 - 4), lines - 6
+        room = room_for(columns), lines - 6
         return [Choice(row) for row in sweep_rows(self.found, *room, ascii=drawn_in_ascii)]
 
     def on_mount(self) -> None:

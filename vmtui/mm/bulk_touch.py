@@ -1,0 +1,118 @@
+"""The bulk twins of an access to what is mapped: bits set where no fault is needed, copies after a fork.
+
+Like their siblings in `vmtui.mm.bulk` they have preconditions, and leave to single calls what does not meet
+them.  Where entries are not all alike, they go as far as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vmtui.mm.bulk import blocks, chunks_of, populate, take_users
+from vmtui.mm.cluster import Mappings
+from vmtui.mm.mm_types import VM_ACCESS, VM_SHARED, VM_WRITE, Mm, Vma, linear_page_index
+from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, PG_active, PG_lru, PG_swapcache
+from vmtui.mm.page_alloc import zone_for_user
+from vmtui.mm.pgtable import (
+    PAGE_ACCESSED,
+    PAGE_DIRTY,
+    PAGE_PRESENT,
+    PAGE_RW,
+    PMD_SIZE,
+    pte_offset,
+    vm_page_prot,
+)
+from vmtui.mm.pte_runs import PteRuns
+
+#: What a block was, in the words of a step.
+FILLED: Final = "{who}: {n:,} pages {did} at once, a PTE each"
+MAPPED: Final = "{who}: {n:,} pages were mapped, no fault: {did} at once"
+COPIED: Final = "{who}: {n:,} shared pages {did} at once, a copy each"
+
+
+def access_range(mm: Mm, start: int, end: int, write: bool) -> tuple[int, str]:
+    """Read or write the pages from `start` on as far as they are alike, up to `end`.
+
+    Returns:
+        How many pages, 0 if it must be done one by one; and what became of them.
+    """
+    done = populate(mm, start, end, write)
+    vma = mm.vmas.at(start)
+    if done or vma is None or mm.machine.cluster > 1:
+        return done, FILLED
+    if not vma.vm_flags & (VM_WRITE if write else VM_ACCESS):
+        return 0, FILLED
+    end = min(end, vma.vm_end)
+    done = as_far_as(vma, start, end, write, touch_block)
+    if done or not write or vma.vm_flags & VM_SHARED:
+        return done, MAPPED
+    return as_far_as(vma, start, end, write, copy_block), COPIED
+
+
+def as_far_as(
+    vma: Vma, start: int, end: int, write: bool, block: Callable[[Vma, PteRuns, int, bool], int]
+) -> int:
+    """How many pages from `start` on were done: in the page table it lies in, then block by block."""
+    table = min((start | (PMD_SIZE - 1)) + 1, end)
+    pages = 0
+    for low, high in ((start, table), *blocks(table, end)):
+        chunks = [(pte_offset(vma.vm_mm, at), (to - at) >> PAGE_SHIFT) for at, to in chunks_of(low, high)]
+        while chunks and not all(ptep for ptep, _ in chunks):
+            chunks.pop()
+        done = block(vma, PteRuns(*np.array(chunks, dtype=np.int64).T), low, write) if chunks else 0
+        pages += done
+        if done < (high - low) >> PAGE_SHIFT:
+            break
+    return pages
+
+
+def alike(mask: NDArray[np.bool_]) -> int:
+    """How many at the beginning are true."""
+    return len(mask) if mask.all() else int(np.argmin(mask))
+
+
+def touch_block(vma: Vma, ptes: PteRuns, start: int, write: bool) -> int:
+    """As far as the CPU may use the entries as they are, it sets their bits."""
+    memory = vma.machine.memory
+    entries = ptes.read(memory)
+    allowed = PAGE_PRESENT | (PAGE_RW if write else 0)
+    n = alike(entries & allowed == allowed)
+    entries[:n] |= PAGE_ACCESSED | (PAGE_DIRTY if write else 0)
+    if n:
+        ptes.write(memory, entries)
+    return n
+
+
+def copy_block(vma: Vma, ptes: PteRuns, start: int, write: bool) -> int:
+    """`do_wp_page` of pages that others have too, none of them in the swap cache: each is copied."""
+    machine, mem_map = vma.machine, vma.machine.mem_map
+    entries = ptes.read(machine.memory)
+    old = entries >> PAGE_SHIFT
+    shared = (entries & (PAGE_PRESENT | PAGE_RW) == PAGE_PRESENT) & (old != ZERO_PFN)
+    frames = np.where(shared, old, ZERO_PFN)
+    n = alike(shared & (mem_map.count.all[frames] > 1) & (mem_map.flags.all[frames] & PG_swapcache == 0))
+    zone = zone_for_user(machine)
+    if not n or zone is None or not zone.room(n, 0):
+        return 0
+    in_low = n * PAGE_SIZE if zone is machine.zones[0] else 0
+    if not machine.ledger.fits(in_low + machine.scheme.bulk_bytes(np.empty(0, np.int64))):
+        return 0
+
+    old, pteps, pfns = old[:n], ptes.pteps()[:n], take_users(machine, n)
+    machine.scheme.remove_rmap_bulk(old, vma, pteps)
+    mem_map.count.add(old, -1)
+    machine.work["tlb_flushes"] += n
+    entries[:n] = pfns << PAGE_SHIFT | vm_page_prot(vma) | PAGE_RW | PAGE_DIRTY
+    ptes.write(machine.memory, entries)
+    mem_map.count.put(pfns, 1)
+    mem_map.flags.put(pfns, PG_lru | PG_active)
+    ticket = machine.active_list.append_bulk(pfns)
+    mem_map.lru.put(pfns, np.arange(ticket, ticket + n, dtype=np.int64))
+    first = linear_page_index(vma, start)
+    indices = np.arange(first, first + n, dtype=np.int64)
+    machine.scheme.add_rmap_bulk(Mappings(machine, pfns, pteps), vma, indices)
+    return n
