@@ -29,11 +29,11 @@ LOWMEM: Mapping[str, int] = MappingProxyType({"3:1": 896 * MB, "2:2": 1920 * MB,
 #: Where user addresses end, by split (TASK_SIZE; 4:4 keeps the top 16 MB for its trampoline).
 TASK_SIZE: Mapping[str, int] = MappingProxyType({"3:1": 3 * GB, "2:2": 2 * GB, "4:4": 4 * GB - 16 * MB})
 
-#: Hardware pages a cluster can have: the patches of 2001 to 2003 went up to 64 KB.
-CLUSTERS: tuple[str, ...] = ("1", "2", "4", "8", "16")
-
 #: The architecture that each kernel's rules run on here.
 ARCH: Mapping[str, str] = MappingProxyType({"2.6": "i386-pae", "6.18": "x86_64"})
+
+#: Hardware pages a cluster can have: the patches of 2001 to 2003 went up to 64 KB.
+CLUSTERS: tuple[str, ...] = ("1", "2", "4", "8", "16")
 
 #: Machines known by name, as what their ``machine`` line would say.  ``article``: the one that the article
 #: "Virtual Memory II: the return of objrmap" worries about.
@@ -130,6 +130,8 @@ class Options:
             raise OptionError(f"{rmap} is of 2.6: rules={rules} and {ARCH[rules]} need rmap=anon_vma_chain")
         if arch != ARCH[rules]:
             raise OptionError(f"rules={rules} run on {ARCH[rules]}, and not on {arch}")
+        if rules == "6.18" and int(values.get("cluster", 1)) > 1:
+            raise OptionError("cluster: page clustering was a patch for 2.5; rules=6.18 have none")
         options = cls(**values)
         if options.ram > MAX_RAM:
             raise OptionError(f"ram={format_size(options.ram)}: PAE addresses 36 bits, 64G at most")

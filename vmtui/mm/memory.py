@@ -100,7 +100,7 @@ def access(mm: Mm, start: int, end: int, write: bool) -> Steps:
         try:
             yield from touch(mm, address, write)
         except KernelError as error:
-            error.partial = error.errno == "EFAULT" and address > start
+            error.partial = error.partial or (error.errno == "EFAULT" and address > start)
             raise
         address += PAGE_SIZE
 

@@ -24,13 +24,13 @@ VM_EXEC: Final = 0x4
 VM_SHARED: Final = 0x8
 VM_GROWSDOWN: Final = 0x100
 VM_LOCKED: Final = 0x2000
-VM_NONLINEAR: Final = 0x800000
 #: Not copied by fork (MADV_DONTFORK).
 VM_DONTCOPY: Final = 0x20000
 #: Its memory is counted against what may be promised; private memory that was writable once, under 6.18.
 VM_ACCOUNT: Final = 0x100000
 #: The child's copy is empty (MADV_WIPEONFORK).
 VM_WIPEONFORK: Final = 0x2000000
+VM_NONLINEAR: Final = 0x800000
 
 #: The longest file, in pages: 64 GB.
 MAX_FILE_PAGES: Final = 1 << 24

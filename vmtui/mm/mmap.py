@@ -36,14 +36,7 @@ BRK_START: Final = 0x08100000
 
 #: Flags two VMAs must agree in to become one.
 _KIND: Final = (
-    VM_ACCESS
-    | VM_SHARED
-    | VM_GROWSDOWN
-    | VM_LOCKED
-    | VM_NONLINEAR
-    | VM_DONTCOPY
-    | VM_WIPEONFORK
-    | VM_ACCOUNT
+    VM_ACCESS | VM_SHARED | VM_GROWSDOWN | VM_LOCKED | VM_NONLINEAR | VM_DONTCOPY | VM_WIPEONFORK | VM_ACCOUNT
 )
 
 

@@ -40,10 +40,10 @@ PAGE_FILE: Final = 0x040
 TABLE: Final = PAGE_PRESENT | PAGE_RW | PAGE_USER | PAGE_ACCESSED | PAGE_DIRTY
 #: A swap entry's slot starts at bit 5 of its upper half.
 SWP_SHIFT: Final = 32 + 5
-#: A file entry's index starts at its upper half.
-PGOFF_SHIFT: Final = 32
 #: Of a swap entry under 6.18 (_PAGE_SWP_EXCLUSIVE).
 SWP_EXCLUSIVE: Final = 0x008
+#: A file entry's index starts at its upper half.
+PGOFF_SHIFT: Final = 32
 
 
 def mk_pte(pfn: int, prot: int) -> int:
@@ -147,21 +147,6 @@ def pte_to_slot(pte: int) -> int:
     return pte >> SWP_SHIFT
 
 
-def pte_file(pte: int) -> bool:
-    """Whether it is not present and says which page of its file it had (pte_file)."""
-    return pte & (PAGE_PRESENT | PAGE_PROTNONE | PAGE_FILE) == PAGE_FILE
-
-
-def pgoff_to_pte(index: int) -> int:
-    """The entry that says: not present, and of the file this page (pgoff_to_pte)."""
-    return index << PGOFF_SHIFT | PAGE_FILE
-
-
-def pte_to_pgoff(pte: int) -> int:
-    """The page of the file that a file entry stands for (pte_to_pgoff)."""
-    return pte >> PGOFF_SHIFT
-
-
 def pte_swp_exclusive(pte: int) -> bool:
     """Whether a swap entry's process had the page for itself (6.18)."""
     return pte & SWP_EXCLUSIVE != 0
@@ -175,6 +160,21 @@ def pte_swp_mkexclusive(pte: int) -> int:
 def pte_swp_clear_exclusive(pte: int) -> int:
     """The swap entry of a page that others have too."""
     return pte & ~SWP_EXCLUSIVE
+
+
+def pte_file(pte: int) -> bool:
+    """Whether it is not present and says which page of its file it had (pte_file)."""
+    return pte & (PAGE_PRESENT | PAGE_PROTNONE | PAGE_FILE) == PAGE_FILE
+
+
+def pgoff_to_pte(index: int) -> int:
+    """The entry that says: not present, and of the file this page (pgoff_to_pte)."""
+    return index << PGOFF_SHIFT | PAGE_FILE
+
+
+def pte_to_pgoff(pte: int) -> int:
+    """The page of the file that a file entry stands for (pte_to_pgoff)."""
+    return pte >> PGOFF_SHIFT
 
 
 def is_zero_page(pfn: int) -> bool:

@@ -56,6 +56,19 @@ def test_fault_around_ends_with_the_file() -> None:
     assert ("EFAULT", False) == machine.refused("read b.t[5]")
 
 
+def test_a_fault_that_fails_leaves_what_it_did_first() -> None:
+    """Behind the end of the file: a read has mapped what is cached around, a write has made the anon_vma."""
+    machine = Modern("file f 2 pages", "spawn a", "mmap a s 2 pages rw shared f", "write a.s")
+    machine.do("mmap a t 8 pages rw private f")
+    assert ("EFAULT", True) == machine.refused("read a.t[5]")
+    assert "PP......" == machine.state("a", "t")
+    assert ("EFAULT", False) == machine.refused("read a.t[5]")
+    assert ("EFAULT", True) == machine.refused("write a.t[5]")
+    machine.do("fork a b")
+
+    assert "PP......" == machine.state("b", "t")
+
+
 def test_new_memory_is_inactive_and_exclusive() -> None:
     """A new page is its process's own, swap-backed, on the inactive list."""
     page = heap(1).view("a.h[0]").page

@@ -79,6 +79,14 @@ def test_mremap_grows_into_a_neighbour() -> None:
     assert [6] == machine.spans("a")
 
 
+def test_mremap_of_an_inherited_vma_grows_into_one_that_was_never_written() -> None:
+    """A child's VMA that grows up to a neighbour without an anon_vma takes it in; one with another, not."""
+    more = ("fork a b", "mmap b n 2 pages rw private at 0x200000004000")
+    assert [6] == heap(2, *more, "mremap b.h 4 pages").spans("b")
+
+    assert [4, 2] == heap(2, *more, "write b.n", "mremap b.h 4 pages").spans("b")
+
+
 def test_mremap_moves_vma_by_vma() -> None:
     """A range of more VMAs than one, holes in it too, moves as it is if it keeps its length."""
     machine = heap(6, "mprotect a.h[1] r", "munmap a.h[3]", "mremap a.h 6 pages to 0x200000100000")

@@ -51,6 +51,7 @@ class AnonVmaChain(ChainWalk):
             "mremap": "VMAs that other schemes let merge stay two here, or the reverse, and mremap wants one",
             "remap_file_pages": "refused: a VMA for each piece, as 6.18 makes them, is not modelled",
             "mlock": "of a page that only some have locked, the walk unmaps what it meets before the lock",
+            "remap_file_pages": "refused: this kernel has no nonlinear VMA any more",
         }
     )
 
@@ -306,12 +307,11 @@ class AnonVmaChain(ChainWalk):
         """`folio_dup_rmap` for the pages of a VMA."""
         if not len(mapped):
             return
-        mem_map, pages = self.machine.mem_map, mapped.pages
-        mem_map.mapcount.add(pages, mapped.counts)
-        exclusive = pages[mem_map.flags.all[pages] & PG_anon_exclusive != 0]
+        self.add_file_rmap_bulk(mapped, child)
+        flags = self.machine.mem_map.flags
+        exclusive = mapped.pages[flags.all[mapped.pages] & PG_anon_exclusive != 0]
         if len(exclusive):
-            mem_map.flags.put(exclusive, mem_map.flags.all[exclusive] & ~np.uint32(PG_anon_exclusive))
-        self.machine.work["rmap_add"] += len(mapped)
+            flags.put(exclusive, flags.all[exclusive] & ~np.uint32(PG_anon_exclusive))
 
     def picture(self, page: Page, first: int = 0, count: int = 32) -> Picture:
         """page → anon_vma → AVCs → VMAs; a file's page → address_space → the VMAs that cover it."""

@@ -13,7 +13,7 @@ from vmtui.mm.rmap.avc import AnonVmaChains
 from vmtui.mm.rmap.base import Indifferent
 from vmtui.mm.rmap.interval_tree import IntervalTrees
 from vmtui.mm.rmap.lists import Lists, anon_vma_lists, file_lists
-from vmtui.mm.rmap.scheme import Pfns
+from vmtui.mm.rmap.scheme import Pfns, WalkLines
 from vmtui.mm.rmap.target import anon_vma_target, mapping_target
 from vmtui.mm.step import Ref
 
@@ -40,6 +40,8 @@ class ChainSelf(Indifferent):
     union_members: ClassVar[tuple[str, ...]] = ("mapping", "anon_vma")
     explanations: ClassVar[explained.Entries] = explained.ANON_VMA_CHAIN
     ours: ClassVar[frozenset[str]] = frozenset()
+    no_clusters: ClassVar[str] = "came when the patches for page clustering were long gone"
+    no_nonlinear: ClassVar[str] = "nonlinear VMAs went with 4.0: mmap the pieces, each its VMA"
     expected: frozenset[str] = frozenset()
 
     @classmethod
@@ -59,6 +61,14 @@ class ChainSelf(Indifferent):
         """AVCs, and the trees of anon_vmas and of files."""
         files = {f"i_mmap.{name}": column for name, column in self.files.columns().items()}
         return {**self.chains.columns(), **files}
+
+    def walk_lines(self, page: Page) -> WalkLines:
+        """struct page, the anon_vma or the file, and each node: an AVC with the VMA it leads to, or a VMA."""
+        lines = self.machine.lines
+        element = lines("vm_area_struct")
+        if page.test(PG_anon):
+            element += lines("anon_vma_chain")
+        return WalkLines(lines("mem_map") + (1 if page.mapping else 0), element)
 
     def bulk_bytes(self, pfns: Pfns) -> int:
         """One anon_vma and its AVC."""

@@ -58,14 +58,15 @@ class ChainWalk(ChainSelf):
 
         stopped, mapcount = END, page.mapcount
         for vma, nodes in self.candidates(page) if mapcount else ():
-            ptep = yield from page_vma_mapped_walk(page, vma, nodes)
-            if not ptep:
+            pteps = yield from page_check_address(page, vma, nodes)
+            if not pteps:
                 continue
             if vma.vm_flags & VM_LOCKED and not kernel.referenced_flag:
                 stopped = LOCKED
                 break
-            referenced += yield from ptep_test_and_clear_young(page, vma.vm_mm, ptep, vma_name(vma))
-            mapcount -= 1
+            for ptep in pteps:
+                referenced += yield from ptep_test_and_clear_young(page, vma.vm_mm, ptep, vma_name(vma))
+            mapcount -= len(pteps)
             if mapcount == 0:
                 stopped = MAPCOUNT
                 break
@@ -101,16 +102,17 @@ class ChainWalk(ChainSelf):
         Returns:
             Whether the walk may go on.
         """
-        ptep = yield from page_vma_mapped_walk(page, vma, nodes)
-        if not ptep:
+        pteps = yield from page_check_address(page, vma, nodes)
+        if not pteps:
             return True
         if vma.vm_flags & VM_LOCKED:
             text = "{who} is locked in memory: the page stays"
             yield Step(text, page=page.pfn, vma=vma.id, who=vma_name(vma))
             return False
         if page.test(PG_anon) and not page.test(PG_swapbacked):
-            return (yield from self.discard_lazyfree(page, vma, ptep))
+            return (yield from self.discard_lazyfree(page, vma, pteps[0]))
 
+        (ptep,) = pteps
         left = unmap_pte(page, vma.vm_mm, ptep)
         if page.test(PG_anon_exclusive):
             page.clear(PG_anon_exclusive)
@@ -138,6 +140,7 @@ class ChainWalk(ChainSelf):
         memory[ptep] = 0
         vma.vm_mm.rss -= 1
         page.count -= 1
+        self.machine.work["tlb_flushes"] += 1
         page.clear(PG_anon_exclusive)
         yield Step("{who}: its PTE is empty now, MADV_FREE gave the page up", **about)
         yield from self.folio_remove_rmap_pte(page, ptep)
@@ -149,9 +152,9 @@ class ChainWalk(ChainSelf):
         stopped = END
         found = 0
         for vma, nodes in self.candidates(page):
-            ptep = yield from page_vma_mapped_walk(page, vma, nodes)
-            found += 1 if ptep else 0
-            if not full and ptep and vma.vm_flags & VM_LOCKED:
+            pteps = yield from page_check_address(page, vma, nodes)
+            found += len(pteps)
+            if not full and pteps and vma.vm_flags & VM_LOCKED:
                 stopped = LOCKED
                 break
             if not full and found == page.mapcount:

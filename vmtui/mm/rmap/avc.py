@@ -73,7 +73,8 @@ class AnonVmaChains:
         """
         self.machine.ledger.charge("anon_vma_chain")
         avc = self.register.cell[_NEXT_ID]
-        self.trees.insert(anon_vma.id, avc, vma.vm_pgoff, vma.vm_pgoff + vma.pages - 1)
+        passed = self.trees.insert(anon_vma.id, avc, vma.vm_pgoff, vma.vm_pgoff + vma.pages - 1)
+        self.count_lines(1 + passed)
         self.register[_NEXT_ID] = avc + 1
         self.register[_LIVE] += 1
         self.vma[avc] = vma.id
@@ -90,6 +91,7 @@ class AnonVmaChains:
     def free(self, avc: int) -> None:
         """Take an AVC out of both (anon_vma_interval_tree_remove, list_del, anon_vma_chain_free)."""
         self.trees.remove(self.anon_vma.cell[avc], avc)
+        self.count_lines(2)
         before, after, vma = self.prev.cell[avc], self.next.cell[avc], self.vma.cell[avc]
         if before:
             self.next[before] = after
@@ -102,6 +104,10 @@ class AnonVmaChains:
         self.vma[avc] = self.anon_vma[avc] = self.next[avc] = self.prev[avc] = 0
         self.register[_LIVE] -= 1
         self.machine.ledger.uncharge("anon_vma_chain")
+
+    def count_lines(self, avcs: int) -> None:
+        """So many AVCs were touched: the one that joins or leaves, and those on the way to its place."""
+        self.machine.work["list_lines"] += avcs * self.machine.lines("anon_vma_chain")
 
     def resize(self, vma: Vma) -> None:
         """A VMA has another interval: it leaves its trees and comes back (..._post_update_vma)."""

@@ -38,12 +38,6 @@ class Indifferent:
         """No structs of its own."""
         return {}
 
-    def walk_lines(self, page: Page) -> WalkLines:
-        """struct page, the head of the list or tree that it leads to, and each VMA there."""
-        machine = page.machine
-        head = 1 if page.mapping else 0
-        return WalkLines(machine.lines("mem_map") + head, machine.lines("vm_area_struct"))
-
     def anon_vma_vmas(self, anon_vma: AnonVma) -> Iterable[Vma]:
         """Those on its list."""
         return anon_vma.vmas
@@ -51,6 +45,12 @@ class Indifferent:
     def chain_of(self, vma: Vma) -> tuple[int, ...] | None:
         """There are no chains."""
         return None
+
+    def walk_lines(self, page: Page) -> WalkLines:
+        """struct page, the head of the list or tree that it leads to, and each VMA there."""
+        machine = page.machine
+        head = 1 if page.mapping else 0
+        return WalkLines(machine.lines("mem_map") + head, machine.lines("vm_area_struct"))
 
     def bulk_bytes(self, pfns: Pfns) -> int:
         """One mapping more of a page takes no memory."""

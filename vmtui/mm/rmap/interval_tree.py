@@ -54,16 +54,22 @@ class IntervalTrees:
 
     # In and out.
 
-    def insert(self, tree: int, node: int, start: int, last: int) -> None:
-        """Enter a node behind all that start no later (interval_tree_insert)."""
+    def insert(self, tree: int, node: int, start: int, last: int) -> int:
+        """Enter a node behind all that start no later (interval_tree_insert).
+
+        Returns:
+            How many nodes stood on the way to its place.
+        """
         self._begin(tree, node, start, last)
-        above, side = 0, self.left
+        above, side, passed = 0, self.left, 0
         at = self.root.cell[tree]
         while at:
             above = at
+            passed += 1
             side = self.left if start < self.start.cell[at] else self.right
             at = side.cell[at]
         self._hang(tree, node, above, side)
+        return passed
 
     def insert_after(self, tree: int, node: int, before: int, last: int) -> None:
         """Enter a node that starts where another does, directly after it (vma_interval_tree_insert_after)."""

@@ -35,4 +35,6 @@ def dup_mmap(oldmm: Mm, mm: Mm) -> Steps:
         yield Step("the VMA {who} was copied for {child}", vma=child.id, **about)
         yield from mm.machine.scheme.vma_fork(vma, child)
         yield from copy_page_range(vma, child)
+    # flush_tlb_mm: what the parent could write is read-only now.
+    mm.machine.work["tlb_flushes"] += 1
     trim_labels(mm, 0, mm.machine.task_size)

@@ -106,15 +106,9 @@ def add_new_anon(page: Page, vma: Vma, address: int, ptep: int, text: str, **val
 
 
 def do_fault(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Steps:
-    """First touch of a page of a file, or of shared memory (do_fault).
-
-    Raises:
-        KernelError: EFAULT, the page is behind the end of the file (SIGBUS).
-    """
+    """First touch of a page of a file, or of shared memory (do_fault)."""
     mapping = vma.vm_file
-    if mapping is None or linear_page_index(vma, address) >= mapping.end:
-        where = place_name(mm, address)
-        raise KernelError("EFAULT", f"{where} is behind the end of its file: the process would get SIGBUS")
+    assert mapping is not None
     if not write:
         yield from do_read_fault(vma, mapping, address, ptep)
     elif vma.vm_flags & VM_SHARED:
@@ -124,11 +118,15 @@ def do_fault(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Steps:
 
 
 def do_read_fault(vma: Vma, mapping: AddressSpace, address: int, ptep: int) -> Steps:
-    """A read maps what is cached around the page; if it was not, then it alone, once read (do_read_fault)."""
+    """A read maps what is cached around the page; if it was not, then it alone, once read (do_read_fault).
+
+    What lies around is mapped even if the page itself turns out to be behind the end of its file.
+    """
+    before = vma.vm_mm.rss
     mapped = yield from do_fault_around(vma, mapping, address, ptep)
     if mapped:
         return
-    page = yield from fault(mapping, linear_page_index(vma, address))
+    page = yield from fault(vma, mapping, address, partial=vma.vm_mm.rss > before)
     yield from map_file_page(vma, page, address, ptep, mk_pte(page.pfn, vm_page_prot(vma)))
 
 
@@ -155,8 +153,19 @@ def do_fault_around(vma: Vma, mapping: AddressSpace, address: int, ptep: int) ->
     return not pte_none(vma.machine.memory[ptep])
 
 
-def fault(mapping: AddressSpace, index: int) -> Steps:
-    """The page a fault wants, with a reference for the caller (vm_ops->fault, __do_fault)."""
+def fault(vma: Vma, mapping: AddressSpace, address: int, *, partial: bool) -> Steps:
+    """The page a fault wants, with a reference for the caller (vm_ops->fault, __do_fault).
+
+    Args:
+        partial: The fault has changed something already, which stays if it fails.
+
+    Raises:
+        KernelError: EFAULT, the page is behind the end of the file (SIGBUS).
+    """
+    index = linear_page_index(vma, address)
+    if index >= mapping.end:
+        text = f"{place_name(vma.vm_mm, address)} is behind the end of its file: the process would get SIGBUS"
+        raise KernelError("EFAULT", text, partial=partial)
     nopage = shmem_nopage if mapping.shmem else filemap_nopage
     return (yield from nopage(mapping, index))
 
@@ -173,15 +182,19 @@ def map_file_page(vma: Vma, page: Page, address: int, ptep: int, pte: int) -> St
 
 def do_shared_fault(vma: Vma, mapping: AddressSpace, address: int, ptep: int) -> Steps:
     """A write to a shared mapping maps that one page, dirty (do_shared_fault)."""
-    page = yield from fault(mapping, linear_page_index(vma, address))
+    page = yield from fault(vma, mapping, address, partial=False)
     yield from map_file_page(vma, page, address, ptep, pte_mkdirty(mk_pte(page.pfn, vm_page_prot(vma))))
 
 
 def do_cow_fault(vma: Vma, mapping: AddressSpace, address: int, ptep: int) -> Steps:
-    """A write to a private mapping copies the file's page, which is not mapped at all (do_cow_fault)."""
+    """A write to a private mapping copies the file's page, which is not mapped at all (do_cow_fault).
+
+    The VMA has its anon_vma before the file is asked for the page, which may have none there.
+    """
     machine = vma.machine
-    page = yield from fault(mapping, linear_page_index(vma, address))
+    fresh = vma.anon_vma is None
     yield from machine.scheme.vma_prepare(vma)
+    page = yield from fault(vma, mapping, address, partial=fresh)
     copy = alloc_page(machine)
     vma.vm_mm.rss += 1
     machine.memory[ptep] = pte_mkwrite(pte_mkdirty(mk_pte(copy.pfn, vm_page_prot(vma))))
@@ -236,6 +249,7 @@ def wp_page_copy(mm: Mm, vma: Vma, address: int, ptep: int) -> Steps:
         yield from mm.machine.scheme.page_remove_rmap(old, ptep)
     mm.machine.work["tlb_flushes"] += 1
     memory[ptep] = maybe_mkwrite(pte_mkdirty(mk_pte(page.pfn, vm_page_prot(vma))), vma)
+    mm.machine.work["tlb_flushes"] += 1
     why = "the zero page" if is_zero_page(old_pfn) else "shared" if old.test(PG_anon) else "the file's"
     text = "{where}: frame {old:#x} is {why}: copied to frame {page:#x}"
     where = place_name(mm, address)

@@ -31,6 +31,7 @@ def mprotect_fixup(vma: Vma, start: int, end: int, prot: int) -> Steps:
 
     vma = yield from vma_modify_flags(vma, start, end, accounted(vma, flags))
     changed = change_protection(vma, start, end)
+    vma.machine.work["tlb_flushes"] += 1
     text = "{who}: protection changed, {n:,} PTEs rewritten"
     yield Step(text, vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma), n=changed)
     if old & (VM_WRITE | VM_SHARED | VM_LOCKED) == VM_LOCKED and flags & VM_WRITE:

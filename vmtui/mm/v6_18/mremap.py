@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from vmtui.errors import KernelError
 from vmtui.mm.mm_types import VM_LOCKED, Mm, Vma, vma_name
-from vmtui.mm.mmap import get_unmapped_area, unmap_range, vma_merge
+from vmtui.mm.mmap import can_vma_merge, get_unmapped_area, unmap_range, vma_adjust
 from vmtui.mm.mremap import check_label, check_target, label_of_range, move_vma, relabel, room_behind
+from vmtui.mm.page import PAGE_SHIFT
 from vmtui.mm.step import Step, Steps
 from vmtui.mm.v6_18.mlock import mm_populate
 
@@ -84,11 +85,19 @@ def remap_move(mm: Mm, start: int, end: int, new_addr: int) -> Steps:
 
 
 def expand_vma_in_place(vma: Vma, new_end: int) -> Steps:
-    """Nothing is in the way: the VMA takes in the new range, and a neighbour behind it that fits.
+    """Nothing is in the way: the VMA takes in the new range, and a neighbour behind it that continues it.
 
-    (expand_vma_in_place, vma_merge_extend)
+    One that has no anon_vma yet is taken in even by a VMA that was inherited (expand_vma_in_place,
+    vma_merge_extend).
     """
-    pgoff = vma.vm_pgoff + vma.pages
-    grown = yield from vma_merge(vma.vm_mm, vma.vm_end, new_end, vma.vm_flags, pgoff, vma, vma.vm_file)
+    mm = vma.vm_mm
+    after = mm.vmas.at(new_end)
+    end = new_end
+    if after is not None:
+        owner = vma if after.anon_vma is not None else None
+        pgoff = vma.vm_pgoff + ((new_end - vma.vm_start) >> PAGE_SHIFT)
+        if can_vma_merge(after, vma.vm_flags, pgoff, vma.vm_file, owner):
+            end = after.vm_end
+    yield from vma_adjust(vma, vma.vm_start, end)
     text = "{who} grew in place, to {end:#x}"
-    yield Step(text, vma=grown.id, mm=vma.vm_mm.id, who=vma_name(grown), end=new_end)
+    yield Step(text, vma=vma.id, mm=mm.id, who=vma_name(vma), end=new_end)
