@@ -49,14 +49,10 @@ class AnonVmaChain(ChainWalk):
     departs: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
             "mremap": "VMAs that other schemes let merge stay two here, or the reverse, and mremap wants one",
-            "remap_file_pages": "refused: a VMA for each piece, as 6.18 makes them, is not modelled",
             "mlock": "of a page that only some have locked, the walk unmaps what it meets before the lock",
             "remap_file_pages": "refused: this kernel has no nonlinear VMA any more",
         }
     )
-
-    no_clusters: ClassVar[str] = "today's kernel has large folios instead, which are not modelled"
-    no_nonlinear: ClassVar[str] = "today's kernel maps each piece by a VMA of its own, which is not modelled"
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine

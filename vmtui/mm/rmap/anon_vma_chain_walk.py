@@ -170,9 +170,3 @@ class ChainWalk(ChainSelf):
         yield Step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, n=page.mapcount)
 
     page_remove_rmap = folio_remove_rmap_pte
-
-
-def page_vma_mapped_walk(page: Page, vma: Vma, nodes: int) -> Steps:
-    """The ptep through which `vma` maps `page`, or 0: one page has one place there (page_vma_mapped_walk)."""
-    pteps: list[int] = yield from page_check_address(page, vma, nodes)
-    return pteps[0] if pteps else 0

@@ -247,7 +247,6 @@ def wp_page_copy(mm: Mm, vma: Vma, address: int, ptep: int) -> Steps:
         mm.rss += 1
     else:
         yield from mm.machine.scheme.page_remove_rmap(old, ptep)
-    mm.machine.work["tlb_flushes"] += 1
     memory[ptep] = maybe_mkwrite(pte_mkdirty(mk_pte(page.pfn, vm_page_prot(vma))), vma)
     mm.machine.work["tlb_flushes"] += 1
     why = "the zero page" if is_zero_page(old_pfn) else "shared" if old.test(PG_anon) else "the file's"
