@@ -131,7 +131,7 @@ _KNOWN: Final = (
     _page("present", "a frame is mapped (the zero page is none)", lambda view: view.page is not None),
     _page("swapped", "it lies in swap, by its entry or as shared", lambda view: view.state == "swapped"),
     _page("zero", "the zero page is mapped", lambda view: view.zero),
-    _page("state", '"present", "swapped", "zero", "file"; none if never touched', lambda view: view.state),
+    _page("state", '"present", "swapped", "zero" or "file"; none: untouched', lambda view: view.state),
     _page("slot", "the swap slot it lies in", lambda view: view.slot),
     _page("swapcache", "its frame is in the swap cache", lambda view: view.swapcache),
     _page("mapcount", "entries that map the frame; 0 if none is mapped", _mapcount),
