@@ -37,6 +37,8 @@ class Kernel(Protocol):
     fault_around: ClassVar[int]
     #: The flags a page of memory has once its first write has mapped it, but for what the scheme sets.
     fresh_flags: ClassVar[int]
+    #: The same of one that a write to a shared page has made.
+    copied_flags: ClassVar[int]
     #: Those that a page of shared memory has, beside the usual.
     shmem_flags: ClassVar[int]
 
