@@ -1,7 +1,7 @@
 # vmtui: `make run` opens the app, `make test` runs the whole suite.  Both set up .venv by themselves, once.
 
 .DEFAULT_GOAL := run
-.PHONY: run test test-long check published bench shots readme clean
+.PHONY: run test test-long test-live check published bench shots readme clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -19,6 +19,9 @@ test: $(VENV)/.test  ## the whole suite
 
 test-long: $(VENV)/.test  ## the agreement of all schemes over 5,000 random programs: about five minutes
 	VMTUI_PROGRAMS=5000 $(BIN)/python -m pytest $(PYTEST_ARGS) tests/properties/test_agreement.py
+
+test-live: $(VENV)/.test  ## what the kernel underneath does, as root on Linux: makes a swap file and cgroups, and takes them back
+	VMTUI_LIVE=1 $(BIN)/python -m pytest tests/live
 
 check: $(VENV)/.dev  ## ruff and mypy --strict
 	$(BIN)/ruff check .

@@ -87,8 +87,10 @@ def test_imports_point_left(path):
 
 def test_mm_has_one_spine():
     """machine.py owns the parts and imports none of the files that stand above it."""
-    above = {f"vmtui.mm.{name}" for name in
-             ("fork", "memory", "mmap", "mprotect", "mlock", "madvise", "mremap", "vmscan", "check")}
+    above = {
+        f"vmtui.mm.{name}"
+        for name in ("fork", "memory", "mmap", "mprotect", "mlock", "madvise", "mremap", "vmscan", "check")
+    }
 
     assert not above & {name for name, _ in imports_of(PACKAGE / "mm" / "machine.py")}
 
@@ -97,7 +99,11 @@ def fresh(code):
     """Run code in a new interpreter and return the top-level modules it ended with."""
     code += "\nimport sys\nprint(*sorted(name.partition('.')[0] for name in sys.modules))"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True,
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
         stdin=subprocess.DEVNULL,
     )
     return set(done.stdout.splitlines()[-1].split())

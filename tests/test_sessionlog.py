@@ -49,7 +49,9 @@ def test_a_run_that_did_nothing_leaves_nothing(log, vmtui_home):
     log.command("spawn sh")
 
     assert sessionlog.read(log.path).entries == (
-        sessionlog.Show("sh.heap[0]"), sessionlog.Mark(0, "start"), "spawn sh",
+        sessionlog.Show("sh.heap[0]"),
+        sessionlog.Mark(0, "start"),
+        "spawn sh",
     )
 
 
@@ -127,8 +129,14 @@ def test_a_fold_is_a_fold_again(log):
 
 
 WHAT_IF = (
-    "fork sh", "read sh.heap[0]", "write sh.heap[1]", "swapout sh.heap[2]", "evict sh.heap[3]", "exit sh1",
-    "fork nobody", "write sh.heap[9]",
+    "fork sh",
+    "read sh.heap[0]",
+    "write sh.heap[1]",
+    "swapout sh.heap[2]",
+    "evict sh.heap[3]",
+    "exit sh1",
+    "fork nobody",
+    "write sh.heap[9]",
 )
 
 
@@ -405,8 +413,12 @@ for number in range(10 ** 6):
     log.command(session.do(f"spawn p{number}").text)
     print(number, flush=True)
 """
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True,
-                               env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
     for _ in range(20):
         accepted = int(process.stdout.readline())
     process.send_signal(signal.SIGKILL)

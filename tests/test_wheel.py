@@ -17,8 +17,12 @@ SCENARIOS = sorted(path.name for path in (ROOT / "scenarios").glob("*.scenario")
 def run(*command, **options):
     """Run a command to its end without standard input; its output is in the failure when it fails."""
     done = subprocess.run(
-        [str(word) for word in command], text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, **options,
+        [str(word) for word in command],
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        **options,
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}"
     return done.stdout
@@ -41,8 +45,19 @@ def installed(built, tmp_path_factory):
     python = home / ("Scripts" if os.name == "nt" else "bin") / "python"
     site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
     (site / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    run(sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check",
-        "install", "--quiet", "--no-deps", "--no-index", built[1])
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        python,
+        "--disable-pip-version-check",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        built[1],
+    )
     return python
 
 
@@ -59,9 +74,13 @@ def test_the_wheel_carries_what_the_package_reads(built):
         names = set(wheel.namelist())
 
     assert {f"vmtui/scenarios/{name}" for name in SCENARIOS} <= names
-    expected = {str(path.relative_to(ROOT)) for path in (ROOT / "vmtui").rglob("*")
-                if path.is_file() and path.suffix in {".py", ".tcss", ".lark", ".json", ".typed"}
-                and "__pycache__" not in path.parts}
+    expected = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "vmtui").rglob("*")
+        if path.is_file()
+        and path.suffix in {".py", ".tcss", ".lark", ".json", ".typed"}
+        and "__pycache__" not in path.parts
+    }
     assert expected <= names
     assert not [name for name in names if name.startswith(("tests/", "screenshots/", "scenarios/"))]
 

@@ -2,7 +2,7 @@
 The command line: the only owner of standard output, standard error and exit codes.
 
 Exit codes: 0, all went well and every expect holds; 1, an expect failed or a command was refused; 2, a bad
-file or a bad usage; 3, a fault of vmtui's own.
+file or a bad usage; 3, a fault of vmtui's own; 4, this machine cannot do what was asked.
 
 Everything heavy is imported inside the commands: ``--help`` pays for click alone.
 """
@@ -21,7 +21,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from vmtui import __version__
-from vmtui.errors import FaultError, OptionError, ScenarioError, ScenarioErrors, VmtuiError, printable
+from vmtui.errors import (
+    CannotError,
+    FaultError,
+    LiveError,
+    OptionError,
+    ScenarioError,
+    ScenarioErrors,
+    VmtuiError,
+    printable,
+)
 
 if TYPE_CHECKING:
     from vmtui.scenario.script import Script
@@ -32,6 +41,7 @@ OK: Final = 0
 FAILED: Final = 1
 BAD: Final = 2
 FAULT: Final = 3
+CANNOT: Final = 4
 INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
 
@@ -54,7 +64,7 @@ MACHINE_OPTIONS: Final = (
 )
 """Options of a machine; each is an option of `play` too."""
 
-JSON_COMMANDS: Final = ("play", "compare", "sweep")
+JSON_COMMANDS: Final = ("play", "compare", "sweep", "verify")
 """Commands that answer a program as well as a reader."""
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -68,6 +78,7 @@ A terminal laboratory for Linux reverse mapping. Without arguments: the scenario
   play FILE        play without a screen; exit 1 if an expect fails
   compare FILE     the same under several schemes, side by side
   sweep FILE       the same for many values of a param: --over children=1..1000
+  verify FILE ...  the same by real processes on this kernel, compared (Linux, root)
   check FILE ...   read and expand, play nothing
   fmt FILE ...     put files into canonical form
   list             the scenarios, in reading order
@@ -415,6 +426,104 @@ def _range(given: str) -> tuple[str, int, int]:
     return name.strip(), int(first), int(last)
 
 
+# ------------------------------------------------------------------------------------------------ this kernel
+
+
+@cli.command(context_settings={"max_content_width": 100})
+@click.argument("files", nargs=-1, metavar="FILE...")
+@click.option("-c", "text", metavar="TEXT", help="verify these commands, separated by ;")
+@click.option("--json", "as_json", is_flag=True, help="one JSON object, and nothing else, on standard output")
+@click.option("--repeat", type=click.IntRange(1, 1000), default=1, help="play each so often; 1")
+@click.option(
+    "--fuzz", "seconds", metavar="SECONDS", type=click.FloatRange(0, 1e6), help="random programs for so long"
+)
+@click.option("--seed", metavar="N", type=click.IntRange(0, 2**63), help="of --fuzz: which programs")
+@click.option("--clean", is_flag=True, help="take back what a verify that was killed has left here")
+@click.option("--set", "params", metavar="NAME=N", multiple=True, help="give a param a value")
+@_machine_options
+def verify(
+    files: tuple[str, ...],
+    text: str | None,
+    as_json: bool,
+    repeat: int,
+    seconds: float | None,
+    seed: int | None,
+    clean: bool,
+    params: tuple[str, ...],
+    **machine: str | None,
+) -> int:
+    """
+    Play FILE twice, by the simulator and by real processes on this kernel, and compare after each command.
+
+    Takes Linux and root; its processes, cgroups, files and swap are gone afterwards.  Exit 0: both agree; 1:
+    they differ, or a command was refused; 2: a bad file or usage; 3: a fault of vmtui's own; 4: this machine
+    cannot compare everything, and what it could agrees.
+    """
+    from vmtui.live import verify_text
+    from vmtui.live.abilities import probe
+    from vmtui.live.record import undo_all
+    from vmtui.live.verify import verify as verify_script
+
+    if clean:
+        count = undo_all(_complain)
+        _complain(f"taken back what {count:,} {'run' if count == 1 else 'runs'} left")
+    if seconds is not None:
+        if files or text is not None:
+            raise click.UsageError("--fuzz makes its own programs: give no FILE and no -c TEXT")
+        return _fuzz(seconds, seed, _given(machine), as_json)
+    if seed is not None:
+        raise click.UsageError("--seed says which programs --fuzz plays: give --fuzz SECONDS too")
+    if not files and text is None:
+        if clean:
+            return OK
+        raise click.UsageError("give a FILE, or -c TEXT")
+    given: list[tuple[str | None, str | None]] = [(file, None) for file in files]
+    given += [(None, text)] if text is not None else []
+    scripts = [_load(file, words, _params(params), _given(machine)) for file, words in given]
+    abilities = probe()
+    if abilities.missing:
+        _complain("\n".join(verify_text.cannot_lines(abilities)))
+    found = []
+    for script in scripts:
+        found.append(verify_script(script, abilities, repeat=repeat, tell=_complain))
+        if not as_json:
+            _print_lines(verify_text.verification_lines(found[-1]), at_once=True)
+    if as_json:
+        _print(json.dumps(verify_text.document(found, abilities)))
+    if not all(each.agrees for each in found):
+        return FAILED
+    return CANNOT if abilities.missing else OK
+
+
+def _fuzz(seconds: float, seed: int | None, options: dict[str, str], as_json: bool) -> int:
+    """Random programs on both sides; the first difference, shortened, becomes a file in this folder."""
+    import secrets
+
+    from vmtui.live import verify_text
+    from vmtui.live.abilities import probe
+    from vmtui.live.fuzz import Tally, fuzz
+
+    abilities = probe()
+    if abilities.missing:
+        raise CannotError("; ".join(abilities.missing))
+    seed = secrets.randbelow(1_000_000) if seed is None else seed
+    tally = Tally()
+    try:
+        found = fuzz(abilities, options, seconds=seconds, seed=seed, tally=tally, tell=_complain)
+    finally:
+        _complain(f"seed {seed}: {tally.text}")
+    path = None
+    if found is not None:
+        path = f"vmtui-fuzz-{seed}-{found.number}.scenario"
+        Path(path).write_text(found.text, encoding="utf-8")
+    if as_json:
+        _print(json.dumps(verify_text.fuzz_document(seed, tally, found, path)))
+    elif found is not None:
+        _print_lines(verify_text.verification_lines(found.verification))
+        _print(f"written to {path}")
+    return OK if found is None else FAILED
+
+
 # ------------------------------------------------------------------------------------------------ files
 
 
@@ -574,6 +683,10 @@ def main(args: Sequence[str] | None = None) -> int:
         return _fail(args, problem, BAD, "usage")
     except FaultError as problem:
         return _fail(args, problem, FAULT, "internal")
+    except CannotError as problem:
+        return _fail(args, problem, CANNOT, "machine")
+    except LiveError as problem:
+        return _fail(args, problem, FAULT, "live")
     except VmtuiError as problem:
         return _fail(args, problem, BAD)
     except BrokenPipeError:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import unicodedata
 
 __all__ = [
+    "CannotError",
     "FaultError",
     "KernelError",
+    "LiveError",
     "OptionError",
     "PlaceError",
     "ScenarioError",
@@ -85,6 +87,14 @@ class FaultError(VmtuiError):
     def __str__(self) -> str:
         lines = [f"    {printable(line)}" for line in self.log]
         return "\n".join([self.message, "this leads to it:", *lines])
+
+
+class LiveError(VmtuiError):
+    """The kernel underneath, or a process of ours on it, did what it should never do."""
+
+
+class CannotError(LiveError):
+    """This machine lacks what is needed: a privilege, a file under /proc, a place for swap."""
 
 
 class KernelError(VmtuiError):

@@ -56,10 +56,14 @@ class TestOptions:
             Options.parse({"cluster": 16, "ram": 4 * MB + PAGE_SIZE})
 
     def test_who_cannot_says_why(self) -> None:
-        """anonmm knows one address for a page, and refuses in a sentence."""
-        assert ["anonmm"] == [name for name in SCHEMES if name not in CLUSTERED]
+        """anonmm knows one address for a page, chains came too late; 6.18 has no clusters: in a sentence."""
+        assert ["anonmm", "anon_vma_chain"] == [name for name in SCHEMES if name not in CLUSTERED]
         with pytest.raises(OptionError, match="cluster=4: anonmm knows one address"):
             Machine(Options.parse({"rmap": "anonmm", "cluster": 4}))
+        with pytest.raises(OptionError, match="cluster=4: anon_vma_chain came when the patches"):
+            Machine(Options.parse({"rmap": "anon_vma_chain", "rules": "2.6", "cluster": 4}))
+        with pytest.raises(OptionError, match=r"rules=6\.18 have none"):
+            Options.parse({"rmap": "anon_vma_chain", "cluster": 4})
 
     @pytest.mark.parametrize("rmap", CLUSTERED)
     @pytest.mark.parametrize("cluster", [2, 16])

@@ -21,7 +21,7 @@ from vmtui.mm.rmap import SCHEMES
 @pytest.fixture(params=SCHEMES)
 def lab(request: pytest.FixtureRequest) -> FileLab:
     """A machine with this scheme."""
-    return FileLab(rmap=request.param)
+    return FileLab(rmap=request.param, rules="2.6")
 
 
 @pytest.fixture
@@ -308,7 +308,7 @@ class TestLists:
         """An object-based walk examines private VMAs in the list's order, then the shared ones."""
         if rmap not in SCHEMES:
             pytest.skip("no such scheme")
-        lab = FileLab(rmap=rmap)
+        lab = FileLab(rmap=rmap, rules="2.6")
         file = lab.file(1)
         for name, shared in (("s", True), ("a", False), ("b", False), ("t", True)):
             task = lab.spawn(name)

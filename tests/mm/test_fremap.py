@@ -184,7 +184,7 @@ def test_a_scheme_without_an_answer_refuses(scheme: str) -> None:
     """It says why, it says so in `departs`, and nothing has changed."""
     window = Window(scheme)
     before = window.digest()
-    with pytest.raises(KernelError, match="the draft had no answer") as caught:
+    with pytest.raises(KernelError, match=r"the draft had no answer|nonlinear VMAs went with 4\.0") as caught:
         window.remap(0, 50)
 
     assert "ENOSYS" == caught.value.errno

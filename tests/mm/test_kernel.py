@@ -84,7 +84,10 @@ def test_text_says_what_differs() -> None:
     [
         ({"colour": "red"}, "no machine option 'colour'"),
         ({"rmap": "pte_tree"}, "rmap=pte_tree: expected virtual_scan or pte_chain"),
-        ({"rules": "6.18"}, "rules=6.18: expected 2.6"),
+        ({"rules": "6.18"}, "anon_vma_rfc is of 2.6: rules=6.18 and x86_64 need rmap=anon_vma_chain"),
+        ({"rmap": "anonmm", "arch": "x86_64"}, "anonmm is of 2.6: rules=6.18 and x86_64 need rmap="),
+        ({"rmap": "anon_vma_chain", "rules": "2.6", "arch": "x86_64"}, "rules=2.6 run on i386-pae, and not"),
+        ({"rules": "2.2"}, "rules=2.2: expected 2.6 or 6.18"),
         ({"arch": "vax"}, "arch=vax: expected i386-pae"),
         ({"split": "1:1"}, "split=1:1: expected 3:1 or 2:2 or 4:4"),
         ({"draft": "final"}, "draft=final: expected intended or posted"),

@@ -8,7 +8,7 @@ from tests.mm.lab import NONE, RW, Lab, R, mm_of, spans, vma_at
 from vmtui.errors import KernelError
 from vmtui.mm import mmap
 from vmtui.mm.mm_types import VM_EXEC, VM_GROWSDOWN, find_label, place_name, vma_name
-from vmtui.mm.mmap import TASK_UNMAPPED_BASE, find_vma
+from vmtui.mm.mmap import find_vma
 from vmtui.mm.page import PAGE_SIZE
 from vmtui.mm.pgtable import page_tables
 
@@ -40,7 +40,7 @@ class TestMmap:
         places = [lab.mmap(task, name, 3) for name in "abc"]
 
         assert [0x40000000 + number * 4 * PAGE_SIZE for number in range(3)] == places
-        assert TASK_UNMAPPED_BASE == places[0]
+        assert lab.machine.arch.unmapped_base == places[0]
         assert 3 == len(spans(task))
 
     def test_hole_is_filled_if_it_leaves_a_page_on_both_sides(self, lab: Lab) -> None:

@@ -17,7 +17,7 @@ from vmtui.mm.shmem import shmem_find_swp
 @pytest.fixture(params=SCHEMES)
 def lab(request: pytest.FixtureRequest) -> FileLab:
     """A machine with this scheme."""
-    return FileLab(rmap=request.param)
+    return FileLab(rmap=request.param, rules="2.6")
 
 
 class TestPages:

@@ -17,7 +17,7 @@ from vmtui.mm.swapfile import get_swap_page
 @pytest.fixture(params=SCHEMES)
 def lab(request: pytest.FixtureRequest) -> FileLab:
     """A machine with this scheme."""
-    return FileLab(rmap=request.param)
+    return FileLab(rmap=request.param, rules="2.6")
 
 
 def test_pages_come_back(lab: FileLab) -> None:
@@ -129,7 +129,7 @@ def test_without_an_area_it_is_refused() -> None:
 @pytest.mark.parametrize("rmap", SCHEMES)
 def test_undone_whole_where_memory_is_short(rmap: str) -> None:
     """ENOMEM: not one page was read, and swap is on; with room it works."""
-    lab = FileLab(rmap=rmap, ram="4M", check=False)
+    lab = FileLab(rmap=rmap, rules="2.6", ram="4M", check=False)
     task, address = lab.heap(8)
     lab.evict(task, address, 8)
     hog = lab.spawn("hog")

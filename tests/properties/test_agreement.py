@@ -53,7 +53,7 @@ class Run:
     @classmethod
     def of(cls, scheme: str, **options: str) -> Run:
         """A machine just built: small, with little swap."""
-        given = {"rmap": scheme, "ram": "8M", "swap": "64K", **options}
+        given = {"rmap": scheme, "rules": "2.6", "ram": "8M", "swap": "64K", **options}
         return cls(scheme, Machine(Options.parse(given)))
 
     def attempt(self, command: Command) -> None:

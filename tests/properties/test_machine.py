@@ -28,7 +28,7 @@ def errno(done: Done) -> str | None:
 @given(program=programs())
 def test_sound_after_every_command(rmap: str, program: list[str]) -> None:
     """No command breaks an invariant, whether it is accepted, refused or done in part."""
-    session = Session(rmap=rmap, ram="8M", swap="64K")
+    session = Session(rmap=rmap, rules="2.6", ram="8M", swap="64K")
     for line in program:
         before = session.digest()
         done = session.attempt(line)
@@ -169,7 +169,7 @@ def test_a_cancelled_command_leaves_no_trace(program: list[str], cut: int) -> No
 @settings(max_examples=40)
 def test_walk_equals_brute_force(rmap: str, program: list[str]) -> None:
     """A walk without its stop rule hits exactly the PTEs that a reading of all page tables finds."""
-    session = Session(rmap=rmap, ram="8M", swap="64K")
+    session = Session(rmap=rmap, rules="2.6", ram="8M", swap="64K")
     for line in program:
         session.attempt(line)
     machine = session.machine

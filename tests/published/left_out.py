@@ -30,7 +30,6 @@ LEFT_OUT: Mapping[str, str] = MappingProxyType(
         "8 bytes a PTE as the price of rmap (Andrea Arcangeli)": "a rule of thumb; the rows are exact",
         "0.2 % of memory for companion pages (Ingo Molnar)": "a proposal that was never written",
         "page clustering fills 3/8 of the slots (William Irwin)": "an estimate, of no published mix",
-        "anon_vma_chain: AVCs of forks, Rik's 1000 → 2": "that scheme is not built",
         "task_struct, mm_struct, inode": "their sizes here are estimates, and so no row",
         "7500 tasks with one window of 512 MB (Andrea Arcangeli)": "a run that worked; no figure to compare",
     }

@@ -15,12 +15,20 @@ from vmtui.mm.step import CANDIDATE, HIT
 #: Examined and hits of page_referenced, then of try_to_unmap.
 Walks = tuple[int, int, int, int]
 
-SCHEMES: Final = ("virtual_scan", "pte_chain", "objrmap", "anonmm", "anon_vma_rfc", "anon_vma")
+SCHEMES: Final = (
+    "virtual_scan",
+    "pte_chain",
+    "objrmap",
+    "anonmm",
+    "anon_vma_rfc",
+    "anon_vma",
+    "anon_vma_chain",
+)
 
 
 def walks(rmap: str, children: int, *, copied: bool, whose: int) -> Walks:
     """The walks of a page-out; whose page: 0 the parent's, 1 the oldest child's, -1 the newest's."""
-    lab, tasks = family(rmap, children, copied=copied)
+    lab, tasks = family(rmap, children, copied=copied, rules="2.6")
     lab.swapout(lab.page(tasks[whose]))
     referenced, unmap = lab.walks
     return referenced.examined, referenced.hits, unmap.examined, unmap.hits
@@ -38,6 +46,7 @@ PARENT: Final[dict[str, Callable[[int], Walks]]] = {
     "anonmm": lambda n: _walks((1, 1), (1, 1)),
     "anon_vma_rfc": lambda n: _walks((n + 1, 1), (n, 1)),
     "anon_vma": lambda n: _walks((n + 1, 1), (n + 1, 1)),
+    "anon_vma_chain": lambda n: _walks((1, 1), (1, 1)),
 }
 
 #: The newest child's copy, and the oldest's.
@@ -55,7 +64,7 @@ def _rows() -> Iterator[Row]:
             source = INGO if rmap in ("anon_vma_rfc", "anon_vma") else COMPUTED
             yield Row(
                 name=f"{rmap}_shared_by_{n}_children",
-                what=f"{rmap}, {n} children, nobody wrote: referenced, unmap (examined / hits)",
+                what=f"{rmap}, {n} children, nobody wrote: both walks (examined / hits)",
                 figure=(n + 1, n + 1, n + 1, n + 1),
                 measure=partial(walks, rmap, n, copied=False, whose=0),
             )
@@ -92,7 +101,7 @@ def rik(rmap: str, *, full: bool = False) -> float:
 
 
 def examined(lab: Lab, page: Page, full: bool) -> int:
-    """Candidates of a look at a page that one process maps."""
+    """Candidates of a look at a page that one process maps; `full`: without the stop rule."""
     outcomes = [step.outcome for step in lab.machine.scheme.look(page, full=full)]
     assert outcomes.count(HIT) == 1
     return sum(outcome in CANDIDATE for outcome in outcomes)
@@ -115,7 +124,17 @@ ROWS: tuple[Row, ...] = (
             ("anon_vma_rfc", 1.998, 3, COMPUTED, ""),
             ("anonmm", 1.0, 1, COMPUTED, ""),
             ("pte_chain", 1.0, 1, COMPUTED, ""),
+            ("anon_vma_chain", 1.0, 1, COMPUTED, ""),
         )
+    ),
+    Row(
+        name="rik_anon_vma_chain_full",
+        what="the same without the stop rule",
+        figure=1.999,
+        measure=partial(rik, "anon_vma_chain", full=True),
+        source=RIK,
+        said="1000 → 2",
+        digits=3,
     ),
     Row(
         name="rik_anon_vma_full",

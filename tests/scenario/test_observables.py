@@ -212,7 +212,7 @@ def test_facts_of_another_scheme_have_no_verdict():
         ("expect sh.heap.anon_vma == none", True),
         ("expect sh.heap[0].direct", True),
         ("expect sh.heap[0].mapcount == 1", False),
-        ("expect sh.heap.perms == \"rw-p\" and sh.alive", False),
+        ('expect sh.heap.perms == "rw-p" and sh.alive', False),
         ("expect frames.free > 1 and swap.used == 0", False),
     ],
 )

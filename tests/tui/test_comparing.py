@@ -24,7 +24,7 @@ walk sh.heap[0]
 
 async def test_the_branch_under_every_scheme() -> None:
     """``c`` shows what ``vmtui compare`` says of the commands up to now; the session stays as it is."""
-    async with lab(FAMILY, size=(120, 60)) as bench:
+    async with lab(FAMILY, size=(120, 90)) as bench:
         await bench.press("n")
         before = bench.desk.session.digest(), bench.now
         await bench.press("c")

@@ -38,8 +38,13 @@ asyncio.run(main())
 def fresh(code, home):
     """What some code prints, run in a new interpreter with its own home."""
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True,
-        stdin=subprocess.DEVNULL, env={**os.environ, "VMTUI_HOME": str(home)},
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "VMTUI_HOME": str(home)},
     )
     assert done.stderr == ""
     return done.stdout

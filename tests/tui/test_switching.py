@@ -35,7 +35,7 @@ async def test_the_same_commands_on_another_machine(scheme: str) -> None:
         await bench.press("n", "comma", "comma")
         commands = [done.text for done in bench.desk.session.commands]
         await switch(bench, scheme)
-        session = Session(rmap=scheme)
+        session = Session(rmap=scheme, rules="2.6")
         for text in commands:
             session.do(text)
 

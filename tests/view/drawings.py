@@ -30,6 +30,7 @@ STORY: Final = (
     "mmap sh text 4 pages rx private libc",
     "read sh.text",
     "fork sh twin",
+    "read twin.text",
     "mmap child rest 4 pages rx shared libc + 4 pages",
 )
 #: A window on a file that shows some pages out of order, in two processes; a plain mapping of the same.

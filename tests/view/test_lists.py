@@ -6,6 +6,7 @@ import pytest
 
 from tests.view.drawings import ANON, FILE, story
 from vmtui.mm.rmap import SCHEMES
+from vmtui.mm.step import Ref
 from vmtui.session import Session
 from vmtui.view import panes
 from vmtui.view.lists import beads
@@ -86,14 +87,24 @@ def test_the_object_a_page_points_at_stands_out(scheme: str) -> None:
         assert pane.focus == (wanted[0] if wanted else None)
 
 
+def pages_at(session: Session, ref: Ref) -> list[int]:
+    """The mapped frames whose struct page points at an object."""
+    machine = session.machine
+    mapped = [pfn for pfn in range(2, machine.frames_total) if machine.mem_map.mapcount[pfn]]
+    return [pfn for pfn in mapped if machine.scheme.live_target(machine.page(pfn))[0] == ref]
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_an_object_leads_to_its_first_page(scheme: str) -> None:
-    """Choosing an object shows a page that is found through it."""
+    """Choosing an object shows a page that is found through it; an anon_vma may have none yet."""
     session = story(scheme)
     for row in panes.lists(session, None).rows:
         if row.ref is None:
             continue
         pfn = page_of(session, Subject(*row.ref))
+        if row.ref[0] == "anon_vma" and not pages_at(session, row.ref):
+            assert not pfn
+            continue
         assert pfn, row.text
         drawn = panes.diagram(session, Subject(*row.ref), 100, 22)
         assert "frame" in drawn.title or "[" in drawn.title

@@ -25,7 +25,7 @@ from vmtui.mm.mm_types import (
     Vma,
     linear_page_index,
 )
-from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, PG_active, PG_lru, PG_referenced, PG_uptodate
+from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, PG_active, PG_lru, PG_uptodate
 from vmtui.mm.page_alloc import zone_for_user, zone_with_room
 from vmtui.mm.pgtable import (
     PAGE_ACCESSED,
@@ -35,6 +35,7 @@ from vmtui.mm.pgtable import (
     PAGE_RW,
     PMD_SIZE,
     PTRS_PER_TABLE,
+    SWP_EXCLUSIVE,
     SWP_SHIFT,
     pte_alloc_bulk,
     pte_offset,
@@ -72,7 +73,7 @@ def populate(mm: Mm, start: int, end: int, write: bool) -> int:
         return 0
     if write and not (vma.vm_file is None or vma.vm_flags & VM_SHARED):
         return 0
-    if not write and vma.vm_file is None:
+    if not write and (vma.vm_file is None or vma.machine.kernel.fault_around > 1):
         return 0
     pages = 0
     for low, high in blocks(start, whole_clusters(vma, start, min(end, vma.vm_end))):
@@ -112,8 +113,10 @@ def populate_anon(vma: Vma, start: int, end: int) -> int:
     ptes.write(machine.memory, pfns << PAGE_SHIFT | prot)
     mem_map = machine.mem_map
     mem_map.count.put(mapped.pages, mapped.counts)
-    mem_map.flags.put(pages, PG_lru | PG_active | PG_referenced)
-    ticket = machine.active_list.append_bulk(pages)
+    flags = machine.kernel.fresh_flags
+    mem_map.flags.put(pages, flags)
+    lru = machine.active_list if flags & PG_active else machine.inactive_list
+    ticket = lru.append_bulk(pages)
     mem_map.lru.put(pages, np.arange(ticket, ticket + len(pages), dtype=np.int64))
     vma.vm_mm.rss += n
     indices = np.arange(first, first + n, dtype=np.int64)
@@ -197,7 +200,7 @@ def _file_bytes(vma: Vma, mapping: AddressSpace, start: int, chunks: list[tuple[
     if zone_for_user(machine) is low:
         frames += len(missing) * machine.cluster
     if zone_with_room(machine, highmem=machine.options.highpte) is low:
-        frames += sum(not pte_offset(vma.vm_mm, base) for base, _ in chunks)
+        frames += sum(machine.arch.tables_missing(vma.vm_mm, base) for base, _ in chunks)
     objects = machine.ledger.cost("radix_tree_node", nodes_for(mapping, missing))
     return frames * PAGE_SIZE + objects + machine.scheme.bulk_bytes(pfns)
 
@@ -214,7 +217,7 @@ def page_cache_read_bulk(mapping: AddressSpace, indices: Indices) -> None:
     mem_map.mapping.put(pfns, mapping.id)
     mem_map.index.put(pfns, indices)
     mem_map.count.put(pfns, 1)
-    mem_map.flags.put(pfns, PG_lru | PG_uptodate)
+    mem_map.flags.put(pfns, PG_lru | PG_uptodate | (machine.kernel.shmem_flags if mapping.shmem else 0))
     ticket = machine.inactive_list.append_bulk(pfns)
     mem_map.lru.put(pfns, np.arange(ticket, ticket + n, dtype=np.int64))
 
@@ -259,7 +262,7 @@ def _empty_chunks(vma: Vma, start: int, end: int, mapping: AddressSpace | None) 
             users += len(cached) - int(np.count_nonzero(cached))
         else:
             users += _clusters(machine, first, n)
-        tables += not ptep
+        tables += machine.arch.tables_missing(mm, low)
         in_low = users * machine.cluster if zone is low_zone else 0
         in_low += tables if table_zone is low_zone else 0
         if not zone.room(users, tables if table_zone is zone else 0) or not table_zone.room(0, tables):
@@ -300,7 +303,7 @@ def copy_block(vma: Vma, child: Vma, start: int, end: int) -> int | None:
     if (linear_page_index(vma, start) - (start >> PAGE_SHIFT)) % machine.cluster:
         return None
     chunks = [chunk for chunk in chunks_of(start, end) if pte_offset(vma.vm_mm, chunk[0])]
-    missing = sum(not pte_offset(child.vm_mm, low) for low, _ in chunks)
+    missing = sum(machine.arch.tables_missing(child.vm_mm, low) for low, _ in chunks)
     zone = zone_with_room(machine, highmem=machine.options.highpte)
     if zone is None or not zone.room(0, missing):
         return None
@@ -323,9 +326,10 @@ def copy_block(vma: Vma, child: Vma, start: int, end: int) -> int | None:
     elif len(slots):
         held, _, counts = distinct(slots)
         machine.swap.map.add(held, counts)
-    # The bits of a swap entry lie elsewhere; that of an empty one is zero.
-    if not vma.vm_flags & VM_SHARED and (entries & PAGE_RW != 0).any():
-        entries &= ~PAGE_RW
+    # PAGE_RW is no bit of a swap entry, SWP_EXCLUSIVE none of a present one; an empty one has neither.
+    own = PAGE_RW | SWP_EXCLUSIVE
+    if not vma.vm_flags & VM_SHARED and (entries & own != 0).any():
+        entries &= ~own
         src.write(machine.memory, entries)
     dropped = PAGE_ACCESSED | (PAGE_DIRTY if vma.vm_flags & VM_SHARED else 0)
     dst.write(machine.memory, entries & ~dropped)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from vmtui.mm.bulk import blocks, chunks_of, populate, take_users
 from vmtui.mm.cluster import Mappings
 from vmtui.mm.mm_types import VM_ACCESS, VM_SHARED, VM_WRITE, Mm, Vma, linear_page_index
-from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, PG_active, PG_lru, PG_swapcache
+from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, PG_active, PG_swapcache
 from vmtui.mm.page_alloc import zone_for_user
 from vmtui.mm.pgtable import (
     PAGE_ACCESSED,
@@ -48,7 +48,7 @@ def access_range(mm: Mm, start: int, end: int, write: bool) -> tuple[int, str]:
         return 0, FILLED
     end = min(end, vma.vm_end)
     done = as_far_as(vma, start, end, write, touch_block)
-    if done or not write or vma.vm_flags & VM_SHARED:
+    if done or not write or vma.vm_flags & VM_SHARED or mm.machine.options.rules != "2.6":
         return done, MAPPED
     return as_far_as(vma, start, end, write, copy_block), COPIED
 
@@ -109,8 +109,10 @@ def copy_block(vma: Vma, ptes: PteRuns, start: int, write: bool) -> int:
     entries[:n] = pfns << PAGE_SHIFT | vm_page_prot(vma) | PAGE_RW | PAGE_DIRTY
     ptes.write(machine.memory, entries)
     mem_map.count.put(pfns, 1)
-    mem_map.flags.put(pfns, PG_lru | PG_active)
-    ticket = machine.active_list.append_bulk(pfns)
+    flags = machine.kernel.copied_flags
+    mem_map.flags.put(pfns, flags)
+    lru = machine.active_list if flags & PG_active else machine.inactive_list
+    ticket = lru.append_bulk(pfns)
     mem_map.lru.put(pfns, np.arange(ticket, ticket + n, dtype=np.int64))
     first = linear_page_index(vma, start)
     indices = np.arange(first, first + n, dtype=np.int64)

@@ -53,6 +53,7 @@ def problems(machine: Machine) -> list[Problem]:
         *_lru(machine),
         *_ledger(machine),
         *_files(machine),
+        *(Problem(name, text) for name, text in machine.kernel.problems(machine)),
         *(Problem(name, text) for name, text in machine.scheme.problems()),
     ]
 
@@ -232,7 +233,6 @@ def _ledger(machine: Machine) -> Iterator[Problem]:
     expected = {
         "mem_map": machine.frames_total // machine.cluster,
         "mm_struct": len(machine.mms),
-        "pgd": len(machine.mms),
         "vm_area_struct": len(machine.vmas),
         "task_struct": sum(task.alive for task in machine.tasks),
         "thread": sum(task.alive for task in machine.tasks),
@@ -240,6 +240,8 @@ def _ledger(machine: Machine) -> Iterator[Problem]:
         "inode": len(machine.files),
         "radix_tree_node": sum(_nodes(mapping) for mapping in machine.files),
     }
+    if "pgd" in ledger.sizes:
+        expected["pgd"] = len(machine.mms)
     for kind, count in expected.items():
         if ledger.count(kind) != count:
             yield Problem("ledger", f"{kind}: {ledger.count(kind)} charged, {count} exist")

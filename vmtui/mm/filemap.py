@@ -116,6 +116,8 @@ def add_to_page_cache(page: Page, mapping: AddressSpace, index: int) -> None:
     page.mapping = mapping.id
     page.index = index
     page.count += 1
+    if mapping.shmem:
+        page.set(page.machine.kernel.shmem_flags)
 
 
 def remove_from_page_cache(page: Page) -> None:

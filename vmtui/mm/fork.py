@@ -8,7 +8,6 @@ from vmtui.errors import KernelError
 from vmtui.mm.memory import copy_page_range, unmap_vmas
 from vmtui.mm.mm_types import VM_LOCKED, Label, Mm, Task, Vma, vma_name
 from vmtui.mm.mmap import vma_alloc, vma_free, vma_link
-from vmtui.mm.pgtable import PGDIR_SIZE, free_pgtables, pgd_alloc, pgd_free
 from vmtui.mm.step import Step, Steps
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ def mm_alloc(machine: Machine, name: str, parent: Mm | None = None) -> Mm:
     """An mm_struct with page tables that map nothing; fork says from which parent (mm_alloc, copy_mm)."""
     machine.ledger.charge("mm_struct")
     mm = machine.mms.add(Mm(machine, machine.mms.next_id, name=name))
-    pgd_alloc(mm)
+    machine.arch.pgd_alloc(mm)
     machine.scheme.mm_create(mm, parent)
     return mm
 
@@ -72,7 +71,7 @@ def do_fork(task: Task, name: str) -> Steps:
     child = task_alloc(machine, name, task.name)
     mm = child.mm = mm_alloc(machine, name, living(task))
     yield Step("{child} was made: a task, an mm and a pgd of its own", mm=mm.id, child=name)
-    yield from dup_mmap(living(task), mm)
+    yield from machine.kernel.dup_mmap(living(task), mm)
     return child
 
 
@@ -110,8 +109,9 @@ def exit_mmap(mm: Mm) -> Steps:
         name = vma_name(vma)
         vma_free(vma)
         yield Step("the VMA {who} is freed", mm=mm.id, who=name)
-    tables = free_pgtables(mm, 0, -(-mm.machine.task_size // PGDIR_SIZE) * PGDIR_SIZE)
-    pgd_free(mm)
+    arch = mm.machine.arch
+    tables = arch.free_pgtables(mm, 0, arch.task_size)
+    arch.pgd_free(mm)
     mm.machine.scheme.mm_exit(mm)
     mm.machine.mms.free(mm)
     mm.machine.ledger.uncharge("mm_struct")

@@ -1,7 +1,8 @@
 """Which kernel: machine options, and the sizes of its objects by version and architecture.
 
-Sizes are those of i386 without CONFIG_NUMA.  Sources: the field lists of 2.6.0 to 2.6.7, the mails of
-March 2004 on linux-kernel.  Rules a machine can have: ``2.6`` on ``i386-pae``.
+Sizes of 2.6 are those of i386 without CONFIG_NUMA.  Sources: the field lists of 2.6.0 to 2.6.7, the mails of
+March 2004 on linux-kernel.  Those of 6.18 are a running x86-64 kernel's, by its BTF and slabinfo.  Rules a
+machine can have: ``2.6`` on ``i386-pae``, ``6.18`` on ``x86_64``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 import attrs
 
 from vmtui.errors import OptionError
-from vmtui.mm.rmap import SCHEMES
+from vmtui.mm.rmap import NATIVE_RULES, SCHEMES
 
 KB, MB, GB = 1 << 10, 1 << 20, 1 << 30
 
@@ -27,6 +28,9 @@ LOWMEM: Mapping[str, int] = MappingProxyType({"3:1": 896 * MB, "2:2": 1920 * MB,
 
 #: Where user addresses end, by split (TASK_SIZE; 4:4 keeps the top 16 MB for its trampoline).
 TASK_SIZE: Mapping[str, int] = MappingProxyType({"3:1": 3 * GB, "2:2": 2 * GB, "4:4": 4 * GB - 16 * MB})
+
+#: The architecture that each kernel's rules run on here.
+ARCH: Mapping[str, str] = MappingProxyType({"2.6": "i386-pae", "6.18": "x86_64"})
 
 #: Hardware pages a cluster can have: the patches of 2001 to 2003 went up to 64 KB.
 CLUSTERS: tuple[str, ...] = ("1", "2", "4", "8", "16")
@@ -71,8 +75,8 @@ class Options:
 
     Attributes:
         rmap: The reverse-mapping scheme.
-        rules: Kernel rules; ``2.6``.
-        arch: ``i386-pae``.
+        rules: Kernel rules, ``2.6`` or ``6.18``; those of the scheme's kernel if none are asked for.
+        arch: ``i386-pae`` or ``x86_64``: that of the rules.
         ram: Bytes of memory; a multiple of 4096.
         swap: Bytes of swap.
         split: User to kernel share of the address space: ``3:1``, ``2:2`` or ``4:4``.
@@ -116,6 +120,18 @@ class Options:
             if reader is None:
                 raise OptionError(f"no machine option {name[:40]!r}; there are {', '.join(_READERS)}")
             values[name] = reader(name, value)
+        rmap = values.get("rmap", "anon_vma_rfc")
+        native = NATIVE_RULES.get(rmap, "2.6")
+        # An architecture asked for says which rules, where nobody else does.
+        asked = next((rules for rules, arch in ARCH.items() if arch == values.get("arch")), native)
+        rules = values.setdefault("rules", asked)
+        arch = values.setdefault("arch", ARCH[rules])
+        if rules != "2.6" and rules != native:
+            raise OptionError(f"{rmap} is of 2.6: rules={rules} and {ARCH[rules]} need rmap=anon_vma_chain")
+        if arch != ARCH[rules]:
+            raise OptionError(f"rules={rules} run on {ARCH[rules]}, and not on {arch}")
+        if rules == "6.18" and int(values.get("cluster", 1)) > 1:
+            raise OptionError("cluster: page clustering was a patch for 2.5; rules=6.18 have none")
         options = cls(**values)
         if options.ram > MAX_RAM:
             raise OptionError(f"ram={format_size(options.ram)}: PAE addresses 36 bits, 64G at most")
@@ -129,14 +145,21 @@ class Options:
             )
         return options
 
+    def under(self, rmap: str) -> Options:
+        """The same machine under another scheme: with these rules if it can have them, else with 2.6's."""
+        rules = self.rules if self.rules == NATIVE_RULES.get(rmap) else "2.6"
+        return attrs.evolve(self, rmap=rmap, rules=rules, arch=ARCH[rules])
+
     @property
     def text(self) -> str:
         """What differs from the defaults, as a ``machine`` line has it; the scheme is always named."""
-        default = Options()
+        native = NATIVE_RULES.get(self.rmap, "2.6")
+        default = Options(rules=native, arch=ARCH[native])
         parts = [f"rmap={self.rmap}"]
         for field in attrs.fields(Options):
             value = getattr(self, field.name)
-            if field.name != "rmap" and value != getattr(default, field.name):
+            implied = field.name == "arch" or value == getattr(default, field.name)
+            if field.name != "rmap" and not implied:
                 parts.append(f"{field.name}={self.format(field.name)}")
         return " ".join(parts)
 
@@ -196,8 +219,8 @@ def _cacheline(name: str, value: Any) -> int:
 _READERS: Mapping[str, Any] = MappingProxyType(
     {
         "rmap": _one_of(*SCHEMES),
-        "rules": _one_of("2.6"),
-        "arch": _one_of("i386-pae"),
+        "rules": _one_of(*ARCH),
+        "arch": _one_of(*ARCH.values()),
         "ram": _pages,
         "swap": _pages,
         "split": _one_of(*LOWMEM),
@@ -214,8 +237,19 @@ _READERS: Mapping[str, Any] = MappingProxyType(
 )
 
 
-def object_sizes() -> dict[str, int]:
-    """Bytes of one object of each kind that every kernel has; a scheme adds its own."""
+def object_sizes(rules: str = "2.6") -> dict[str, int]:
+    """Bytes of one object of each kind that every scheme's kernel has; a scheme adds its own.
+
+    On x86_64 the pgd is a page, and counts as a page table.
+    """
+    if rules == "6.18":
+        return {
+            "thread": 16384,
+            "task_struct": 5888,
+            "mm_struct": 1600,
+            "inode": 624,
+            "radix_tree_node": 584,
+        }
     return {
         "thread": 8192,
         "task_struct": 1536,

@@ -9,11 +9,14 @@ import numpy as np
 
 from vmtui.errors import OptionError, PlaceError
 from vmtui.mm.cluster import page_number, waste
-from vmtui.mm.kernel import TASK_SIZE, Options, format_size
+from vmtui.mm.kernel import Options, format_size
 from vmtui.mm.mm_types import AddressSpace, AnonVma, Mm, Task, Vma
 from vmtui.mm.page import PAGE_SIZE, ZERO_PFN, MemMap, Page, PG_anon, PG_swapcache, PG_table
 from vmtui.mm.page_alloc import Ledger, boot, build_zones
+from vmtui.mm.pgtable_64 import X86_64
+from vmtui.mm.pgtable_pae import PTRS_PER_PGD, Pae
 from vmtui.mm.rmap.scheme import Scheme, scheme_class
+from vmtui.mm.rules import Kernel, kernel_of
 from vmtui.mm.swap import LruList
 from vmtui.mm.swapfile import SwapArea
 from vmtui.mm.work import Work
@@ -34,7 +37,7 @@ class Machine:
         history: The tape all its state lies on.
         memory: Physical memory, 512 entries of 64 bits a frame; only page tables have content.
         mem_map: struct page, by field.
-        pgd: The pgd entries of every mm, four each.
+        pgd: The pgd entries of every mm, four each; on x86_64 the first of them leads to its pgd page.
         tasks, mms, vmas, anon_vmas: The kernel's objects by id.
         scheme: The reverse map.
     """
@@ -47,7 +50,11 @@ class Machine:
         self.history = history = History()
         self.frames_total = options.ram // PAGE_SIZE
         self.cluster = options.cluster
-        self.task_size = TASK_SIZE[options.split]
+        #: What stands above the PTE pages, and where user addresses end.
+        self.arch: Pae | X86_64 = (Pae if options.arch == "i386-pae" else X86_64)(options)
+        self.task_size = self.arch.task_size
+        #: Where the kernels part: the functions of the one whose rules this machine has.
+        self.kernel: Kernel = kernel_of(options.rules)
 
         try:
             self._build(history, options)
@@ -66,9 +73,11 @@ class Machine:
         if scheme.no_clusters and self.cluster > 1:
             raise OptionError(f"cluster={self.cluster}: {options.rmap} {scheme.no_clusters}")
         self.ledger = Ledger(history, options, self.zones[0], scheme.object_sizes(options))
-        self.mem_map = MemMap(history, frames, self.frames_used)
+        index = np.uint32 if options.arch == "i386-pae" else np.uint64
+        self.mem_map = MemMap(history, frames, self.frames_used, index)
         self.memory = Column(history, frames * _PTRS, np.uint64, self.table_entries)
-        self.pgd = Column(history, self.max_mms * 4, np.uint64, lambda: [slice(4, self.mms.next_id * 4)])
+        n = PTRS_PER_PGD
+        self.pgd = Column(history, self.max_mms * n, np.uint64, lambda: [slice(n, self.mms.next_id * n)])
         self.active_list = LruList(history, frames)
         self.inactive_list = LruList(history, frames)
         self.swap = SwapArea(history, options.swap // self.cluster)

@@ -10,12 +10,22 @@ from vmtui.mm.step import Step, Steps
 
 
 def sys_madvise(mm: Mm, start: int, end: int, advice: str) -> Steps:
-    """Take advice about [start, end); of 2.6's kinds, ``dontneed`` (sys_madvise).
+    """Take advice about [start, end) (sys_madvise).
 
     Raises:
-        KernelError: EINVAL (advice this kernel does not know, a locked VMA); ENOMEM at a hole, partial.
+        KernelError: EINVAL (advice the kernel does not know or the VMA cannot take); ENOMEM at a hole,
+            partial.
     """
     check_range(mm, start, end)
+    yield from mm.machine.kernel.do_madvise(mm, start, end, advice)
+
+
+def madvise_vmas(mm: Mm, start: int, end: int, advice: str) -> Steps:
+    """Of 2.6's kinds, ``dontneed``, VMA by VMA (the loop of sys_madvise).
+
+    Raises:
+        KernelError: EINVAL (other advice, a locked VMA); ENOMEM at a hole, partial.
+    """
     if advice != "dontneed":
         raise KernelError("EINVAL", f"madvise {advice}: 2.6.4 does not know it; it knows dontneed")
     vmas = vmas_of_range(mm, start, end)

@@ -100,7 +100,7 @@ def access(mm: Mm, start: int, end: int, write: bool) -> Steps:
         try:
             yield from touch(mm, address, write)
         except KernelError as error:
-            error.partial = error.errno == "EFAULT" and address > start
+            error.partial = error.partial or (error.errno == "EFAULT" and address > start)
             raise
         address += PAGE_SIZE
 
@@ -148,7 +148,7 @@ def do_page_fault(mm: Mm, address: int, write: bool) -> Steps:
 
     text = "{where} faulted on a {kind}"
     yield Step(text, vma=vma.id, mm=mm.id, where=where, kind="write" if write else "read")
-    yield from handle_mm_fault(mm, vma, address, write)
+    yield from mm.machine.kernel.handle_mm_fault(mm, vma, address, write)
 
 
 def expand_stack(vma: Vma, address: int) -> Steps:
@@ -170,6 +170,7 @@ def expand_stack(vma: Vma, address: int) -> Steps:
     label = label_at(mm, vma.vm_start)
     vma.vm_pgoff -= grow
     vma.vm_start = start
+    mm.machine.scheme.vma_resize(vma)
     if label is not None and label.start > start:
         label.start = start
     yield Step("{who} grows down to {start:#x}", vma=vma.id, mm=mm.id, who=mm.name, start=start)

@@ -14,7 +14,8 @@ def sys_mlock(mm: Mm, start: int, end: int) -> Steps:
     Raises:
         KernelError: EINVAL; ENOMEM at a hole, partial.
     """
-    yield from do_mlock(mm, start, end, lock=True)
+    check_range(mm, start, end)
+    yield from mm.machine.kernel.do_mlock(mm, start, end, lock=True)
 
 
 def sys_munlock(mm: Mm, start: int, end: int) -> Steps:
@@ -23,12 +24,12 @@ def sys_munlock(mm: Mm, start: int, end: int) -> Steps:
     Raises:
         KernelError: EINVAL; ENOMEM at a hole, partial.
     """
-    yield from do_mlock(mm, start, end, lock=False)
+    check_range(mm, start, end)
+    yield from mm.machine.kernel.do_mlock(mm, start, end, lock=False)
 
 
 def do_mlock(mm: Mm, start: int, end: int, lock: bool) -> Steps:
     """Walk the VMAs of the range (do_mlock)."""
-    check_range(mm, start, end)
     vmas = vmas_of_range(mm, start, end)
     reached = vmas[-1].vm_end if vmas else start
     at = start

@@ -24,6 +24,12 @@ VM_EXEC: Final = 0x4
 VM_SHARED: Final = 0x8
 VM_GROWSDOWN: Final = 0x100
 VM_LOCKED: Final = 0x2000
+#: Not copied by fork (MADV_DONTFORK).
+VM_DONTCOPY: Final = 0x20000
+#: Its memory is counted against what may be promised; private memory that was writable once, under 6.18.
+VM_ACCOUNT: Final = 0x100000
+#: The child's copy is empty (MADV_WIPEONFORK).
+VM_WIPEONFORK: Final = 0x2000000
 VM_NONLINEAR: Final = 0x800000
 
 #: The longest file, in pages: 64 GB.
@@ -113,14 +119,26 @@ class AddressSpace(Struct):
 class AnonVma(Struct):
     """``struct anon_vma``: a lock and the head of a list of VMAs (RFC of 10 March 2004).
 
+    Where VMAs have chains its VMAs stand in a tree instead, and it has the fields after the list.
+
     Attributes:
         vmas: The list, newest first: each VMA is added at the head.
+        root: The topmost of its family, whose lock is everybody's; itself if there is none above.
+        parent: The one of the VMA that was forked; a root is its own.
+        refcount: What keeps it: itself, and of a root each other member of its family.
+        num_children: The anon_vmas whose parent it is; a root counts itself.
+        num_active_vmas: The VMAs whose new pages it gets.
     """
 
     kind: ClassVar[str] = "anon_vma"
     if TYPE_CHECKING:
         machine: Machine
 
+    root: AnonVma | None = None
+    parent: AnonVma | None = None
+    refcount: int = 0
+    num_children: int = 0
+    num_active_vmas: int = 0
     vmas: OrderedSet[Vma] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:

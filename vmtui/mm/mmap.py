@@ -9,11 +9,14 @@ from vmtui.mm.filemap import address_space_alloc
 from vmtui.mm.memory import unmap_vmas
 from vmtui.mm.mm_types import (
     VM_ACCESS,
+    VM_ACCOUNT,
+    VM_DONTCOPY,
     VM_GROWSDOWN,
     VM_LOCKED,
     VM_NONLINEAR,
     VM_READ,
     VM_SHARED,
+    VM_WIPEONFORK,
     VM_WRITE,
     AddressSpace,
     Label,
@@ -24,19 +27,17 @@ from vmtui.mm.mm_types import (
     vma_name,
 )
 from vmtui.mm.page import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
-from vmtui.mm.pgtable import free_pgtables
 from vmtui.mm.shmem import shmem_delete_inode
 from vmtui.mm.step import Step, Steps
 from vmtui.state.containers import ListHead
-
-#: Where mmap starts to look for room (TASK_UNMAPPED_BASE at 3:1).
-TASK_UNMAPPED_BASE: Final = 0x40000000
 
 #: Where the heap begins.
 BRK_START: Final = 0x08100000
 
 #: Flags two VMAs must agree in to become one.
-_KIND: Final = VM_ACCESS | VM_SHARED | VM_GROWSDOWN | VM_LOCKED | VM_NONLINEAR
+_KIND: Final = (
+    VM_ACCESS | VM_SHARED | VM_GROWSDOWN | VM_LOCKED | VM_NONLINEAR | VM_DONTCOPY | VM_WIPEONFORK | VM_ACCOUNT
+)
 
 
 def find_vma(mm: Mm, address: int) -> Vma | None:
@@ -98,6 +99,7 @@ def do_mmap(
         raise KernelError("EEXIST", f"{addr:#x}-{addr + length:#x} is taken by {vma_name(taken[0])}")
 
     flags = prot | (VM_GROWSDOWN if growsdown else 0) | (VM_SHARED if shared else 0)
+    flags = mm.machine.kernel.vm_flags(flags)
     if file is None and shared:
         file = address_space_alloc(mm.machine, f"{mm.name}.{label}", length, shmem=True)
     elif file is None:
@@ -121,7 +123,7 @@ def get_unmapped_area(mm: Mm, length: int, moved_from: int | None = None) -> int
     Raises:
         KernelError: ENOMEM.
     """
-    addr = like(mm, TASK_UNMAPPED_BASE, moved_from)
+    addr = like(mm, mm.machine.arch.unmapped_base, moved_from)
     for vma in mm.vmas:
         if vma.vm_end + PAGE_SIZE <= addr:
             continue
@@ -282,6 +284,7 @@ def stretch(vma: Vma, start: int, end: int) -> None:
     if vma.vm_end != end:
         vma.vm_end = end
     file_link(vma)
+    vma.machine.scheme.vma_resize(vma)
 
 
 def do_munmap(mm: Mm, start: int, end: int) -> Steps:
@@ -310,7 +313,7 @@ def unmap_range(mm: Mm, start: int, end: int) -> Steps:
         name = vma_name(vma)
         vma_free(vma)
         yield Step("{who} is unmapped, its VMA freed", mm=mm.id, who=name)
-    free_pgtables(mm, start, end)
+    mm.machine.arch.free_pgtables(mm, start, end)
     if not gone:
         yield Step("nothing was mapped there", mm=mm.id)
 
@@ -374,7 +377,7 @@ def do_brk(mm: Mm, label: str, length: int) -> Steps:
 
 def grow_heap(mm: Mm, start: int, end: int) -> Steps:
     """Let the heap's VMA take in the new range, or make one (do_brk)."""
-    flags = VM_READ | VM_WRITE
+    flags = mm.machine.kernel.vm_flags(VM_READ | VM_WRITE)
     vma = yield from vma_merge(mm, start, end, flags, start >> PAGE_SHIFT, None, None)
     if vma is None:
         vma = vma_alloc(mm, start, end, flags, start >> PAGE_SHIFT, None)

@@ -22,7 +22,7 @@ def sys_mprotect(mm: Mm, start: int, end: int, prot: int) -> Steps:
     while at < min(end, reached):
         vma = mm.vmas.holding(at)
         stop = min(end, vma.vm_end)
-        yield from mprotect_fixup(vma, at, stop, prot)
+        yield from mm.machine.kernel.mprotect_fixup(vma, at, stop, prot)
         at = stop
     if reached < end:
         refuse_hole(mm.vmas.overlapping(start, reached), mm, start, end)

@@ -28,13 +28,24 @@ def sys_mremap(
     What a locked VMA gains is faulted in.
 
     Raises:
-        KernelError: EINVAL; EFAULT (the range is not within one VMA); EEXIST (label or address taken);
-            ENOMEM (no room).
+        KernelError: EINVAL; what the kernel's do_mremap raises.
     """
     check_range(mm, start, old_end)
     new_length = (new_length + PAGE_SIZE - 1) & PAGE_MASK
     if new_length <= 0:
         raise KernelError("EINVAL", "mremap: the new length is 0")
+    yield from mm.machine.kernel.do_mremap(mm, start, old_end, new_length, new_addr, rename)
+
+
+def do_mremap(
+    mm: Mm, start: int, old_end: int, new_length: int, new_addr: int | None, rename: str | None
+) -> Steps:
+    """The range must lie within one VMA (the body of sys_mremap).
+
+    Raises:
+        KernelError: EINVAL; EFAULT (the range is not within one VMA); EEXIST (label or address taken);
+            ENOMEM (no room).
+    """
     vma = mm.vmas.at(start)
     if vma is None or vma.vm_end < old_end:
         raise KernelError("EFAULT", f"{start:#x}-{old_end:#x} is not within one VMA of {mm.name}")

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from vmtui.state.column import Column, Where
 from vmtui.state.history import History
@@ -41,11 +42,16 @@ PG_writeback: Final = 1 << 13
 PG_direct: Final = 1 << 16
 PG_swapcache: Final = 1 << 17
 PG_anon: Final = 1 << 20
+#: Of an anonymous page under 6.18: one process has it for itself.
+PG_anon_exclusive: Final = 1 << 21
+#: It goes to swap and not to a file; clear of one that MADV_FREE gave up.
+PG_swapbacked: Final = 1 << 22
 #: Ours: the frame holds a page table.
 PG_table: Final = 1 << 24
 
 #: Flag names, without the prefix, and their bits.  Bit numbers are those of 2.6.0 and the RFC (PG_anon
-#: 20, PG_direct 16); PG_swapcache is 2.6.6's flag at a number of ours, PG_table is ours.
+#: 20, PG_direct 16); PG_swapcache is 2.6.6's flag at a number of ours, as PG_swapbacked and PG_anon_exclusive
+#: are later kernels'; PG_table is ours.
 PAGE_FLAGS: Mapping[str, int] = MappingProxyType(
     {
         "locked": PG_locked,
@@ -59,6 +65,8 @@ PAGE_FLAGS: Mapping[str, int] = MappingProxyType(
         "direct": PG_direct,
         "swapcache": PG_swapcache,
         "anon": PG_anon,
+        "anon_exclusive": PG_anon_exclusive,
+        "swapbacked": PG_swapbacked,
         "table": PG_table,
     }
 )
@@ -71,16 +79,19 @@ class MemMap:
         history: The tape.
         frames: Number of frames.
         used: The pfns in use.
+        index: The type of page->index, an unsigned long: of a page table it holds an address.
     """
 
     __slots__ = ("count", "flags", "index", "lru", "mapcount", "mapping", "private")
 
-    def __init__(self, history: History, frames: int, used: Callable[[], Iterable[Where]]) -> None:
+    def __init__(
+        self, history: History, frames: int, used: Callable[[], Iterable[Where]], index: DTypeLike
+    ) -> None:
         self.flags = Column(history, frames, np.uint32, used)
         self.count = Column(history, frames, np.int32, used)
         self.mapcount = Column(history, frames, np.int32, used)
         self.mapping = Column(history, frames, np.uint32, used)
-        self.index = Column(history, frames, np.uint32, used)
+        self.index = Column(history, frames, index, used)
         self.private = Column(history, frames, np.uint32, used)
         self.lru = Column(history, frames, np.uint32, used)
 

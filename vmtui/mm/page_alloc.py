@@ -171,7 +171,7 @@ class Ledger:
     def __init__(
         self, history: History, options: Options, zone: Zone, scheme_sizes: Mapping[str, int]
     ) -> None:
-        self.sizes: dict[str, int] = {**object_sizes(), **scheme_sizes}
+        self.sizes: dict[str, int] = {**object_sizes(options.rules), **scheme_sizes}
         self._options = options
         self._kind = {kind: number for number, kind in enumerate(self.sizes)}
         n = len(self._kind)
@@ -272,9 +272,11 @@ class Ledger:
 
 
 def build_zones(history: History, options: Options) -> list[Zone]:
-    """The zones of a machine, low memory first."""
+    """The zones of a machine, low memory first; on x86_64 all of it is low."""
     frames = options.ram // PAGE_SIZE
-    low = min(frames, LOWMEM[options.split] // PAGE_SIZE)
+    low = frames
+    if options.arch == "i386-pae":
+        low = min(frames, LOWMEM[options.split] // PAGE_SIZE)
     zones = [Zone(history, "low", max(FIRST_PFN, options.cluster), low, options.cluster)]
     if frames > low:
         zones.append(Zone(history, "high", low, frames, options.cluster))

@@ -1,9 +1,8 @@
-"""Page tables in physical memory, PAE (include/asm-i386/pgtable-3level.h and pgtable.h of 2.6.0).
+"""Page tables in physical memory: PTE pages, and what a PTE says (include/asm-i386/pgtable.h of 2.6.0).
 
 Physical memory is one column of 64-bit entries, 512 to a frame, so the address of a PTE is an integer:
-``pfn << 9 | slot``, its physical address in 8-byte units (`ptep`).  Three levels: a pgd of four
-entries a process, which is 32 bytes of slab and no frame; pmd pages, 512 entries of 2 MB; PTE pages, 512
-entries of 4 KB.
+``pfn << 9 | slot``, its physical address in 8-byte units (`ptep`).  PTE pages are 512 entries of 4 KB
+under every architecture; what stands above them is the architecture's (`machine.arch`).
 
 A swap entry is not present and not zero: ``slot << 5 | type`` in its upper half.  A file entry, which a
 nonlinear VMA leaves where a page was, has PAGE_FILE in its lower half and the page's index in its upper.
@@ -17,20 +16,16 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from vmtui.errors import KernelError
 from vmtui.mm.mm_types import VM_ACCESS, VM_SHARED, VM_WRITE, Mm, Vma
 from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, Page
-from vmtui.mm.page_alloc import alloc_table, alloc_tables_bulk, free_table
+from vmtui.mm.page_alloc import alloc_table
 
 if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
 
-PTRS_PER_PGD: Final = 4
 PTRS_PER_TABLE: Final = 512
 PMD_SHIFT: Final = 21
 PMD_SIZE: Final = 1 << PMD_SHIFT
-PGDIR_SHIFT: Final = 30
-PGDIR_SIZE: Final = 1 << PGDIR_SHIFT
 
 PAGE_PRESENT: Final = 0x001
 PAGE_RW: Final = 0x002
@@ -42,9 +37,11 @@ PAGE_PROTNONE: Final = 0x080
 PAGE_FILE: Final = 0x040
 
 #: An entry of the upper levels (_KERNPG_TABLE with USER).
-_TABLE: Final = PAGE_PRESENT | PAGE_RW | PAGE_USER | PAGE_ACCESSED | PAGE_DIRTY
+TABLE: Final = PAGE_PRESENT | PAGE_RW | PAGE_USER | PAGE_ACCESSED | PAGE_DIRTY
 #: A swap entry's slot starts at bit 5 of its upper half.
 SWP_SHIFT: Final = 32 + 5
+#: Of a swap entry under 6.18 (_PAGE_SWP_EXCLUSIVE).
+SWP_EXCLUSIVE: Final = 0x008
 #: A file entry's index starts at its upper half.
 PGOFF_SHIFT: Final = 32
 
@@ -150,6 +147,21 @@ def pte_to_slot(pte: int) -> int:
     return pte >> SWP_SHIFT
 
 
+def pte_swp_exclusive(pte: int) -> bool:
+    """Whether a swap entry's process had the page for itself (6.18)."""
+    return pte & SWP_EXCLUSIVE != 0
+
+
+def pte_swp_mkexclusive(pte: int) -> int:
+    """The swap entry of a page that its process had for itself."""
+    return pte | SWP_EXCLUSIVE
+
+
+def pte_swp_clear_exclusive(pte: int) -> int:
+    """The swap entry of a page that others have too."""
+    return pte & ~SWP_EXCLUSIVE
+
+
 def pte_file(pte: int) -> bool:
     """Whether it is not present and says which page of its file it had (pte_file)."""
     return pte & (PAGE_PRESENT | PAGE_PROTNONE | PAGE_FILE) == PAGE_FILE
@@ -170,22 +182,9 @@ def is_zero_page(pfn: int) -> bool:
     return pfn == ZERO_PFN
 
 
-def pgd_index(mm: Mm, address: int) -> int:
-    """Where the pgd entry for an address lies in the pgd column."""
-    return mm.id * PTRS_PER_PGD + (address >> PGDIR_SHIFT)
-
-
-def pmd_offset(mm: Mm, address: int) -> int:
-    """Where the pmd entry for an address lies in memory; 0 if the mm has no page tables (it is gone)."""
-    pgd = mm.machine.pgd.cell[pgd_index(mm, address)]
-    if not pgd:
-        return 0
-    return (pgd >> PAGE_SHIFT) * PTRS_PER_TABLE + ((address >> PMD_SHIFT) & 511)
-
-
 def pte_offset(mm: Mm, address: int) -> int:
     """The ptep for an address: pgd, pmd, PTE page; 0 where there is no PTE page (pte_offset_map)."""
-    pmdp = pmd_offset(mm, address)
+    pmdp = mm.machine.arch.pmd_offset(mm, address)
     pmd = mm.machine.memory.cell[pmdp] if pmdp else 0
     if not pmd:
         return 0
@@ -201,32 +200,19 @@ def pte_alloc(mm: Mm, address: int) -> int:
         KernelError: ENOMEM.
     """
     machine = mm.machine
-    pmdp = pmd_offset(mm, address)
+    pmdp = machine.arch.pmd_alloc(mm, address)
     if not machine.memory.cell[pmdp]:
         table = alloc_table(machine, highmem=machine.options.highpte)
         table.mapping = mm.id
         table.index = address & ~(PMD_SIZE - 1)
-        machine.memory[pmdp] = mk_pte(table.pfn, _TABLE)
+        machine.memory[pmdp] = mk_pte(table.pfn, TABLE)
         machine.work["page_tables_made"] += 1
     return pte_offset(mm, address)
 
 
 def pte_alloc_bulk(mm: Mm, addresses: NDArray[np.int64]) -> NDArray[np.int64]:
     """`pte_alloc` for ascending addresses, each in a page table of its own; there is room for new ones."""
-    machine = mm.machine
-    memory, cell = machine.memory, machine.pgd.cell
-    slots, inverse = np.unique(addresses >> PGDIR_SHIFT, return_inverse=True)
-    pgds = np.array([cell[mm.id * PTRS_PER_PGD + slot] for slot in slots.tolist()], dtype=np.int64)
-    pmdps = (pgds[inverse] >> PAGE_SHIFT) * PTRS_PER_TABLE + ((addresses >> PMD_SHIFT) & 511)
-    missing = memory.all[pmdps] == 0
-    if missing.any():
-        n = int(np.count_nonzero(missing))
-        tables = alloc_tables_bulk(machine, n, highmem=machine.options.highpte)
-        machine.mem_map.mapping.put(tables, mm.id)
-        machine.mem_map.index.put(tables, addresses[missing] & ~(PMD_SIZE - 1))
-        memory.put(pmdps[missing], tables << PAGE_SHIFT | _TABLE)
-        machine.work["page_tables_made"] += n
-    pmds = memory.all[pmdps].astype(np.int64)
+    pmds = mm.machine.arch.pte_tables_bulk(mm, addresses)
     return (pmds >> PAGE_SHIFT) * PTRS_PER_TABLE + ((addresses >> PAGE_SHIFT) & 511)
 
 
@@ -236,77 +222,18 @@ def ptep_to_mm_address(machine: Machine, ptep: int) -> tuple[Mm | None, int]:
     return machine.mms.get(table.mapping), table.index + ((ptep % PTRS_PER_TABLE) << PAGE_SHIFT)
 
 
-def pgd_alloc(mm: Mm) -> None:
-    """The pgd and its pmd pages: three of the user's, a fourth under 4:4 (pgd_alloc, arch/i386/mm/pgtable.c).
-
-    Raises:
-        KernelError: ENOMEM.
-    """
-    machine = mm.machine
-    if mm.id >= machine.max_mms:
-        raise KernelError("EAGAIN", f"no more than {machine.max_mms:,} address spaces in one session")
-    machine.ledger.charge("pgd")
-    for slot in range(-(-machine.task_size // PGDIR_SIZE)):
-        pmd = alloc_table(machine, highmem=False)
-        pmd.mapping = mm.id
-        pmd.index = slot << PGDIR_SHIFT
-        machine.pgd[mm.id * PTRS_PER_PGD + slot] = mk_pte(pmd.pfn, PAGE_PRESENT)
-
-
-def pgd_free(mm: Mm) -> None:
-    """Give the pgd and the pmd pages back; their entries are zero by now (pgd_free)."""
-    machine = mm.machine
-    for slot in range(PTRS_PER_PGD):
-        at = mm.id * PTRS_PER_PGD + slot
-        pgd = machine.pgd.cell[at]
-        if pgd:
-            machine.pgd[at] = 0
-            free_table(Page(machine, pgd >> PAGE_SHIFT))
-    machine.ledger.uncharge("pgd")
-
-
-def free_pgtables(mm: Mm, start: int, end: int) -> int:
-    """Free the PTE pages of each 1 GB slot of [start, end) that has no VMA left (free_pgtables, 2.6.0).
-
-    Page tables go only then, and at exit: never at zap, swap-out or MADV_DONTNEED.  Returns how many went.
-    """
-    machine = mm.machine
-    freed = 0
-    for slot in range(start >> PGDIR_SHIFT, ((end - 1) >> PGDIR_SHIFT) + 1):
-        if mm.vmas.overlapping(slot << PGDIR_SHIFT, (slot + 1) << PGDIR_SHIFT):
-            continue
-        for pmdp in pmd_entries(mm, slot):
-            table = Page(machine, machine.memory.cell[pmdp] >> PAGE_SHIFT)
-            machine.memory[pmdp] = 0
-            free_table(table)
-            freed += 1
-    return freed
-
-
-def pmd_entries(mm: Mm, slot: int) -> list[int]:
-    """Where the non-empty pmd entries of one 1 GB slot lie, in address order."""
-    pgd = mm.machine.pgd.cell[mm.id * PTRS_PER_PGD + slot]
-    if not pgd:
-        return []
-    base = (pgd >> PAGE_SHIFT) * PTRS_PER_TABLE
-    entries = mm.machine.memory.all[base : base + PTRS_PER_TABLE]
-    return [base + int(offset) for offset in np.flatnonzero(entries)]
-
-
 def tables_of(mm: Mm) -> Iterator[tuple[int, int]]:
     """(base address, pfn) of each PTE page of an mm, in address order."""
     memory = mm.machine.memory.cell
-    for slot in range(PTRS_PER_PGD):
-        for pmdp in pmd_entries(mm, slot):
-            base = (slot << PGDIR_SHIFT) + ((pmdp % PTRS_PER_TABLE) << PMD_SHIFT)
-            yield base, memory[pmdp] >> PAGE_SHIFT
+    for base, pmdp in mm.machine.arch.pmd_entries(mm):
+        yield base, memory[pmdp] >> PAGE_SHIFT
 
 
 def present_ptes(mm: Mm, start: int, end: int) -> NDArray[np.int64]:
     """The addresses in [start, end) whose PTE is not empty, ascending."""
     parts = []
     memory = mm.machine.memory
-    for base in range(start & ~(PMD_SIZE - 1), end, PMD_SIZE):
+    for base in mm.machine.arch.bases(mm, start, end):
         low, high = max(start, base), min(end, base + PMD_SIZE)
         ptep = pte_offset(mm, low)
         if ptep:
@@ -316,7 +243,6 @@ def present_ptes(mm: Mm, start: int, end: int) -> NDArray[np.int64]:
 
 
 def page_tables(mm: Mm) -> int:
-    """Frames that hold its page tables, pmd pages included."""
-    cell = mm.machine.pgd.cell
-    slots = [slot for slot in range(PTRS_PER_PGD) if cell[mm.id * PTRS_PER_PGD + slot]]
-    return len(slots) + sum(len(pmd_entries(mm, slot)) for slot in slots)
+    """Frames that hold its page tables, those of the upper levels included."""
+    arch = mm.machine.arch
+    return arch.upper_tables(mm) + sum(1 for _ in arch.pmd_entries(mm))

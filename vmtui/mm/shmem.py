@@ -132,4 +132,3 @@ def shmem_delete_inode(mapping: AddressSpace) -> None:
         slots[index] = 0
     machine.files.free(mapping)
     machine.ledger.uncharge("inode")
-

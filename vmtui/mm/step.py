@@ -188,9 +188,7 @@ class StepLog(Sequence[StepRecord]):
 
     def append(self, step: Step, place: Place, mark: int) -> None:
         """Record one more step."""
-        self._rows.append(
-            (step.text, step.outcome, step.page, step.vma, step.mm, step.anon_vma, step.ptep)
-        )
+        self._rows.append((step.text, step.outcome, step.page, step.vma, step.mm, step.anon_vma, step.ptep))
         self._values.append(step.values)
         self._places.append(place)
         self._marks.append(mark)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from vmtui.mm.page import Page, PG_dirty, PG_swapcache, PG_uptodate
 from vmtui.mm.page_alloc import alloc_page
 from vmtui.mm.step import Step, Steps
-from vmtui.mm.swap import lru_cache_add_active
 from vmtui.mm.swapfile import get_swap_page, swap_duplicate
 
 if TYPE_CHECKING:
@@ -59,5 +58,5 @@ def read_swap_cache_async(machine: Machine, slot: int) -> Page:
     swap_duplicate(machine, slot)
     add_to_swap_cache(page, slot)
     page.set(PG_uptodate)
-    lru_cache_add_active(page)
+    machine.kernel.lru_cache_add_anon(page)
     return page

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 from vmtui.errors import KernelError
 from vmtui.mm.cluster import subpage_pfn
 from vmtui.mm.mm_types import Mm, place_name
-from vmtui.mm.page import Page, PG_dirty, PG_swapcache
+from vmtui.mm.page import Page, PG_anon_exclusive, PG_dirty, PG_swapcache
 from vmtui.mm.pgtable import (
     is_swap_pte,
     mk_pte,
     present_ptes,
     pte_mkold,
     pte_offset,
+    pte_swp_exclusive,
     pte_to_slot,
     vm_page_prot,
 )
@@ -102,6 +103,8 @@ def unuse_pte(mm: Mm, address: int, page: Page) -> Steps:
     vma = mm.vmas.holding(address)
     ptep = pte_offset(mm, address)
     slot = page.private
+    if pte_swp_exclusive(mm.machine.memory[ptep]):
+        page.set(PG_anon_exclusive)
     mm.rss += 1
     page.count += 1
     mm.machine.memory[ptep] = pte_mkold(mk_pte(subpage_pfn(page, vma, address), vm_page_prot(vma)))

@@ -130,15 +130,15 @@ def putback(page: Page, verdict: str) -> Steps:
 
 def swapout(machine: Machine, pfns: list[int]) -> Steps:
     """Force each page out by name: a pass that unmaps and writes it, or frees it if that was done before."""
-    yield from shrink_list(machine, pfns, forced=True)
+    yield from machine.kernel.shrink_list(machine, pfns, forced=True)
 
 
 def evict(machine: Machine, pfns: list[int]) -> Steps:
     """Force each page out until its frame is free, or the pass shows that something holds it."""
     for pfn in pfns:
-        freed = yield from shrink_list(machine, [pfn], forced=True)
+        freed = yield from machine.kernel.shrink_list(machine, [pfn], forced=True)
         if not freed and not machine.page(pfn).mapcount:
-            yield from shrink_list(machine, [pfn], forced=True)
+            yield from machine.kernel.shrink_list(machine, [pfn], forced=True)
 
 
 def referenced(machine: Machine, pfns: list[int]) -> Steps:
@@ -162,7 +162,7 @@ def reclaim(machine: Machine, nr_pages: int) -> Steps:
     if isinstance(machine.scheme, OwnPageOut):
         freed = yield from machine.scheme.try_to_free_pages(nr_pages)
     else:
-        freed = yield from try_to_free_pages(machine, nr_pages)
+        freed = yield from machine.kernel.try_to_free_pages(machine, nr_pages)
     yield Step("{n:,} of {asked:,} pages were freed", n=freed, asked=nr_pages)
     return freed
 

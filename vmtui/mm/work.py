@@ -40,7 +40,7 @@ WORK: Mapping[str, str] = MappingProxyType(
         "anonmm_alloc": "anonmms allocated",
         "anonmm_free": "anonmms freed",
         "page_tables_made": "PTE pages made",
-        "cache_lines": "cache lines touched: struct page, chain nodes, list elements, PTEs of walks",
+        "cache_lines": "cache lines touched: struct page, chain nodes, list elements, walks' PTEs",
         "page_tables_read": "PTE pages that walks looked into; neighbours in one count once",
         "tlb_flushes": "times the TLB was flushed, for a page, a range or a process",
         "longest_list": "the most candidates gone through under one lock: a maximum, not a sum",

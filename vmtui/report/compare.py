@@ -281,7 +281,8 @@ class _Play:
 
     def __init__(self, script: Script, scheme: str) -> None:
         self.scheme = scheme
-        self.options = {**script.options, "rmap": scheme}
+        # Where the file asks for no rules: those that every scheme can have.
+        self.options = {"rules": "2.6", **script.options, "rmap": scheme}
         # A machine that cannot be had is refused before any is played.
         Options.parse(self.options)
         self.script = attrs.evolve(script, options=self.options)

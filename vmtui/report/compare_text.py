@@ -48,13 +48,13 @@ def compare_lines(found: Comparison, width: int = WIDTH) -> Iterator[str]:
 
 def _summary(trials: Sequence[Trial]) -> Iterator[str]:
     """What each scheme pays: bytes at most and at the end, looks in walks, and slots searched by the way."""
-    yield f"{SUMMARY:<12}{'at most':>10}{'at the end':>12}  {'':<{BAR}}{'looks':>10}{'slots searched':>16}"
+    yield f"{SUMMARY:<14}{'at most':>9}{'at the end':>11}  {'':<{BAR}}{'looks':>10}{'slots searched':>15}"
     longest = max(trial.reverse_map for trial in trials)
     for trial in trials:
         bar = "#" * round(trial.reverse_map * BAR / longest) if longest else ""
         yield (
-            f"{trial.scheme:<12}{size(trial.most):>10}{size(trial.reverse_map):>12}  {bar:<{BAR}}"
-            f"{trial.examined:>10,}{trial.work.get('slots_searched', 0):>16,}"
+            f"{trial.scheme:<14}{size(trial.most):>9}{size(trial.reverse_map):>11}  {bar:<{BAR}}"
+            f"{trial.examined:>10,}{trial.work.get('slots_searched', 0):>15,}"
         )
 
 

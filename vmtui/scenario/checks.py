@@ -112,9 +112,7 @@ def _part(expr: Expr, facts: Facts) -> Part:
         return Part(str(expr), None, None, None, False, f"{expr}: {error.message}")
 
 
-def check_error(
-    errno: str, command: str, error: KernelError | None, *, applies: bool = True
-) -> CheckResult:
+def check_error(errno: str, command: str, error: KernelError | None, *, applies: bool = True) -> CheckResult:
     """The verdict on a command that had to be refused; none where that is a fact of another machine."""
     found = error.errno if error is not None else None
     holds = found == errno

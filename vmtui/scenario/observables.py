@@ -14,7 +14,7 @@ from typing import Any, Final
 import attrs
 
 from vmtui.mm.mm_types import VM_LOCKED, Task, Vma
-from vmtui.mm.page import PAGE_SIZE, flag_names
+from vmtui.mm.page import PAGE_SIZE, Page, flag_names
 from vmtui.mm.pgtable import page_tables, pte_dirty, pte_write, pte_young
 from vmtui.mm.work import WORK
 from vmtui.scenario.expressions import Observable
@@ -110,6 +110,15 @@ def _anon_vma(vma: Vma) -> Value:
     return vma.anon_vma.id if vma.anon_vma is not None else None
 
 
+def _chain(vma: Vma) -> Value:
+    chain = vma.machine.scheme.chain_of(vma)
+    return None if chain is None else len(chain)
+
+
+def _anon_exclusive(page: Page) -> Value:
+    return page.test("anon_exclusive") if page.machine.kernel.anon_exclusive else None
+
+
 def _task(name: str, meaning: str, read: Callable[[Task], Value]) -> Known:
     return Known(name, "process", meaning, read)
 
@@ -122,7 +131,7 @@ _KNOWN: Final = (
     _page("present", "a frame is mapped (the zero page is none)", lambda view: view.page is not None),
     _page("swapped", "it lies in swap, by its entry or as shared", lambda view: view.state == "swapped"),
     _page("zero", "the zero page is mapped", lambda view: view.zero),
-    _page("state", '"present", "swapped", "zero", "file"; none if never touched', lambda view: view.state),
+    _page("state", '"present", "swapped", "zero" or "file"; none: untouched', lambda view: view.state),
     _page("slot", "the swap slot it lies in", lambda view: view.slot),
     _page("swapcache", "its frame is in the swap cache", lambda view: view.swapcache),
     _page("mapcount", "entries that map the frame; 0 if none is mapped", _mapcount),
@@ -134,6 +143,7 @@ _KNOWN: Final = (
     _entry("young", "the entry's accessed bit", pte_young),
     _entry("writable", "the entry lets the process write", pte_write),
     _frame("exclusive", "mapcount is 1", lambda page: page.mapcount == 1),
+    _frame("anon_exclusive", "6.18: one process has it for itself; else none", _anon_exclusive),
     _page("locked", "its VMA is locked in memory", _locked),
     _frame("index", "page->index", lambda page: page.index, True),
     _frame("mapping", "the union of struct page, as an object's number", lambda page: page.mapping, True),
@@ -144,7 +154,7 @@ _KNOWN: Final = (
     _vma("perms", '"rw-p", as in /proc/PID/maps', perms),
     _vma("pgoff", "vm_pgoff, in pages", lambda vma: vma.vm_pgoff, True),
     _vma("anon_vma", "the number of its anon_vma", _anon_vma, True),
-    _vma("chain", "length of its anon_vma chain; none without chains", lambda vma: None, True),
+    _vma("chain", "length of its anon_vma chain; none without chains", _chain, True),
     _vma("file", "the file mapped; none for anonymous and for shared memory", file_name),
     _task("alive", "it has not exited", lambda task: task.alive),
     _task("vmas", "its VMAs", _of_mm(lambda mm: len(mm.vmas))),

@@ -15,7 +15,7 @@ import numpy as np
 from vmtui.errors import OptionError
 from vmtui.mm.machine import Machine
 from vmtui.mm.mm_types import AddressSpace, AnonVma, Mm, Vma, label_at, place_name
-from vmtui.mm.page import PAGE_SIZE
+from vmtui.mm.page import PAGE_SIZE, Page
 from vmtui.mm.pgtable import present_ptes, pte_write
 from vmtui.scenario.pages import PageView, file_name, perms
 from vmtui.scenario.places import Place, find_range
@@ -78,19 +78,25 @@ def _vma(vma: Vma) -> dict[str, Any]:
         "file": file_name(vma),
         "shared_memory": vma.vm_file.id if vma.vm_file is not None and vma.vm_file.shmem else None,
         "anon_vma": vma.anon_vma.id if vma.anon_vma is not None else None,
-        "chain": None,
+        "chain": _chain(vma),
     }
 
 
+def _chain(vma: Vma) -> list[int] | None:
+    chain = vma.machine.scheme.chain_of(vma)
+    return None if chain is None else list(chain)
+
+
 def _anon_vma(anon_vma: AnonVma) -> dict[str, Any]:
-    order = [vma.id for vma in anon_vma.vmas]
+    order = [vma.id for vma in anon_vma.machine.scheme.anon_vma_vmas(anon_vma)]
+    root, parent = anon_vma.root, anon_vma.parent
     return {
         "id": anon_vma.id,
-        "root": None,
-        "parent": None,
-        "num_children": None,
-        "num_active_vmas": None,
-        "refcount": None,
+        "root": None if root is None else root.id,
+        "parent": None if parent is None else parent.id,
+        "num_children": None if root is None else anon_vma.num_children,
+        "num_active_vmas": None if root is None else anon_vma.num_active_vmas,
+        "refcount": None if root is None else anon_vma.refcount,
         "vmas": len(order),
         "list": order,
     }
@@ -153,10 +159,17 @@ def _page(view: PageView) -> dict[str, Any]:
         "mapcount": page.mapcount if page is not None else 0,
         "writable": pte_write(view.pte) if page is not None else None,
         "exclusive": page.mapcount == 1 if page is not None else None,
-        "anon_exclusive": None,
+        "anon_exclusive": _anon_exclusive(page),
         "anon": page.test("anon") if page is not None else None,
         "swapcache": view.swapcache,
     }
+
+
+def _anon_exclusive(page: Page | None) -> bool | None:
+    """Whether one process has the page for itself; None where the kernel does not note it, or of a file's."""
+    if page is None or not page.machine.kernel.anon_exclusive or not page.test("anon"):
+        return None
+    return page.test("anon_exclusive")
 
 
 def _folded(entries: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:

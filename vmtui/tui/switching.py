@@ -78,7 +78,7 @@ def switching(desk: Desk, scheme: str) -> Generator[object, None, Switched]:
         OptionError: the scheme cannot have this machine.
     """
     wanted = commands_so_far(desk.session)
-    options = load(f"machine {attrs.evolve(desk.session.options, rmap=scheme).text}\n").options
+    options = load(f"machine {desk.session.options.under(scheme).text}\n").options
     session = Session(**options)
     script = attrs.evolve(desk.script, options=options) if desk.script is not None else None
     player = Player(session, script) if script is not None else None

@@ -341,6 +341,16 @@ _FLAG_TEXTS: Final = {
         "It belongs to no file: the union is a VMA or an anon_vma.",
         "page_add_rmap; cleared with the last mapping",
     ),
+    "anon_exclusive": (
+        "PG_anon_exclusive, bit 11 of an anonymous page in 6.18; its number here is ours",
+        "One process has it for itself.",
+        "do_wp_page, do_swap_page; cleared at fork",
+    ),
+    "swapbacked": (
+        "PG_swapbacked, since 2.6.28; its number here is ours",
+        "It goes to swap and not to a file.",
+        "folio_add_new_anon_rmap; cleared by MADV_FREE",
+    ),
     "table": ("ours: no flag in 2.6", "The frame holds a page table.", "pte_alloc_map, free_pgtables"),
 }
 

@@ -96,6 +96,13 @@ HOLDERS: Final[Mapping[str, tuple[str, str, str, str]]] = MappingProxyType(
             "pages.",
             "Charged at fork under the RFC, before the first page in 2.6.7.",
         ),
+        "anon_vma_chain": (
+            "AVCs",
+            "struct anon_vma_chain, 64 bytes · 6.18",
+            "One for each VMA and each anon_vma whose pages it may map. A VMA k forks below the first has "
+            "k + 1 of them, so deep families weigh by the square.",
+            "Charged at the first write, at fork, at every split.",
+        ),
         "anonmm": (
             "anonmms",
             "struct anonmm, 24 bytes in a slab of 32 · anobjrmap, March 2004",

@@ -127,4 +127,3 @@ def _slots(group: Group, lit: set[Ref]) -> tuple[tuple[str, str], ...]:
 def _node(group: Group, lit: set[Ref]) -> tuple[str, str]:
     role = "accent" if any(ref in lit for ref in group) else "pte"
     return char("list_part" if None in group else "list_node"), role
-

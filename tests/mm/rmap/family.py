@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.mm.rmap.lab import Lab
 from vmtui.mm.mm_types import Task
 from vmtui.mm.page import Page
@@ -13,9 +15,9 @@ SIZES = (1, 10, 1000)
 Counts = tuple[int, int]
 
 
-def family(rmap: str, children: int, *, copied: bool) -> tuple[Lab, list[Task]]:
+def family(rmap: str, children: int, *, copied: bool, **options: Any) -> tuple[Lab, list[Task]]:
     """A parent that wrote one page, then its children, oldest first; `copied`: each wrote its own copy."""
-    lab = Lab(rmap)
+    lab = Lab(rmap, **options)
     tasks = [lab.spawn("parent")]
     lab.map(tasks[0], 1)
     lab.write(tasks[0])

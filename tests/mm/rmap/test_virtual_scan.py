@@ -301,8 +301,11 @@ class TestReclaim:
         task, address = lab.heap(40)
         reclaim(lab, 1)
 
-        active = [n for n in range(40) if (pfn := lab.pfn(task, address + n * PAGE_SIZE)) and
-                  lab.machine.page(pfn).test(PG_active)]
+        active = [
+            n
+            for n in range(40)
+            if (pfn := lab.pfn(task, address + n * PAGE_SIZE)) and lab.machine.page(pfn).test(PG_active)
+        ]
         assert all(pte_present(lab.pte(task, address + n * PAGE_SIZE)) for n in active)
 
 

@@ -6,10 +6,10 @@ not care about: pte_chains of VMAs, lists of VMAs of the addresses of PTEs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from vmtui.mm.mm_types import Mm, Vma
+from vmtui.mm.mm_types import AnonVma, Mm, Vma
 from vmtui.mm.page import Page
 from vmtui.mm.rmap.scheme import Pfns, WalkLines
 from vmtui.mm.step import Steps
@@ -37,6 +37,14 @@ class Indifferent:
     def objects(self) -> Mapping[str, ObjectTable[Any]]:
         """No structs of its own."""
         return {}
+
+    def anon_vma_vmas(self, anon_vma: AnonVma) -> Iterable[Vma]:
+        """Those on its list."""
+        return anon_vma.vmas
+
+    def chain_of(self, vma: Vma) -> tuple[int, ...] | None:
+        """There are no chains."""
+        return None
 
     def walk_lines(self, page: Page) -> WalkLines:
         """struct page, the head of the list or tree that it leads to, and each VMA there."""
@@ -99,6 +107,9 @@ class Indifferent:
 
     def file_unlink(self, vma: Vma) -> None:
         """A VMA is about to leave its file's list."""
+
+    def vma_resize(self, vma: Vma) -> None:
+        """A VMA has other ends now."""
 
     def vma_unlink(self, vma: Vma) -> None:
         """A VMA is going."""

@@ -20,6 +20,7 @@ _CORE: Final = "2.6.4 + objrmap-core-1 of 8 March 2004"
 _ANONMM: Final = "2.6.5-rc1 + anobjrmap of March 2004"
 _MERGED: Final = "2.6.7"
 _OLD: Final = "2.4, before rmap"
+_CHAINS: Final = "6.18"
 
 
 def _page(kernel: str, nbytes: int, finds: str) -> Entry:
@@ -389,5 +390,88 @@ ANON_VMA: Entries = MappingProxyType(
             "Cleared by page_remove_rmap with the last PTE.",
         ),
         "flag.anon": _anon_flag(_MERGED, "mapping is an anon_vma, and index counts from its VMA's start."),
+    }
+)
+
+ANON_VMA_CHAIN: Entries = MappingProxyType(
+    {
+        "page": _page(_CHAINS, 64, "An anonymous one points at the anon_vma of the VMA that made it."),
+        "page.union": (
+            "mapping, as two things",
+            f"folio->mapping, its lowest bit set for anonymous pages · {_CHAINS}",
+            "One pointer with two meanings: a file page's address_space, or an anonymous page's anon_vma. "
+            "The lowest bit says which; here it is PG_anon.",
+            "Set by folio_add_new_anon_rmap; moved by folio_move_anon_rmap; read where a walk begins.",
+        ),
+        "page.mapcount": (
+            "mapcount",
+            f"folio->_mapcount · {_CHAINS}",
+            "How many PTEs map the page. The walk stops when it has found as many.",
+            "Raised by folio_add_anon_rmap_ptes and at fork, dropped by folio_remove_rmap_ptes.",
+        ),
+        "page.mapping": (
+            "mapping",
+            f"folio->mapping · {_CHAINS}",
+            "The address_space of a page in the page cache, through which its file's VMAs are found. It is "
+            "one while PG_anon is clear.",
+            "Set when the page enters the cache; cleared by truncate and when the page is freed.",
+        ),
+        "page.anon_vma": (
+            "anon_vma",
+            f"folio->mapping under its lowest bit · {_CHAINS}",
+            "The anon_vma of the VMA that made the page. Of one that came back from swap for several it is "
+            "the root's, and of one that only its last owner has left, that owner's.",
+            "Set by folio_add_new_anon_rmap, moved by folio_move_anon_rmap at a write; kept in the swap "
+            "cache.",
+        ),
+        "anon_vma": (
+            "anon_vma",
+            f"struct anon_vma, 96 bytes · {_CHAINS}",
+            "One for each VMA and fork: its tree holds the VMAs that may map the pages made through it, its "
+            "own and all descendants'. root has the lock of the whole family.",
+            "Made by anon_vma_prepare and anon_vma_fork, freed when its tree is empty; fork takes one again "
+            "that no VMA calls its own.",
+        ),
+        "chain": (
+            "AVC",
+            f"struct anon_vma_chain, 64 bytes, include/linux/rmap.h · {_CHAINS}",
+            "Joins one VMA to one anon_vma: it stands in the VMA's chain, and in the anon_vma's tree. A VMA "
+            "k forks below the root has k + 1 of them.",
+            "Made by anon_vma_chain_link at the first write, fork, split and mremap; freed by "
+            "unlink_anon_vmas.",
+        ),
+        "vma": _vma(
+            _CHAINS, 192, "anon_vma says where its new pages go, anon_vma_chain whose pages it may map."
+        ),
+        "i_mmap": _i_mmap(
+            _CHAINS, "They are in an interval tree, so a walk comes only to those that cover the offset."
+        ),
+        "address_space": _address_space(_CHAINS),
+        "object": (
+            "none yet",
+            f"no anon_vma: nobody has mapped the page · {_CHAINS}",
+            "A page just read from swap belongs to no anon_vma. The first fault that maps it gives it one.",
+            "Set by folio_add_new_anon_rmap; it stays until the page is freed.",
+        ),
+        "flag.anon": (
+            "ANON",
+            f"the lowest bit of folio->mapping · {_CHAINS}",
+            "The page belongs to no file. mapping is an anon_vma, and index counts from its VMA's start.",
+            "Set by __folio_set_anon; it stays in the swap cache.",
+        ),
+        "flag.anon_exclusive": (
+            "ANON_EXCLUSIVE",
+            f"PG_anon_exclusive, bit 11 of an anonymous page · {_CHAINS}",
+            "One process has the page for itself, so a write fault need not ask: it may write in place. "
+            "fork clears it; unmapped to swap it becomes a bit of the swap entry.",
+            "Set when a page is new or reused; cleared by folio_try_dup_anon_rmap_pte and try_to_unmap.",
+        ),
+        "flag.swapbacked": (
+            "SWAPBACKED",
+            f"PG_swapbacked · {_CHAINS}",
+            "The page would go to swap, as anonymous and shared memory do. An anonymous page without it was "
+            "given up by MADV_FREE: it goes without being written.",
+            "Set by folio_add_new_anon_rmap; cleared by lru_lazyfree; set again if it is found dirty.",
+        ),
     }
 )

@@ -86,11 +86,13 @@ def anon_vma_lists(machine: Machine, empty: str) -> Lists:
         anon_vma = machine.anon_vmas.get(number)
         if anon_vma is None:
             return gone("anon_vma", number)
-        groups = ((("vma", vma.id),) for vma in anon_vma.vmas)
-        return ObjectList(("anon_vma", number), f"anon_vma {number}", len(anon_vma.vmas), groups)
+        vmas = list(machine.scheme.anon_vma_vmas(anon_vma))
+        groups = ((("vma", vma.id),) for vma in vmas)
+        return ObjectList(("anon_vma", number), f"anon_vma {number}", len(vmas), groups)
 
     ids = np.array([anon_vma.id for anon_vma in machine.anon_vmas], np.int64)
-    nbytes = machine.ledger.by_kind().get("anon_vma", 0)
+    held = machine.ledger.by_kind()
+    nbytes = held.get("anon_vma", 0) + held.get("anon_vma_chain", 0)
     return Lists("anon_vma lists", "list", "anon_vma", ids, make, "anon_vma", empty, nbytes)
 
 

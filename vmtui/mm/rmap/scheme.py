@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vmtui.mm.cluster import Mappings, cluster_addresses, maps_page
-from vmtui.mm.mm_types import Mm, Vma, vma_name
+from vmtui.mm.mm_types import AnonVma, Mm, Vma, vma_name
 from vmtui.mm.page import Page
 from vmtui.mm.pgtable import pte_offset, pte_pfn, pte_present
 from vmtui.mm.rmap import SCHEMES
@@ -229,6 +229,9 @@ class Scheme(Protocol):
     def file_unlink(self, vma: Vma) -> None:
         """A VMA of a file is about to leave its file's list, or to change its range."""
 
+    def vma_resize(self, vma: Vma) -> None:
+        """A VMA's ends, and its vm_pgoff, are others than they were."""
+
     def vma_unlink(self, vma: Vma) -> None:
         """The VMA is going; its PTEs are gone."""
 
@@ -271,6 +274,12 @@ class Scheme(Protocol):
 
     def reverse_map_bytes(self) -> int:
         """Low memory the reverse map takes beyond what a kernel without one would."""
+
+    def anon_vma_vmas(self, anon_vma: AnonVma) -> Iterable[Vma]:
+        """The VMAs of an anon_vma, in the order of a walk."""
+
+    def chain_of(self, vma: Vma) -> tuple[int, ...] | None:
+        """The numbers of the anon_vmas whose pages a VMA may map, newest first; None without chains."""
 
     def live_member(self, page: Page) -> str | None:
         """The member of the union that is valid, or None."""

@@ -1,0 +1,115 @@
+"""mprotect, mlock and mremap as 6.18 has them."""
+
+from __future__ import annotations
+
+from tests.mm.v6_18.modern import Modern, heap
+from vmtui.mm.mm_types import VM_ACCOUNT, VM_LOCKED
+from vmtui.mm.pgtable import pte_write
+
+
+def test_mprotect_makes_exclusive_pages_writable_at_once() -> None:
+    """Back to rw, a page that one process has for itself is writable; one that was shared is not."""
+    machine = heap(2, "fork a b", "write a.h[0]", "mprotect a.h r", "mprotect a.h rw")
+
+    assert [True, False] == [pte_write(machine.view(f"a.h[{page}]").pte) for page in (0, 1)]
+
+
+def test_what_was_promised_keeps_vmas_apart() -> None:
+    """Memory that was written and may not be any more is still accounted: it does not join what never was."""
+    machine = Modern("spawn a", "mmap a h 2 pages rw private", "write a.h", "mprotect a.h r")
+    machine.do("mmap a n 2 pages r private after h")
+    assert [2, 2] == machine.spans("a")
+    other = Modern(
+        "spawn a", "mmap a h 2 pages rw private", "mprotect a.h r", "mmap a n 2 pages r private after h"
+    )
+
+    assert [4] == other.spans("a")
+    assert [True, False] == [bool(one.vma("a").vm_flags & VM_ACCOUNT) for one in (machine, other)]
+
+
+def test_locked_memory_that_may_be_written_is_copied_now() -> None:
+    """A private read-only mapping that is locked shares pages; made writable, it gets its own at once."""
+    machine = heap(2, "fork a b", "mprotect b.h r", "mlock b.h")
+    assert 2 == machine.machine.page(machine.view("b.h[0]").pte >> 12).mapcount
+    machine.do("mprotect b.h rw")
+
+    assert 1 == machine.machine.page(machine.view("b.h[0]").pte >> 12).mapcount
+
+
+def test_mlock_joins_what_it_cut() -> None:
+    """6.18 merges VMAs when the lock goes, and when a neighbour gets it."""
+    machine = heap(4, "mlock a.h[1]")
+    assert [1, 1, 2] == machine.spans("a")
+    machine.do("mlock a.h[2]")
+    assert [1, 2, 1] == machine.spans("a")
+    machine.do("munlock a.h")
+
+    assert [4] == machine.spans("a")
+
+
+def test_mlock_over_a_hole_faults_nothing_in() -> None:
+    """The flag is set up to the hole; no page is faulted in, since the call fails first."""
+    machine = Modern("spawn a", "mmap a h 4 pages rw private", "munmap a.h[2]")
+
+    assert ("ENOMEM", True) == machine.refused("mlock a.h")
+    assert "...." == machine.state("a", "h")
+    assert machine.vma("a").vm_flags & VM_LOCKED
+
+
+def test_mlock_of_memory_without_access() -> None:
+    """It is locked, and then cannot be faulted in: ENOMEM."""
+    machine = Modern("spawn a", "mmap a h 2 pages none private")
+
+    assert ("ENOMEM", True) == machine.refused("mlock a.h")
+    assert machine.vma("a").vm_flags & VM_LOCKED
+
+
+def test_mlock_reads_what_is_shared() -> None:
+    """Shared memory is faulted in for reading: no page of it is dirtied."""
+    machine = Modern("spawn a", "mmap a s 2 pages rw shared", "mlock a.s")
+
+    assert "PP" == machine.state("a", "s")
+    assert 0 == machine.view("a.s[0]").pte & 0x40
+
+
+def test_mremap_grows_into_a_neighbour() -> None:
+    """What grows up to a VMA that continues it becomes one with it."""
+    machine = heap(2, "mmap a n 2 pages rw private at 0x200000004000", "mremap a.h 4 pages")
+
+    assert [6] == machine.spans("a")
+
+
+def test_mremap_of_an_inherited_vma_grows_into_one_that_was_never_written() -> None:
+    """A child's VMA that grows up to a neighbour without an anon_vma takes it in; one with another, not."""
+    more = ("fork a b", "mmap b n 2 pages rw private at 0x200000004000")
+    assert [6] == heap(2, *more, "mremap b.h 4 pages").spans("b")
+
+    assert [4, 2] == heap(2, *more, "write b.n", "mremap b.h 4 pages").spans("b")
+
+
+def test_mremap_moves_vma_by_vma() -> None:
+    """A range of more VMAs than one, holes in it too, moves as it is if it keeps its length."""
+    machine = heap(6, "mprotect a.h[1] r", "munmap a.h[3]", "mremap a.h 6 pages to 0x200000100000")
+
+    assert "PPP.PP" == machine.state("a", "h")
+    assert [1, 1, 1, 2] == machine.spans("a")
+
+
+def test_mremap_that_grows_or_shrinks_moves_one_vma() -> None:
+    """Else the range must lie within one VMA; what shrinks in place may be anything."""
+    machine = heap(6, "mprotect a.h[1] r")
+
+    assert ("EFAULT", False) == machine.refused("mremap a.h 8 pages to 0x200000100000")
+    assert ("EFAULT", False) == machine.refused("mremap a.h 4 pages to 0x200000100000")
+    machine.do("mremap a.h 1 pages")
+    assert [1] == machine.spans("a")
+    assert ("EFAULT", False) == machine.refused("mremap a:0x200000300000 1 pages to 0x200000100000")
+
+
+def test_mremap_leaves_what_cannot_be_faulted_in() -> None:
+    """Locked shared memory that grows past its object: the call succeeds, the tail stays empty."""
+    machine = Modern(
+        "spawn a", "mmap a s 2 pages rw shared", "mlock a.s", "mremap a.s 4 pages to 0x200000100000"
+    )
+
+    assert "PP.." == machine.state("a", "s")

@@ -1,0 +1,72 @@
+"""mlock and munlock (mm/mlock.c of 6.18)."""
+
+from __future__ import annotations
+
+from vmtui.errors import KernelError
+from vmtui.mm.memory import access
+from vmtui.mm.mm_types import VM_ACCESS, VM_LOCKED, VM_SHARED, VM_WRITE, Mm, Vma, vma_name
+from vmtui.mm.mmap import refuse_hole, vmas_of_range
+from vmtui.mm.step import Step, Steps
+from vmtui.mm.v6_18.vma import vma_modify_flags
+
+__all__ = ["do_mlock"]
+
+
+def do_mlock(mm: Mm, start: int, end: int, lock: bool) -> Steps:
+    """The flags first, then all pages at once (do_mlock).
+
+    Raises:
+        KernelError: ENOMEM, partial: a hole, or memory that cannot be faulted in.
+    """
+    yield from apply_vma_lock_flags(mm, start, end, lock)
+    if lock:
+        yield from mm_populate(mm, start, end)
+
+
+def apply_vma_lock_flags(mm: Mm, start: int, end: int, lock: bool) -> Steps:
+    """Set or clear VM_LOCKED, up to the first hole (apply_vma_lock_flags).
+
+    Raises:
+        KernelError: ENOMEM at a hole, partial: no page of what is locked now was faulted in.
+    """
+    vmas = vmas_of_range(mm, start, end)
+    reached = vmas[-1].vm_end if vmas else start
+    at = start
+    while at < min(end, reached):
+        vma = mm.vmas.holding(at)
+        stop = min(end, vma.vm_end)
+        yield from mlock_fixup(vma, at, stop, lock)
+        at = stop
+    if reached < end:
+        refuse_hole(mm.vmas.overlapping(start, reached), mm, start, end)
+
+
+def mlock_fixup(vma: Vma, start: int, end: int, lock: bool) -> Steps:
+    """One VMA's part: cut out, or joined with a neighbour that is locked like it (mlock_fixup)."""
+    flags = vma.vm_flags | VM_LOCKED if lock else vma.vm_flags & ~VM_LOCKED
+    if flags == vma.vm_flags:
+        word = "locked" if lock else "not locked"
+        yield Step("{who} is {word} already", vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma), word=word)
+        return
+    vma = yield from vma_modify_flags(vma, start, end, flags)
+    text = "{who}: VM_LOCKED set, its pages must stay" if lock else "{who}: VM_LOCKED cleared"
+    yield Step(text, vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma))
+
+
+def mm_populate(mm: Mm, start: int, end: int) -> Steps:
+    """Fault in every page; private memory that may be written is written (__mm_populate).
+
+    Raises:
+        KernelError: ENOMEM, partial: memory without access, or a page behind the end of its file.
+    """
+    for vma in mm.vmas.overlapping(start, end):
+        if not vma.vm_flags & VM_ACCESS:
+            text = f"{vma_name(vma)} is locked, and cannot be faulted in: nobody may access it"
+            raise KernelError("ENOMEM", text, partial=True)
+        write = vma.vm_flags & (VM_WRITE | VM_SHARED) == VM_WRITE
+        try:
+            yield from access(mm, max(start, vma.vm_start), min(end, vma.vm_end), write)
+        except KernelError as error:
+            if error.errno != "EFAULT":
+                raise
+            raise KernelError("ENOMEM", str(error), partial=True) from error

@@ -1,0 +1,103 @@
+"""mremap (mm/mremap.c of 6.18)."""
+
+from __future__ import annotations
+
+from vmtui.errors import KernelError
+from vmtui.mm.mm_types import VM_LOCKED, Mm, Vma, vma_name
+from vmtui.mm.mmap import can_vma_merge, get_unmapped_area, unmap_range, vma_adjust
+from vmtui.mm.mremap import check_label, check_target, label_of_range, move_vma, relabel, room_behind
+from vmtui.mm.page import PAGE_SHIFT
+from vmtui.mm.step import Step, Steps
+from vmtui.mm.v6_18.mlock import mm_populate
+
+__all__ = ["do_mremap"]
+
+
+def do_mremap(
+    mm: Mm, start: int, old_end: int, new_length: int, new_addr: int | None, rename: str | None
+) -> Steps:
+    """Shrink first; then move, VMA by VMA, or grow (do_mremap, mremap_to, mremap_at).
+
+    Raises:
+        KernelError: EINVAL; EFAULT (nothing is mapped at its start; what grows, or shrinks and moves, is not
+            within one VMA); EEXIST (label or address taken); ENOMEM (no room).
+    """
+    if new_addr is not None:
+        check_target(mm, start, old_end, new_addr, new_length)
+    vma = mm.vmas.at(start)
+    if vma is None:
+        raise KernelError("EFAULT", f"{mm.name}: nothing is mapped at {start:#x}")
+    grows = new_length > old_end - start
+    moves = new_addr is not None and new_length != old_end - start
+    if (grows or moves) and vma.vm_end < min(old_end, start + new_length):
+        raise KernelError("EFAULT", f"{start:#x}-{old_end:#x} is not within one VMA of {mm.name}")
+    label, whole = label_of_range(mm, start, old_end)
+    check_label(mm, label, whole, rename)
+
+    if new_length < old_end - start:
+        yield from unmap_range(mm, start + new_length, old_end)
+    old_length = min(new_length, old_end - start)
+    if grows:
+        start = yield from grow(mm, start, old_end, new_length, new_addr)
+    elif new_addr is not None:
+        yield from remap_move(mm, start, start + new_length, new_addr)
+        start = new_addr
+    relabel(mm, label, whole, start, start + new_length, rename)
+    if grows and mm.vmas.holding(start).vm_flags & VM_LOCKED:
+        yield from populate_tail(mm, start + old_length, start + new_length)
+
+
+def populate_tail(mm: Mm, start: int, end: int) -> Steps:
+    """Fault in what locked memory has gained; what cannot be is left (mm_populate)."""
+    try:
+        yield from mm_populate(mm, start, end)
+    except KernelError as error:
+        if not error.partial:
+            raise
+        yield Step("the rest cannot be faulted in, and is left", mm=mm.id)
+
+
+def grow(mm: Mm, start: int, old_end: int, new_length: int, new_addr: int | None) -> Steps:
+    """Make part of a VMA longer: in place where it can be, else elsewhere (expand_vma).
+
+    Returns:
+        Where it is now.
+    """
+    vma = mm.vmas.holding(start)
+    if new_addr is None and room_behind(mm, vma, old_end, start + new_length):
+        yield from expand_vma_in_place(vma, start + new_length)
+        return start
+    new_addr = get_unmapped_area(mm, new_length) if new_addr is None else new_addr
+    yield from move_vma(vma, start, old_end, new_addr, new_length)
+    return new_addr
+
+
+def remap_move(mm: Mm, start: int, end: int, new_addr: int) -> Steps:
+    """Move a range of one length to another place, each VMA in it by itself, holes and all (remap_move)."""
+    at = start
+    while at < end:
+        vma = mm.vmas.find(at)
+        if vma is None or vma.vm_start >= end:
+            break
+        low, high = max(at, vma.vm_start), min(end, vma.vm_end)
+        yield from move_vma(vma, low, high, new_addr + low - start, high - low)
+        at = high
+
+
+def expand_vma_in_place(vma: Vma, new_end: int) -> Steps:
+    """Nothing is in the way: the VMA takes in the new range, and a neighbour behind it that continues it.
+
+    One that has no anon_vma yet is taken in even by a VMA that was inherited (expand_vma_in_place,
+    vma_merge_extend).
+    """
+    mm = vma.vm_mm
+    after = mm.vmas.at(new_end)
+    end = new_end
+    if after is not None:
+        owner = vma if after.anon_vma is not None else None
+        pgoff = vma.vm_pgoff + ((new_end - vma.vm_start) >> PAGE_SHIFT)
+        if can_vma_merge(after, vma.vm_flags, pgoff, vma.vm_file, owner):
+            end = after.vm_end
+    yield from vma_adjust(vma, vma.vm_start, end)
+    text = "{who} grew in place, to {end:#x}"
+    yield Step(text, vma=vma.id, mm=mm.id, who=vma_name(vma), end=new_end)
