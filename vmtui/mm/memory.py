@@ -327,14 +327,16 @@ def do_swap_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Step
 def copy_page_range(vma: Vma, child: Vma) -> Steps:
     """fork: copy the PTEs of one VMA, page by page (copy_page_range).
 
-    The child gets a PTE page wherever the parent has one, and a copy of each entry in it.
+    The child gets a PTE page wherever the parent has one, and a copy of each entry in it.  A long VMA is
+    copied at once as far as there is room; the machine is the same either way.
     """
     reached = vma.vm_start
     if vma.pages >= vma.machine.options.bulk:
         reached, n = bulk.copy_range(vma, child)
         if reached > vma.vm_start:
-            text = "{who}: {n:,} PTEs copied at once, both sides read-only"
-            yield Step(text, vma=child.id, mm=child.vm_mm.id, who=child.vm_mm.name, n=n)
+            text = "{who}: {n:,} PTEs copied at once, {how}"
+            how = "and still writable" if vma.vm_flags & VM_SHARED else "both sides read-only"
+            yield Step(text, vma=child.id, mm=child.vm_mm.id, who=child.vm_mm.name, n=n, how=how)
 
     for base in range(reached & ~(PMD_SIZE - 1), vma.vm_end, PMD_SIZE):
         start, end = max(base, reached), min(base + PMD_SIZE, vma.vm_end)
@@ -342,7 +344,7 @@ def copy_page_range(vma: Vma, child: Vma) -> Steps:
             continue
         pte_alloc(child.vm_mm, start)
         for address in present_ptes(vma.vm_mm, start, end).tolist():
-            yield from copy_one_pte(vma, child, address)
+            yield from vma.machine.kernel.copy_one_pte(vma, child, address)
 
 
 def copy_one_pte(vma: Vma, child: Vma, address: int) -> Steps:

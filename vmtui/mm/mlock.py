@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from vmtui.mm.memory import access
 from vmtui.mm.mm_types import VM_ACCESS, VM_LOCKED, VM_WRITE, Mm, Vma, vma_name
 from vmtui.mm.mmap import check_range, refuse_hole, split_vma, vmas_of_range
 from vmtui.mm.step import Step, Steps
+
+Fixup = Callable[[Vma, int, int, bool], Steps]
 
 
 def sys_mlock(mm: Mm, start: int, end: int) -> Steps:
@@ -30,13 +34,22 @@ def sys_munlock(mm: Mm, start: int, end: int) -> Steps:
 
 def do_mlock(mm: Mm, start: int, end: int, lock: bool) -> Steps:
     """Walk the VMAs of the range (do_mlock)."""
+    yield from each_vma(mm, start, end, lock, mlock_fixup)
+
+
+def each_vma(mm: Mm, start: int, end: int, lock: bool, fixup: Fixup) -> Steps:
+    """Lock or unlock the part of each VMA that lies in the range, up to the first hole.
+
+    Raises:
+        KernelError: ENOMEM at a hole, partial.
+    """
     vmas = vmas_of_range(mm, start, end)
     reached = vmas[-1].vm_end if vmas else start
     at = start
     while at < min(end, reached):
         vma = mm.vmas.holding(at)
         stop = min(end, vma.vm_end)
-        yield from mlock_fixup(vma, at, stop, lock)
+        yield from fixup(vma, at, stop, lock)
         at = stop
     if reached < end:
         refuse_hole(mm.vmas.overlapping(start, reached), mm, start, end)

@@ -23,8 +23,8 @@ __all__ = ["Kernel", "kernel_of"]
 class Kernel(Protocol):
     """A kernel's rules.
 
-    Generators (called by ``yield from``): handle_mm_fault, dup_mmap, mprotect_fixup, do_madvise, do_mlock,
-    do_mremap, shrink_list, try_to_free_pages.  The rest are plain.
+    Generators (called by ``yield from``): handle_mm_fault, dup_mmap, copy_one_pte, mprotect_fixup,
+    do_madvise, do_mlock, do_mremap, shrink_list, shrink_active_list.  The rest are plain.
     """
 
     #: What the ``rules`` option calls it.
@@ -54,6 +54,9 @@ class Kernel(Protocol):
     def dup_mmap(self, oldmm: Mm, mm: Mm) -> Steps:
         """fork: copy the VMAs, and the PTEs that must be."""
 
+    def copy_one_pte(self, vma: Vma, child: Vma, address: int) -> Steps:
+        """fork: copy one entry of a VMA."""
+
     def mprotect_fixup(self, vma: Vma, start: int, end: int, prot: int) -> Steps:
         """mprotect: one VMA's part."""
 
@@ -71,8 +74,8 @@ class Kernel(Protocol):
     def shrink_list(self, machine: Machine, pfns: list[int], *, forced: bool) -> Steps:
         """Try to free each page of a list; how many were freed."""
 
-    def try_to_free_pages(self, machine: Machine, nr_pages: int) -> Steps:
-        """Free frames from the cold end of the LRU; how many were freed."""
+    def shrink_active_list(self, machine: Machine, priority: int) -> Steps:
+        """Move pages from the active list to the inactive one."""
 
     def problems(self, machine: Machine) -> Iterable[tuple[str, str]]:
         """(name, sentence) of each broken invariant that only this kernel has."""

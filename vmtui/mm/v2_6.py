@@ -29,12 +29,13 @@ class Kernel26:
     lru_cache_add_anon = staticmethod(lru_cache_add_active)
     handle_mm_fault = staticmethod(memory.handle_mm_fault)
     dup_mmap = staticmethod(fork.dup_mmap)
+    copy_one_pte = staticmethod(memory.copy_one_pte)
     mprotect_fixup = staticmethod(mprotect.mprotect_fixup)
     do_madvise = staticmethod(madvise.madvise_vmas)
     do_mlock = staticmethod(mlock.do_mlock)
     do_mremap = staticmethod(mremap.do_mremap)
     shrink_list = staticmethod(vmscan.shrink_list)
-    try_to_free_pages = staticmethod(vmscan.try_to_free_pages)
+    shrink_active_list = staticmethod(vmscan.refill_inactive)
 
     def vm_flags(self, flags: int) -> int:
         """Nothing is added."""

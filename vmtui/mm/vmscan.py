@@ -162,7 +162,7 @@ def reclaim(machine: Machine, nr_pages: int) -> Steps:
     if isinstance(machine.scheme, OwnPageOut):
         freed = yield from machine.scheme.try_to_free_pages(nr_pages)
     else:
-        freed = yield from machine.kernel.try_to_free_pages(machine, nr_pages)
+        freed = yield from try_to_free_pages(machine, nr_pages)
     yield Step("{n:,} of {asked:,} pages were freed", n=freed, asked=nr_pages)
     return freed
 
@@ -171,12 +171,12 @@ def try_to_free_pages(machine: Machine, nr_pages: int) -> Steps:
     """Free frames from the cold end of the LRU, looking harder in each pass (try_to_free_pages)."""
     freed = 0
     for priority in range(DEF_PRIORITY, -1, -1):
-        yield from refill_inactive(machine, priority)
+        yield from machine.kernel.shrink_active_list(machine, priority)
         n = max(len(machine.inactive_list) >> priority, SWAP_CLUSTER_MAX)
         for pfn in machine.inactive_list.oldest(n):
             if freed == nr_pages:
                 break
-            freed += yield from shrink_list(machine, [pfn], forced=False)
+            freed += yield from machine.kernel.shrink_list(machine, [pfn], forced=False)
         if freed == nr_pages:
             break
     return freed

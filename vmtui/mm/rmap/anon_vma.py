@@ -41,6 +41,7 @@ from vmtui.mm.rmap.prio_tree import PrioTrees
 from vmtui.mm.rmap.scheme import (
     Pfns,
     Picture,
+    look_at,
     page_check_address_rss,
     walk_begins,
     walk_ends,
@@ -417,17 +418,7 @@ class AnonVmaMerged(Indifferent):
     def look(self, page: Page, *, full: bool) -> Steps:
         """The walk of try_to_unmap with its hands behind its back; `full`: past the stop rule."""
         yield walk_begins(page, "look")
-        stopped = END
-        found = 0
-        for vma, nodes in self.candidates(page):
-            pteps = yield from page_check_address_rss(page, vma, nodes)
-            found += len(pteps)
-            if not full and pteps and vma.vm_flags & VM_LOCKED:
-                stopped = LOCKED
-                break
-            if not full and found == page.mapcount:
-                stopped = MAPCOUNT
-                break
+        found, stopped = yield from look_at(page, self.candidates(page), page_check_address_rss, full=full)
         mapping = page_mapping(page)
         if stopped == END and mapping is not None and len(mapping.i_mmap_nonlinear):
             more, enough = yield from look_nonlinear(page, mapping, full=full)

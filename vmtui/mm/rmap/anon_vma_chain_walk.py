@@ -11,7 +11,7 @@ from vmtui.mm.mm_types import VM_LOCKED, AnonVma, Vma, vma_name
 from vmtui.mm.page import Page, PG_anon, PG_anon_exclusive, PG_dirty, PG_referenced, PG_swapbacked
 from vmtui.mm.pgtable import pte_dirty, pte_swp_mkexclusive
 from vmtui.mm.rmap.anon_vma_chain_self import ChainSelf
-from vmtui.mm.rmap.scheme import page_check_address, walk_begins, walk_ends
+from vmtui.mm.rmap.scheme import look_at, page_check_address, walk_begins, walk_ends
 from vmtui.mm.rmap.unmap import ptep_test_and_clear_young, unmap_pte
 from vmtui.mm.step import END, LOCKED, MAPCOUNT, Step, Steps
 
@@ -149,17 +149,7 @@ class ChainWalk(ChainSelf):
     def look(self, page: Page, *, full: bool) -> Steps:
         """The walk of try_to_unmap with its hands behind its back; `full`: past the stop rule."""
         yield walk_begins(page, "look")
-        stopped = END
-        found = 0
-        for vma, nodes in self.candidates(page):
-            pteps = yield from page_check_address(page, vma, nodes)
-            found += len(pteps)
-            if not full and pteps and vma.vm_flags & VM_LOCKED:
-                stopped = LOCKED
-                break
-            if not full and found == page.mapcount:
-                stopped = MAPCOUNT
-                break
+        found, stopped = yield from look_at(page, self.candidates(page), page_check_address, full=full)
         yield walk_ends(page, stopped)
         return found
 

@@ -37,7 +37,7 @@ from vmtui.mm.rmap import explained
 from vmtui.mm.rmap.base import Indifferent
 from vmtui.mm.rmap.lists import Lists, anon_vma_lists, file_lists
 from vmtui.mm.rmap.picture import CandidateRow, draw_file, draw_list
-from vmtui.mm.rmap.scheme import Pfns, Picture, WalkLines, page_check_address, walk_begins, walk_ends
+from vmtui.mm.rmap.scheme import Pfns, Picture, WalkLines, look_at, page_check_address, walk_begins, walk_ends
 from vmtui.mm.rmap.target import anon_vma_target, mapping_target
 from vmtui.mm.rmap.unmap import unmap_pte
 from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Step, Steps
@@ -419,17 +419,8 @@ class AnonVmaRfc(Indifferent):
     def look(self, page: Page, *, full: bool) -> Steps:
         """The walk of try_to_unmap with its hands behind its back; `full`: past the stop rule."""
         yield walk_begins(page, "look")
-        stopped = END
-        found = 0
-        for vma in self.candidates(page) if page.mapcount or full else ():
-            pteps = yield from page_check_address(page, vma)
-            found += len(pteps)
-            if not full and pteps and vma.vm_flags & VM_LOCKED:
-                stopped = LOCKED
-                break
-            if not full and found == page.mapcount:
-                stopped = MAPCOUNT
-                break
+        candidates = ((vma, 1) for vma in self.candidates(page)) if page.mapcount or full else ()
+        found, stopped = yield from look_at(page, candidates, page_check_address, full=full)
         yield walk_ends(page, stopped)
         return found
 

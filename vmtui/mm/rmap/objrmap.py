@@ -40,7 +40,7 @@ from vmtui.mm.rmap import explained
 from vmtui.mm.rmap.chain import pte_owner
 from vmtui.mm.rmap.picture import CandidateRow, draw_file
 from vmtui.mm.rmap.pte_chain import PteChain
-from vmtui.mm.rmap.scheme import Pfns, Picture, WalkLines, page_check_address, walk_begins, walk_ends
+from vmtui.mm.rmap.scheme import Pfns, Picture, WalkLines, look_at, page_check_address, walk_begins, walk_ends
 from vmtui.mm.rmap.unmap import unmap_pte
 from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Step, Steps
 
@@ -241,17 +241,8 @@ class Objrmap(PteChain):
             return (yield from super().look(page, full=full))
 
         yield walk_begins(page, "look")
-        stopped = END
-        found = 0
-        for vma in file_vmas(mapping):
-            pteps = yield from page_check_address(page, vma)
-            found += len(pteps)
-            if not full and pteps and vma.vm_flags & VM_LOCKED:
-                stopped = LOCKED
-                break
-            if not full and found == page.mapcount:
-                stopped = MAPCOUNT
-                break
+        candidates = ((vma, 1) for vma in file_vmas(mapping))
+        found, stopped = yield from look_at(page, candidates, page_check_address, full=full)
         yield walk_ends(page, stopped)
         return found
 

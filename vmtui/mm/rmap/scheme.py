@@ -6,7 +6,7 @@ A scheme is one module of this package with a class `SCHEME`, named in `vmtui.mm
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, cast, runtime_checkable
 
@@ -15,14 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vmtui.mm.cluster import Mappings, cluster_addresses, maps_page
-from vmtui.mm.mm_types import AnonVma, Mm, Vma, vma_name
+from vmtui.mm.mm_types import VM_LOCKED, AnonVma, Mm, Vma, vma_name
 from vmtui.mm.page import Page
 from vmtui.mm.pgtable import pte_offset, pte_pfn, pte_present
 from vmtui.mm.rmap import SCHEMES
 from vmtui.mm.rmap.explained import Entries
 from vmtui.mm.rmap.lists import Lists
 from vmtui.mm.step import (
+    END,
     HIT,
+    LOCKED,
+    MAPCOUNT,
     MISS_NOPTE,
     MISS_NOTABLE,
     MISS_PFN,
@@ -382,3 +385,30 @@ def page_check_address_rss(page: Page, vma: Vma, nodes: int = 1) -> Steps:
         yield Step("{who}: its process has no page in memory: passed over", SKIP_NO_RSS, **about)
         return []
     return (yield from page_check_address(page, vma, nodes))
+
+
+def look_at(
+    page: Page,
+    candidates: Iterable[tuple[Vma, int]],
+    check: Callable[[Page, Vma, int], Steps],
+    *,
+    full: bool,
+) -> Steps:
+    """Look where try_to_unmap would, and change nothing; it stops where that stops, or if `full` at the end.
+
+    Args:
+        candidates: VMAs, each with the list elements or tree nodes that lead to it.
+        check: How one of them is looked at.
+
+    Returns:
+        How many PTEs were found, and what ended the walk.
+    """
+    found = 0
+    for vma, nodes in candidates:
+        pteps = yield from check(page, vma, nodes)
+        found += len(pteps)
+        if not full and pteps and vma.vm_flags & VM_LOCKED:
+            return found, LOCKED
+        if not full and found == page.mapcount:
+            return found, MAPCOUNT
+    return found, END

@@ -31,12 +31,13 @@ class Kernel618:
     lru_cache_add_anon = staticmethod(lru_cache_add)
     handle_mm_fault = staticmethod(memory.handle_mm_fault)
     dup_mmap = staticmethod(fork.dup_mmap)
+    copy_one_pte = staticmethod(memory.copy_one_pte)
     mprotect_fixup = staticmethod(mprotect.mprotect_fixup)
     do_madvise = staticmethod(madvise.do_madvise)
     do_mlock = staticmethod(mlock.do_mlock)
     do_mremap = staticmethod(mremap.do_mremap)
     shrink_list = staticmethod(vmscan.shrink_folio_list)
-    try_to_free_pages = staticmethod(vmscan.try_to_free_pages)
+    shrink_active_list = staticmethod(vmscan.shrink_active_list)
     problems = staticmethod(check.problems)
 
     def vm_flags(self, flags: int) -> int:

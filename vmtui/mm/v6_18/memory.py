@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from vmtui.errors import KernelError
-from vmtui.mm import bulk
+from vmtui.mm import memory
 from vmtui.mm.filemap import filemap_nopage, find_get_page
 from vmtui.mm.mm_types import (
     VM_LOCKED,
@@ -28,13 +28,11 @@ from vmtui.mm.page import (
 )
 from vmtui.mm.page_alloc import alloc_page
 from vmtui.mm.pgtable import (
-    PMD_SIZE,
     PTRS_PER_TABLE,
     is_swap_pte,
     is_zero_page,
     maybe_mkwrite,
     mk_pte,
-    present_ptes,
     pte_alloc,
     pte_mkdirty,
     pte_mkold,
@@ -310,24 +308,16 @@ def copy_page_range(vma: Vma, child: Vma) -> Steps:
         text = "{who}: a VMA without an anon_vma, no PTE is copied"
         yield Step(text, vma=child.id, mm=child.vm_mm.id, who=child.vm_mm.name)
         return
-    reached = vma.vm_start
-    if vma.pages >= vma.machine.options.bulk:
-        reached, n = bulk.copy_range(vma, child)
-        if reached > vma.vm_start:
-            text = "{who}: {n:,} PTEs copied at once, both sides read-only"
-            yield Step(text, vma=child.id, mm=child.vm_mm.id, who=child.vm_mm.name, n=n)
+    yield from memory.copy_page_range(vma, child)
 
-    for base in range(reached & ~(PMD_SIZE - 1), vma.vm_end, PMD_SIZE):
-        start, end = max(base, reached), min(base + PMD_SIZE, vma.vm_end)
-        if not pte_offset(vma.vm_mm, start):
-            continue
-        pte_alloc(child.vm_mm, start)
-        for address in present_ptes(vma.vm_mm, start, end).tolist():
-            src, dst = pte_offset(vma.vm_mm, address), pte_offset(child.vm_mm, address)
-            if is_swap_pte(vma.machine.memory[src]):
-                yield from copy_nonpresent_pte(vma, child, address, src, dst)
-            else:
-                yield from copy_present_pte(vma, child, address, src, dst)
+
+def copy_one_pte(vma: Vma, child: Vma, address: int) -> Steps:
+    """fork: copy one entry (copy_pte_range's inner loop)."""
+    src, dst = pte_offset(vma.vm_mm, address), pte_offset(child.vm_mm, address)
+    if is_swap_pte(vma.machine.memory[src]):
+        yield from copy_nonpresent_pte(vma, child, address, src, dst)
+    else:
+        yield from copy_present_pte(vma, child, address, src, dst)
 
 
 def copy_nonpresent_pte(vma: Vma, child: Vma, address: int, src: int, dst: int) -> Steps:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from vmtui.errors import KernelError
 from vmtui.mm.memory import access
+from vmtui.mm.mlock import each_vma
 from vmtui.mm.mm_types import VM_ACCESS, VM_LOCKED, VM_SHARED, VM_WRITE, Mm, Vma, vma_name
-from vmtui.mm.mmap import refuse_hole, vmas_of_range
 from vmtui.mm.step import Step, Steps
 from vmtui.mm.v6_18.vma import vma_modify_flags
 
@@ -29,16 +29,7 @@ def apply_vma_lock_flags(mm: Mm, start: int, end: int, lock: bool) -> Steps:
     Raises:
         KernelError: ENOMEM at a hole, partial: no page of what is locked now was faulted in.
     """
-    vmas = vmas_of_range(mm, start, end)
-    reached = vmas[-1].vm_end if vmas else start
-    at = start
-    while at < min(end, reached):
-        vma = mm.vmas.holding(at)
-        stop = min(end, vma.vm_end)
-        yield from mlock_fixup(vma, at, stop, lock)
-        at = stop
-    if reached < end:
-        refuse_hole(mm.vmas.overlapping(start, reached), mm, start, end)
+    yield from each_vma(mm, start, end, lock, mlock_fixup)
 
 
 def mlock_fixup(vma: Vma, start: int, end: int, lock: bool) -> Steps:

@@ -24,12 +24,12 @@ from vmtui.mm.swap import lru_cache_add, lru_cache_del
 from vmtui.mm.swap_state import add_to_swap
 from vmtui.mm.swapfile import delete_from_swap_cache, release_page, vm_swap_full
 from vmtui.mm.v6_18.swapfile import folio_free_swap
-from vmtui.mm.vmscan import DEF_PRIORITY, SWAP_CLUSTER_MAX, isolate, pageout, putback
+from vmtui.mm.vmscan import SWAP_CLUSTER_MAX, isolate, pageout, putback
 
 if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
 
-__all__ = ["shrink_folio_list", "try_to_free_pages"]
+__all__ = ["shrink_active_list", "shrink_folio_list"]
 
 #: What is to become of a page (enum folio_references).
 RECLAIM: Final = "reclaim"
@@ -138,21 +138,6 @@ def remove_mapping(page: Page) -> str:
         return "no cache, it was given up,"
     remove_from_page_cache(page)
     return "the page cache"
-
-
-def try_to_free_pages(machine: Machine, nr_pages: int) -> Steps:
-    """Free frames from the cold end of the LRU, looking harder in each pass (try_to_free_pages)."""
-    freed = 0
-    for priority in range(DEF_PRIORITY, -1, -1):
-        yield from shrink_active_list(machine, priority)
-        n = max(len(machine.inactive_list) >> priority, SWAP_CLUSTER_MAX)
-        for pfn in machine.inactive_list.oldest(n):
-            if freed == nr_pages:
-                break
-            freed += yield from shrink_folio_list(machine, [pfn], forced=False)
-        if freed == nr_pages:
-            break
-    return freed
 
 
 def shrink_active_list(machine: Machine, priority: int) -> Steps:
