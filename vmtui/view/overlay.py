@@ -10,7 +10,7 @@ import attrs
 from vmtui.mm.step import CANDIDATE, HIT, WalkRecord
 from vmtui.view.glyphs import char
 from vmtui.view.text import count, width
-from vmtui.view.trail import Going, Moments, SoFar, examined_at, trail_of, walks_at
+from vmtui.view.trail import Examined, Going, SoFar, examined_at, trail_of, walks_at
 
 if TYPE_CHECKING:
     from vmtui.session import Session
@@ -74,7 +74,7 @@ def overlay(
         trail = trail_of(session, done, walk)
         examined = examined_at(trail, session.cursor)
         active = examined - 1 if walk.stopped is None else -1
-        return Overlay(SoFar(trail, examined), Moments(trail, examined), active, True, note)
+        return Overlay(SoFar(trail, examined), Examined(trail.cursors, examined), active, True, note)
 
     outcomes: dict[int, str] = {}
     steps: dict[int, int] = {}

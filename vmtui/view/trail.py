@@ -6,8 +6,8 @@ A walk is gone through once, when the cursor first stands in it.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, TypeVar
 from weakref import WeakKeyDictionary
 
 import attrs
@@ -16,6 +16,9 @@ from vmtui.mm.step import CANDIDATE, HIT, WalkRecord
 
 if TYPE_CHECKING:
     from vmtui.session import Done, Session
+
+
+T = TypeVar("T")
 
 
 @attrs.frozen
@@ -68,11 +71,11 @@ class Going:
         return self.examined - self.hits
 
 
-class SoFar(Mapping[int, str]):
-    """Row → outcome of the candidates examined so far, where a row is a candidate."""
+class Examined(Mapping[int, T]):
+    """Row → something about the candidates examined so far, where a row is a candidate."""
 
-    def __init__(self, trail: Trail, examined: int) -> None:
-        self._trail, self._examined = trail, examined
+    def __init__(self, values: Sequence[T], examined: int) -> None:
+        self._values, self._examined = values, examined
 
     def __len__(self) -> int:
         return self._examined
@@ -80,33 +83,23 @@ class SoFar(Mapping[int, str]):
     def __iter__(self) -> Iterator[int]:
         return iter(range(self._examined))
 
-    def __getitem__(self, row: int) -> str:
+    def __getitem__(self, row: int) -> T:
         if not 0 <= row < self._examined:
             raise KeyError(row)
-        return self._trail.outcomes[row]
+        return self._values[row]
+
+
+class SoFar(Examined[str]):
+    """Row → outcome."""
+
+    def __init__(self, trail: Trail, examined: int) -> None:
+        super().__init__(trail.outcomes, examined)
+        self._hits = trail.hits
 
     def hits(self, start: int, stop: int) -> int:
         """How many of some rows are hits."""
-        found = self._trail.hits
+        found = self._hits
         return max(0, bisect_left(found, min(stop, self._examined)) - bisect_left(found, start))
-
-
-class Moments(Mapping[int, int]):
-    """Row → the cursor position at which the outcome of a candidate examined so far is known."""
-
-    def __init__(self, trail: Trail, examined: int) -> None:
-        self._trail, self._examined = trail, examined
-
-    def __len__(self) -> int:
-        return self._examined
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(self._examined))
-
-    def __getitem__(self, row: int) -> int:
-        if not 0 <= row < self._examined:
-            raise KeyError(row)
-        return self._trail.cursors[row]
 
 
 #: The walk gone through last in each session: the command, its steps, and the first step of the walk.
