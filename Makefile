@@ -6,7 +6,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-PYTEST_ARGS ?= -n 2
+PYTEST_ARGS ?= -n 3 --dist loadgroup
 ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
@@ -17,8 +17,8 @@ run: $(VENV)/.run  ## open the app (ARGS='scenarios/04-the-first-figure.scenario
 test: $(VENV)/.test  ## the whole suite
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-test-long: $(VENV)/.test  ## the agreement of all schemes over 5,000 random programs: about five minutes
-	VMTUI_PROGRAMS=5000 $(BIN)/python -m pytest $(PYTEST_ARGS) tests/properties/test_agreement.py
+test-long: $(VENV)/.test  ## the agreement of all schemes over 5,000 random programs, 500 of every other property
+	VMTUI_PROGRAMS=5000 VMTUI_EXAMPLES=500 $(BIN)/python -m pytest $(PYTEST_ARGS) tests/properties
 
 test-live: $(VENV)/.test  ## what the kernel underneath does, as root on Linux: makes a swap file and cgroups, and takes them back
 	VMTUI_LIVE=1 $(BIN)/python -m pytest tests/live

@@ -12,7 +12,11 @@ os.environ["TEXTUAL_ANIMATIONS"] = "none"
 
 # The same examples every time, however slow the machine: a failure is a fault, not a mood.
 settings.register_profile(
-    "vmtui", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    "vmtui",
+    deadline=None,
+    derandomize=True,
+    max_examples=int(os.environ.get("VMTUI_EXAMPLES", "50")),
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("vmtui")
 

@@ -23,7 +23,10 @@ FILES = sorted(FOLDER.glob("*.scenario"))
 GROUPS = ("Start here", "What can go wrong", "What it costs")
 ANOMALIES = {"10-a-vma-splits-as-posted": {"unreachable"}}
 
-every_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+# What is played of a file is kept: all its tests are for one worker.
+every_file = pytest.mark.parametrize(
+    "path", [pytest.param(path, id=path.stem, marks=pytest.mark.xdist_group(path.stem)) for path in FILES]
+)
 
 
 def play(path, **params):
@@ -144,10 +147,9 @@ def test_the_head_is_what_the_picker_shows(path):
     assert script.group in GROUPS
 
 
-@every_file
-def test_the_numbers_are_a_reading_order(path):
+def test_the_numbers_are_a_reading_order():
     """Numbers run from 01 without a gap, and a group is never taken up again."""
-    assert path.name.startswith(f"{FILES.index(path) + 1:02}-")
+    assert [path.name[:3] for path in FILES] == [f"{number:02}-" for number in range(1, len(FILES) + 1)]
     groups = [GROUPS.index(load(file).group) for file in FILES]
     assert groups == sorted(groups)
 

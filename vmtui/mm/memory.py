@@ -7,7 +7,7 @@ from typing import Any, Final
 from vmtui.errors import KernelError
 from vmtui.mm import bulk, bulk_touch, bulk_zap
 from vmtui.mm.cluster import cluster_around, maps_page, page_index, page_number, subpage_pfn
-from vmtui.mm.fault_around import map_around, move_around, swap_in_around
+from vmtui.mm.cluster_fault import map_around, move_around, swap_in_around
 from vmtui.mm.filemap import filemap_nopage, set_file_size, truncate_inode_pages
 from vmtui.mm.fremap import do_file_page
 from vmtui.mm.mm_types import (
