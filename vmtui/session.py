@@ -17,7 +17,8 @@ from vmtui.errors import KernelError
 from vmtui.mm.digest import digest
 from vmtui.mm.kernel import Options
 from vmtui.mm.machine import Machine
-from vmtui.mm.step import Driver, Place, Step, StepLog, WalkRecord, walks_of
+from vmtui.mm.step import Driver, Place, Step, StepLog, WalkRecord
+from vmtui.mm.walks import all_walks
 from vmtui.mm.work import work_of
 from vmtui.scenario import parse_command
 from vmtui.scenario.commands import Command
@@ -59,7 +60,7 @@ class Done:
     line_number: int | None = None
     loop: Mapping[str, int] | None = None
     quiet: bool = False
-    walks: tuple[WalkRecord, ...] = ()
+    walks: Sequence[WalkRecord] = ()
     work: Mapping[str, int] = attrs.field(factory=dict)
 
 
@@ -112,7 +113,7 @@ class Session:
         # `_run` - 1, at mark `_top`.  What is older or younger is run again when it is visited.
         self._low = self._run = 0
         self._low_mark = self._top = self.machine.history.mark
-        self._walks: tuple[int, int, tuple[WalkRecord, ...]] = (-1, -1, ())
+        self._walks: tuple[int, int, Sequence[WalkRecord]] = (-1, -1, ())
 
     # Commands.
 
@@ -206,7 +207,7 @@ class Session:
         if not records:
             place = Place(None, type(command).apply.__code__, 0)
             records.append(Step(done.text.replace("{", "{{").replace("}", "}}")), place, before)
-        done.walks = walks_of(records)
+        done.walks = all_walks(records)
         if done.error is None or done.error.partial:
             records.move_mark(len(records) - 1, history.mark)
             done.work = work_of(self.machine, work, records, done.walks)
@@ -456,7 +457,7 @@ class Session:
     # Reading.
 
     @property
-    def walks(self) -> tuple[WalkRecord, ...]:
+    def walks(self) -> Sequence[WalkRecord]:
         """The walks of the command at the cursor, as far as the cursor."""
         done = self.command_at(self.cursor)
         if done is None:
@@ -464,7 +465,7 @@ class Session:
         if self.cursor == done.last:
             return done.walks
         if self._walks[:2] != (done.first, self.cursor):
-            self._walks = (done.first, self.cursor, walks_of(self.steps[done.first : self.cursor]))
+            self._walks = (done.first, self.cursor, all_walks(self.steps[done.first : self.cursor]))
         return self._walks[2]
 
     def state(self) -> dict[str, Any]:

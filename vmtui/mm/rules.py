@@ -10,12 +10,17 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vmtui.mm.mm_types import Mm, Vma
 from vmtui.mm.page import Page
 from vmtui.mm.step import Steps
 
 if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
+
+Mask = NDArray[np.bool_]
 
 __all__ = ["Kernel", "kernel_of"]
 
@@ -33,6 +38,10 @@ class Kernel(Protocol):
     anon_exclusive: ClassVar[bool]
     #: PG_referenced is a reference that page_referenced itself counts; later its caller does.
     referenced_flag: ClassVar[bool]
+    #: page_referenced is asked about pages that were named, too; its answer is ignored.
+    asks_when_forced: ClassVar[bool]
+    #: What a page that saved itself by having been used is marked with.
+    referenced_mark: ClassVar[int]
     #: Pages around the one that is read which a fault maps, if they are cached; 1: only that one.
     fault_around: ClassVar[int]
     #: The flags a page of memory has once its first write has mapped it, but for what the scheme sets.
@@ -73,6 +82,10 @@ class Kernel(Protocol):
 
     def shrink_list(self, machine: Machine, pfns: list[int], *, forced: bool) -> Steps:
         """Try to free each page of a list; how many were freed."""
+
+    def check_references_bulk(self, before: Mask, ptes: NDArray[np.int64]) -> tuple[Mask, Mask]:
+        """Which of many pages go to the active list, and which are kept, `ptes` having been used of each, and
+        PG_referenced of those `before`."""
 
     def shrink_active_list(self, machine: Machine, priority: int) -> Steps:
         """Move pages from the active list to the inactive one."""

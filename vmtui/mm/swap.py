@@ -7,18 +7,28 @@ the column of pfns by ticket; a page taken off leaves a hole.  Ticket 0 is none.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vmtui.mm.page import Page, PG_active, PG_lru
 from vmtui.state.column import Column
 from vmtui.state.history import History
 
+if TYPE_CHECKING:
+    from vmtui.mm.machine import Machine
+
 _HEAD, _TAIL, _LIVE = range(3)
 
 #: Tickets a list has, for each frame of the machine; half of them used up and it is compacted.
 TICKETS_PER_FRAME: Final = 8
+
+
+#: Tickets that are looked at, at once.
+_LOOK: Final = 1 << 12
+
+Pages = NDArray[np.int64]
 
 
 class LruList:
@@ -67,12 +77,11 @@ class LruList:
     def oldest(self, n: int) -> list[int]:
         """The `n` oldest pfns."""
         found: list[int] = []
-        order = self.order.cell
-        for ticket in range(self.register.cell[_HEAD], self.register.cell[_TAIL]):
-            if len(found) == n:
-                break
-            if order[ticket]:
-                found.append(order[ticket])
+        at, tail = self.register.cell[_HEAD], self.register.cell[_TAIL]
+        while at < tail and len(found) < n:
+            part = self.order.all[at : min(at + _LOOK, tail)]
+            found += part[np.flatnonzero(part)[: n - len(found)]].tolist()
+            at += _LOOK
         return found
 
     def __iter__(self) -> Iterator[int]:
@@ -117,6 +126,25 @@ def lru_cache_del(page: Page) -> None:
     lru.remove(page.lru)
     page.lru = 0
     page.clear(PG_lru)
+
+
+def lru_del_bulk(machine: Machine, pages: Pages) -> None:
+    """`lru_cache_del` of many pages, PG_lru aside; one that is on no list stays so."""
+    mem_map = machine.mem_map
+    tickets = mem_map.lru.all[pages].astype(np.int64)
+    active = mem_map.flags.all[pages] & np.uint32(PG_active) != 0
+    for lru, on in ((machine.active_list, active), (machine.inactive_list, ~active)):
+        listed = tickets[on & (tickets != 0)]
+        if len(listed):
+            lru.remove_bulk(listed)
+    mem_map.lru.put(pages, 0)
+
+
+def lru_add_bulk(machine: Machine, pages: Pages, *, active: bool) -> None:
+    """`lru_cache_add_active` or `lru_cache_add` of many pages, flags aside, in their order."""
+    if len(pages):
+        ticket = (machine.active_list if active else machine.inactive_list).append_bulk(pages)
+        machine.mem_map.lru.put(pages, np.arange(ticket, ticket + len(pages), dtype=np.int64))
 
 
 def activate_page(page: Page) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vmtui.mm.page import PAGE_SIZE, Page, PG_dirty, PG_swapcache, PG_writeback
 from vmtui.mm.page_alloc import put_page
@@ -19,6 +20,8 @@ from vmtui.state.history import History
 
 if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
+
+Slots = NDArray[np.int64]
 
 _LOWEST, _USED, _HIGHEST, _OFF = range(4)
 
@@ -82,6 +85,48 @@ def get_swap_page(machine: Machine) -> int:
         if slot > swap.register.cell[_HIGHEST]:
             swap.register[_HIGHEST] = slot
     return slot
+
+
+def free_slots(machine: Machine, most: int) -> int:
+    """How many slots there are to give out, or `most` if there are as many."""
+    swap = machine.swap
+    return min(most, swap.slots - swap.used()) if swap.on else 0
+
+
+def swap_take_bulk(machine: Machine, pages: Slots) -> Slots:
+    """`get_swap_page` for each of many pages, which enter the swap cache; there are as many slots."""
+    swap, n = machine.swap, len(pages)
+    if not n:
+        return np.empty(0, np.int64)
+    found: list[Slots] = []
+    at = swap.register.cell[_LOWEST]
+    while n > 0:
+        free = at + np.flatnonzero(swap.map.all[at : min(at + 2 * n, swap.slots + 1)] == 0)[:n]
+        found.append(free)
+        at, n = at + 2 * n, n - len(free)
+    slots = np.concatenate(found)
+    last = int(slots[-1])
+    swap.register[_LOWEST] = last + 1
+    swap.register[_USED] += len(slots)
+    if last > swap.register.cell[_HIGHEST]:
+        swap.register[_HIGHEST] = last
+    swap.map.put(slots, 1)
+    swap.cached.put(slots, pages)
+    return slots
+
+
+def swap_free_bulk(machine: Machine, slots: Slots) -> Slots:
+    """`swap_free` of many different slots; how many holders each has left."""
+    swap = machine.swap
+    left = swap.map.all[slots] - np.uint32(1)
+    swap.map.put(slots, left)
+    free = slots[left == 0]
+    if len(free):
+        swap.register[_USED] -= len(free)
+        lowest = int(free.min())
+        if lowest < swap.register.cell[_LOWEST]:
+            swap.register[_LOWEST] = lowest
+    return left
 
 
 def swap_duplicate(machine: Machine, slot: int) -> None:

@@ -21,6 +21,8 @@ class Kernel26:
     rules: ClassVar[str] = "2.6"
     anon_exclusive: ClassVar[bool] = False
     referenced_flag: ClassVar[bool] = True
+    asks_when_forced: ClassVar[bool] = True
+    referenced_mark: ClassVar[int] = 0
     fault_around: ClassVar[int] = 1
     fresh_flags: ClassVar[int] = PG_lru | PG_active | PG_referenced
     copied_flags: ClassVar[int] = PG_lru | PG_active
@@ -35,6 +37,7 @@ class Kernel26:
     do_mlock = staticmethod(mlock.do_mlock)
     do_mremap = staticmethod(mremap.do_mremap)
     shrink_list = staticmethod(vmscan.shrink_list)
+    check_references_bulk = staticmethod(vmscan.check_references_bulk)
     shrink_active_list = staticmethod(vmscan.refill_inactive)
 
     def vm_flags(self, flags: int) -> int:

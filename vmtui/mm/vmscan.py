@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from vmtui.mm import bulk_lru, bulk_swap
 from vmtui.mm.filemap import page_mapping, remove_from_page_cache
 from vmtui.mm.page import (
     Page,
@@ -23,6 +28,8 @@ from vmtui.mm.swapfile import delete_from_swap_cache, release_page
 
 if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
+
+Mask = NDArray[np.bool_]
 
 DEF_PRIORITY: Final = 12
 SWAP_CLUSTER_MAX: Final = 32
@@ -85,6 +92,12 @@ def shrink_page(page: Page, forced: bool) -> Steps:
     return "free" if page.count == 2 else "keep"
 
 
+def check_references_bulk(before: Mask, ptes: NDArray[np.int64]) -> tuple[Mask, Mask]:
+    """Of many pages that page_referenced was asked about, which go to the active list; none is kept for less."""
+    active = before | (ptes > 0)
+    return active, np.zeros_like(active)
+
+
 def pageout(page: Page) -> Steps:
     """Write the page to its slot or its file; it is not freed in the same pass (pageout, writepage).
 
@@ -130,15 +143,70 @@ def putback(page: Page, verdict: str) -> Steps:
 
 def swapout(machine: Machine, pfns: list[int]) -> Steps:
     """Force each page out by name: a pass that unmaps and writes it, or frees it if that was done before."""
-    yield from machine.kernel.shrink_list(machine, pfns, forced=True)
+    if len(pfns) < machine.options.bulk:
+        yield from machine.kernel.shrink_list(machine, pfns, forced=True)
+    else:
+        yield from page_out(machine, pfns, shrink_page_list, forced=True)
 
 
 def evict(machine: Machine, pfns: list[int]) -> Steps:
     """Force each page out until its frame is free, or the pass shows that something holds it."""
-    for pfn in pfns:
-        freed = yield from machine.kernel.shrink_list(machine, [pfn], forced=True)
-        if not freed and not machine.page(pfn).mapcount:
-            yield from machine.kernel.shrink_list(machine, [pfn], forced=True)
+    if len(pfns) < machine.options.bulk:
+        for pfn in pfns:
+            yield from evict_page(machine, pfn, forced=True)
+    else:
+        yield from page_out(machine, pfns, evict_page, forced=True, until_free=True)
+
+
+def evict_page(machine: Machine, pfn: int, *, forced: bool) -> Steps:
+    """Two passes over one page, if the first has unmapped it and not freed.  Whether it is free."""
+    freed = yield from machine.kernel.shrink_list(machine, [pfn], forced=forced)
+    if not freed and not machine.page(pfn).mapcount:
+        freed = yield from machine.kernel.shrink_list(machine, [pfn], forced=forced)
+    return freed
+
+
+def shrink_page_list(machine: Machine, pfn: int, *, forced: bool) -> Steps:
+    """shrink_list of one page.  Whether it is free."""
+    return (yield from machine.kernel.shrink_list(machine, [pfn], forced=forced))
+
+
+def page_out(
+    machine: Machine,
+    pfns: list[int],
+    single: Callable[..., Steps],
+    *,
+    forced: bool,
+    most: int = 1 << 62,
+    until_free: bool = False,
+) -> Steps:
+    """Page out many different pages: at once as far as they are plain, page by page where they are not.
+
+    Args:
+        single: What is done to a page by itself.
+        most: Frames that are wanted.
+        until_free: It is done until the page's frame is free.
+
+    Returns:
+        How many frames were freed.
+    """
+    at = freed = 0
+    size = bulk_swap.FEW
+    while at < len(pfns) and freed < most:
+        wanted = most - freed
+        batch = bulk_swap.page_out(machine, pfns[at : at + size], forced, wanted, until_free)
+        if batch is not None:
+            yield batch.step
+            freed += batch.frames
+            at += len(batch.pages)
+            size = min(2 * size, bulk_swap.MANY)
+            continue
+        size = bulk_swap.FEW
+        for pfn in pfns[at : at + SWAP_CLUSTER_MAX]:
+            if freed < most:
+                freed += yield from single(machine, pfn, forced=forced)
+        at += SWAP_CLUSTER_MAX
+    return freed
 
 
 def referenced(machine: Machine, pfns: list[int]) -> Steps:
@@ -173,7 +241,12 @@ def try_to_free_pages(machine: Machine, nr_pages: int) -> Steps:
     for priority in range(DEF_PRIORITY, -1, -1):
         yield from machine.kernel.shrink_active_list(machine, priority)
         n = max(len(machine.inactive_list) >> priority, SWAP_CLUSTER_MAX)
-        for pfn in machine.inactive_list.oldest(n):
+        pfns = machine.inactive_list.oldest(n)
+        if n >= machine.options.bulk:
+            wanted = nr_pages - freed
+            freed += yield from page_out(machine, pfns, shrink_page_list, forced=False, most=wanted)
+            pfns = []
+        for pfn in pfns:
             if freed == nr_pages:
                 break
             freed += yield from machine.kernel.shrink_list(machine, [pfn], forced=False)
@@ -182,12 +255,27 @@ def try_to_free_pages(machine: Machine, nr_pages: int) -> Steps:
     return freed
 
 
+def refill_many(machine: Machine, pfns: list[int]) -> Steps:
+    """Move many pages from the active list at once, as far as they are plain; those that are left."""
+    at = 0
+    while at < len(pfns):
+        batch = bulk_lru.refill(machine, pfns[at : at + bulk_swap.MANY])
+        if batch is None:
+            break
+        yield batch.step
+        at += len(batch.pages)
+    return pfns[at:]
+
+
 def refill_inactive(machine: Machine, priority: int) -> Steps:
     """Move pages nobody used lately from the active list to the inactive one (refill_inactive_zone)."""
     if len(machine.inactive_list) > len(machine.active_list):
         return
     n = max(len(machine.active_list) >> priority, SWAP_CLUSTER_MAX)
-    for pfn in machine.active_list.oldest(n):
+    pfns = machine.active_list.oldest(n)
+    if n >= machine.options.bulk:
+        pfns = yield from refill_many(machine, pfns)
+    for pfn in pfns:
         page = machine.page(pfn)
         lru_cache_del(page)
         used = 0

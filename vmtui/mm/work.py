@@ -21,6 +21,7 @@ import numpy as np
 from vmtui.mm.page import PAGE_SHIFT
 from vmtui.mm.pgtable import PMD_SIZE, PTRS_PER_TABLE, pte_offset
 from vmtui.mm.step import StepLog, WalkRecord
+from vmtui.mm.walks import split
 from vmtui.state.column import Column
 from vmtui.state.history import History
 
@@ -129,8 +130,11 @@ def work_of(
 
 def _walked(records: StepLog, walks: Sequence[WalkRecord], cacheline: int) -> tuple[int, int, int]:
     """Cache lines touched by walks, PTE pages they looked into, and the most candidates under one lock."""
-    lines = tables = longest = 0
-    for walk in walks:
+    watched, runs = split(walks)
+    lines = sum(run.lines for run in runs)
+    tables = sum(run.tables for run in runs)
+    longest = max((int(run.column("examined").max()) for run in runs), default=0)
+    for walk in watched:
         begun = records[walk.first].step.values
         read = records.read(walk.first, walk.last)
         lines += begun["head"] + changes([ptep * _PTE // cacheline for ptep, _, _ in read])

@@ -19,6 +19,7 @@ from vmtui.mm.content import content
 from vmtui.mm.kernel import Options
 from vmtui.mm.machine import Machine
 from vmtui.mm.rmap.scheme import scheme_class, schemes_for
+from vmtui.mm.walks import sums_by_kind, total
 from vmtui.mm.work import LONGEST, WORK
 from vmtui.player import Player
 from vmtui.report.playing import Event, Tally, events
@@ -333,11 +334,10 @@ class _Play:
             self.prints.append((errno, _prints(machine) if small else _outline(machine)))
 
     def _count(self, done: Done, line: int) -> None:
-        for walk in done.walks:
-            sums = self._walks.get((line, walk.kind), (0, 0, 0, 0))
-            more = (1, walk.examined, walk.hits, walk.misses)
-            self._walks[line, walk.kind] = tuple(map(add, sums, more))
-        self._examined.append(sum(walk.examined for walk in done.walks))
+        for kind, more in sums_by_kind(done.walks, ("examined", "hits", "misses")).items():
+            sums = self._walks.get((line, kind), (0, 0, 0, 0))
+            self._walks[line, kind] = tuple(map(add, sums, more))
+        self._examined.append(total(done.walks, "examined"))
         for name, number in done.work.items():
             # Of the longest list the longest counts, not all of them together.
             self._work[name] = max(self._work[name], number) if name == LONGEST else self._work[name] + number

@@ -13,6 +13,7 @@ from vmtui.mm.mm_types import Vma
 from vmtui.mm.page import PAGE_SIZE
 from vmtui.mm.pgtable import present_ptes
 from vmtui.mm.step import WalkRecord
+from vmtui.mm.walks import total
 from vmtui.scenario.expressions import Observable
 from vmtui.scenario.names import known_name
 from vmtui.scenario.nodes import ExpressionError, Value
@@ -137,8 +138,7 @@ class Facts:
     def _walks(self, path: list[str]) -> Value:
         if path == ["count"]:
             return len(self.walks)
-        counts: list[int] = [getattr(walk, path[-1]) for walk in self.walks]
-        return sum(counts)
+        return total(self.walks, path[-1])
 
     def _ledger(self, kind: str) -> Value:
         ledger = self.machine.ledger

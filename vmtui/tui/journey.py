@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator
 
 from attrs import frozen
 
+from vmtui.mm.walks import split
 from vmtui.player import Player, Script
 from vmtui.scenario.items import PauseItem
 from vmtui.session import Done, Session
@@ -207,7 +208,8 @@ class Journey:
         done = session.command_at(session.cursor)
         if done is None:
             return step_seconds
-        walks = tuple((walk.first, walk.last) for walk in done.walks)
+        watched, _ = split(done.walks)
+        walks = tuple((walk.first, walk.last) for walk in watched)
         if not any(last - first > LONG_WALK for first, last in walks):
             return step_seconds
         if self._hurry is None or self._hurry[0] is not done:

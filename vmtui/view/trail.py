@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 import attrs
 
 from vmtui.mm.step import CANDIDATE, HIT, WalkRecord
+from vmtui.mm.walks import begun_before
 
 if TYPE_CHECKING:
     from vmtui.session import Done, Session
@@ -131,18 +132,16 @@ def examined_at(trail: Trail, cursor: int) -> int:
     return bisect_right(trail.cursors, cursor)
 
 
-def walks_at(session: Session) -> list[WalkRecord | Going]:
+def walks_at(session: Session) -> Sequence[WalkRecord | Going]:
     """The walks of the command at the cursor, as far as the cursor; what `Session.walks` counts anew."""
     done = session.command_at(session.cursor)
     if done is None:
         return []
     if session.cursor == done.last:
-        return list(done.walks)
+        return done.walks
     at = session.cursor - done.first
     found: list[WalkRecord | Going] = []
-    for walk in done.walks:
-        if walk.first >= at:
-            break
+    for walk in begun_before(done.walks, at):
         if walk.stopped is not None and walk.last <= at:
             found.append(walk)
         else:

@@ -21,6 +21,9 @@ from itertools import chain, islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vmtui.mm.cluster import Mappings, mapped_pteps, page_index
 from vmtui.mm.filemap import page_mapping
 from vmtui.mm.mm_types import VM_ACCESS, VM_LOCKED, VM_NONLINEAR, VM_SHARED, AnonVma, Vma, vma_name
@@ -48,6 +51,7 @@ from vmtui.mm.rmap.scheme import (
 )
 from vmtui.mm.rmap.target import anon_vma_target, mapping_target
 from vmtui.mm.rmap.unmap import ptep_test_and_clear_young, unmap_pte
+from vmtui.mm.rmap.walk_bulk import Found, ask_vma_rss, walk_lists
 from vmtui.mm.step import END, HIT, LOCKED, MAPCOUNT, Ref, Step, Steps
 from vmtui.mm.work import count_link
 
@@ -451,6 +455,38 @@ class AnonVmaMerged(Indifferent):
         """`page_dup_rmap` for the pages of a VMA."""
         if len(mapped):
             self.add_file_rmap_bulk(mapped, child)
+
+    def remove_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
+        """`page_remove_rmap` for many pages."""
+        super().remove_rmap_bulk(pfns, vma, pteps)
+        mem_map = self.machine.mem_map
+        last = (mem_map.mapcount.all[pfns] == 0) & (mem_map.flags.all[pfns] & PG_anon != 0)
+        self.forget_bulk(pfns[last])
+
+    def walked_bulk(self, pages: Pfns, unmapped: NDArray[np.bool_]) -> None:
+        """In the swap cache, unmapped, they are no anonymous pages any more."""
+        super().walked_bulk(pages, unmapped)
+        self.forget_bulk(pages[unmapped])
+
+    def forget_bulk(self, pages: Pfns) -> None:
+        """Many pages have lost their last mapping, and with it their anon_vma."""
+        mem_map = self.machine.mem_map
+        if len(pages):
+            mem_map.flags.put(pages, mem_map.flags.all[pages] & ~np.uint32(PG_anon))
+            mem_map.mapping.put(pages, 0)
+
+    def walk_bulk(self, pages: Pfns, kind: str) -> Found:
+        """Pages that point at one anon_vma have the same candidates."""
+        keys = self.machine.mem_map.mapping.all[pages].astype(np.int64)
+        return walk_lists(Found(self.machine, pages, kind, stops=True), keys, self.candidates, ask_vma_rss)
+
+    def note_bulk(self, pages: Pfns, vma: Vma, indices: Pfns) -> None:
+        """The VMA's anon_vma."""
+        assert vma.anon_vma is not None
+        mem_map = self.machine.mem_map
+        mem_map.flags.put(pages, mem_map.flags.all[pages] | np.uint32(PG_anon))
+        mem_map.mapping.put(pages, vma.anon_vma.id)
+        mem_map.index.put(pages, indices)
 
     def bulk_bytes(self, pfns: Pfns) -> int:
         """One anon_vma."""

@@ -309,6 +309,17 @@ class AnonVmaChain(ChainWalk):
         if len(exclusive):
             flags.put(exclusive, flags.all[exclusive] & ~np.uint32(PG_anon_exclusive))
 
+    def note_bulk(self, pages: Pfns, vma: Vma, indices: Pfns) -> None:
+        """Who has no anon_vma gets one: the VMA's own if this process has the page for itself, or the root's."""
+        assert vma.anon_vma is not None
+        mem_map = self.machine.mem_map
+        flags = mem_map.flags.all[pages]
+        new = flags & PG_anon == 0 if self.machine.kernel.anon_exclusive else np.ones(len(pages), np.bool_)
+        own = flags[new] & PG_anon_exclusive != 0
+        mem_map.flags.put(pages[new], flags[new] | np.uint32(PG_anon | PG_swapbacked))
+        mem_map.mapping.put(pages[new], np.where(own, vma.anon_vma.id, self.chains.root_of(vma).id))
+        mem_map.index.put(pages[new], indices[new])
+
     def picture(self, page: Page, first: int = 0, count: int = 32) -> Picture:
         """page → anon_vma → AVCs → VMAs; a file's page → address_space → the VMAs that cover it."""
         shown = islice(self.candidates(page), first, first + count)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from vmtui.mm.cluster import mapped_pteps
 from vmtui.mm.filemap import page_mapping
 from vmtui.mm.mm_types import VM_LOCKED, AnonVma, Vma, vma_name
 from vmtui.mm.page import Page, PG_anon, PG_anon_exclusive, PG_dirty, PG_referenced, PG_swapbacked
 from vmtui.mm.pgtable import pte_dirty, pte_swp_mkexclusive
 from vmtui.mm.rmap.anon_vma_chain_self import ChainSelf
-from vmtui.mm.rmap.scheme import look_at, page_check_address, walk_begins, walk_ends
+from vmtui.mm.rmap.scheme import Pfns, look_at, page_check_address, walk_begins, walk_ends
 from vmtui.mm.rmap.unmap import ptep_test_and_clear_young, unmap_pte
+from vmtui.mm.rmap.walk_bulk import Found, ask_vma, groups, walk_group
 from vmtui.mm.step import END, LOCKED, MAPCOUNT, Step, Steps
 
 
@@ -151,6 +154,18 @@ class ChainWalk(ChainSelf):
         yield walk_begins(page, "look")
         found, stopped = yield from look_at(page, self.candidates(page), page_check_address, full=full)
         yield walk_ends(page, stopped)
+        return found
+
+    def walk_bulk(self, pages: Pfns, kind: str) -> Found:
+        """Pages of one anon_vma have the same candidates where no interval of its tree begins or ends."""
+        found, mem_map = Found(self.machine, pages, kind, stops=True), self.machine.mem_map
+        for at in groups(mem_map.mapping.all[pages].astype(np.int64)):
+            anon_vma = self.folio_anon_vma(self.machine.page(int(pages[at[0]])))
+            cuts = self.chains.trees.cuts(anon_vma.id) if anon_vma is not None else []
+            segments = np.searchsorted(cuts, mem_map.index.all[pages[at]].astype(np.int64), side="right")
+            for segment in groups(segments):
+                page = self.machine.page(int(pages[at[segment[0]]]))
+                walk_group(found, at[segment], page, self.candidates(page), ask_vma)
         return found
 
     def folio_remove_rmap_pte(self, page: Page, ptep: int) -> Steps:

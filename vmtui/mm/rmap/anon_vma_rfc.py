@@ -40,6 +40,7 @@ from vmtui.mm.rmap.picture import CandidateRow, draw_file, draw_list
 from vmtui.mm.rmap.scheme import Pfns, Picture, WalkLines, look_at, page_check_address, walk_begins, walk_ends
 from vmtui.mm.rmap.target import anon_vma_target, mapping_target
 from vmtui.mm.rmap.unmap import unmap_pte
+from vmtui.mm.rmap.walk_bulk import Found, ask_vma, walk_lists
 from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Step, Steps
 from vmtui.mm.work import count_link, count_tables
 
@@ -459,6 +460,22 @@ class AnonVmaRfc(Indifferent):
         if len(direct):
             mem_map.flags.put(direct, mem_map.flags.all[direct] & ~np.uint32(PG_direct))
             mem_map.mapping.put(direct, child.anon_vma.id)
+
+    def walk_bulk(self, pages: Pfns, kind: str) -> Found:
+        """Pages of one VMA, or of one list, have the same candidates."""
+        mem_map = self.machine.mem_map
+        direct = mem_map.flags.all[pages] & PG_direct != 0
+        found = Found(self.machine, pages, kind, stops=kind == "unmap")
+        keys = mem_map.mapping.all[pages].astype(np.int64) * 2 + direct
+        return walk_lists(found, keys, lambda page: ((vma, 1) for vma in self.candidates(page)), ask_vma)
+
+    def note_bulk(self, pages: Pfns, vma: Vma, indices: Pfns) -> None:
+        """The list that the VMA is on, or the VMA."""
+        mem_map = self.machine.mem_map
+        mem_map.index.put(pages, indices)
+        flags = mem_map.flags.all[pages] & ~np.uint32(PG_direct) | np.uint32(PG_anon)
+        mem_map.flags.put(pages, flags if vma.anon_vma is not None else flags | np.uint32(PG_direct))
+        mem_map.mapping.put(pages, vma.id if vma.anon_vma is None else vma.anon_vma.id)
 
     # What it says of itself.
 

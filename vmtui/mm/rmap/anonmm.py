@@ -23,6 +23,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vmtui.mm.cluster import Mappings, mapped_pteps
 from vmtui.mm.filemap import page_mapping
@@ -44,6 +45,7 @@ from vmtui.mm.rmap import explained
 from vmtui.mm.rmap.base import Indifferent
 from vmtui.mm.rmap.bundle import (
     Candidate,
+    ask_anonmm,
     bundle_of,
     candidate_mm,
     candidate_vma,
@@ -56,6 +58,7 @@ from vmtui.mm.rmap.picture import CandidateRow, draw_file
 from vmtui.mm.rmap.scheme import Pfns, Picture, WalkLines, walk_begins, walk_ends
 from vmtui.mm.rmap.target import mapping_target
 from vmtui.mm.rmap.unmap import ptep_test_and_clear_young, unmap_pte
+from vmtui.mm.rmap.walk_bulk import Found, walk_lists
 from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Step, Steps
 from vmtui.mm.swap_state import lookup_swap_cache
 from vmtui.mm.work import count_tables
@@ -435,11 +438,42 @@ class AnonmmScheme(Indifferent):
         super().remove_rmap_bulk(pfns, vma, pteps)
         mem_map = self.machine.mem_map
         last = pfns[(mem_map.mapcount.all[pfns] == 0) & (mem_map.flags.all[pfns] & PG_anon != 0)]
-        for number, n in zip(*np.unique(mem_map.mapping.all[last], return_counts=True), strict=True):
-            anonmm = self.anonmms.get(int(number))
+        self.forget_bulk(last)
+
+    def walked_bulk(self, pages: Pfns, unmapped: NDArray[np.bool_]) -> None:
+        """In the swap cache, unmapped, they point nowhere."""
+        super().walked_bulk(pages, unmapped)
+        self.forget_bulk(pages[unmapped])
+
+    def forget_bulk(self, pages: Pfns) -> None:
+        """`clear_page_anon` of many pages."""
+        mem_map = self.machine.mem_map
+        numbers, counts = np.unique(mem_map.mapping.all[pages], return_counts=True)
+        if len(pages):
+            mem_map.flags.put(pages, mem_map.flags.all[pages] & ~np.uint32(PG_anon))
+            mem_map.mapping.put(pages, 0)
+        for number, n in zip(numbers.tolist(), counts.tolist(), strict=True):
+            anonmm = self.anonmms.get(number)
             assert anonmm is not None
-            self.machine.work["list_lines"] += int(n)
-            self.put_anonmm(anonmm, int(n))
+            self.machine.work["list_lines"] += n
+            self.put_anonmm(anonmm, n)
+
+    def walk_bulk(self, pages: Pfns, kind: str) -> Found:
+        """Pages that point at one anonmm have the same candidates."""
+        keys = self.machine.mem_map.mapping.all[pages].astype(np.int64)
+        found = Found(self.machine, pages, kind, stops=True)
+        return walk_lists(found, keys, lambda page: ((one, 1) for one in self.candidates(page)), ask_anonmm)
+
+    def note_bulk(self, pages: Pfns, vma: Vma, indices: Pfns) -> None:
+        """The mm's anonmm, and the address."""
+        anonmm = vma.vm_mm.anonmm
+        assert anonmm is not None
+        mem_map = self.machine.mem_map
+        mem_map.flags.put(pages, mem_map.flags.all[pages] | np.uint32(PG_anon))
+        mem_map.index.put(pages, indices - vma.vm_pgoff + (vma.vm_start >> PAGE_SHIFT))
+        mem_map.mapping.put(pages, anonmm.id)
+        anonmm.count += len(pages)
+        self.machine.work["list_lines"] += len(pages)
 
     # What it says of itself.
 

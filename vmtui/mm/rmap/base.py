@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vmtui.mm.mm_types import AnonVma, Mm, Vma
 from vmtui.mm.page import Page
 from vmtui.mm.rmap.scheme import Pfns, WalkLines
@@ -16,6 +19,7 @@ from vmtui.mm.step import Steps
 
 if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
+    from vmtui.mm.rmap.walk_bulk import Found
     from vmtui.state.column import Column
     from vmtui.state.containers import ObjectTable
 
@@ -60,6 +64,28 @@ class Indifferent:
         """One mapping less of each of many pages: they only count."""
         self.machine.mem_map.mapcount.add(pfns, -1)
         self.machine.work["rmap_remove"] += len(pfns)
+
+    def walk_bulk(self, pages: Pfns, kind: str) -> Found | None:
+        """Walks are for one page."""
+        return None
+
+    def walked_bulk(self, pages: Pfns, unmapped: NDArray[np.bool_]) -> None:
+        """Many pages lost all their mappings: they only count."""
+        mapcount = self.machine.mem_map.mapcount
+        self.machine.work["rmap_remove"] += int(mapcount.all[pages[unmapped]].sum())
+        mapcount.put(pages[unmapped], 0)
+
+    def swap_in_rmap_bulk(self, pages: Pfns, vma: Vma, pteps: Pfns, indices: Pfns) -> None:
+        """One mapping more of each of many pages from swap; who had none notes where it is."""
+        mapcount = self.machine.mem_map.mapcount
+        first = mapcount.all[pages] == 0
+        mapcount.add(pages, 1)
+        self.machine.work["rmap_add"] += len(pages)
+        if first.any():
+            self.note_bulk(pages[first], vma, indices[first])
+
+    def note_bulk(self, pages: Pfns, vma: Vma, indices: Pfns) -> None:
+        """Note in struct page where many anonymous pages are mapped now."""
 
     def mm_create(self, mm: Mm, parent: Mm | None) -> None:
         """An mm was made."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from vmtui.mm.mm_types import Anonmm, Mm, Vma
 from vmtui.mm.page import PAGE_SHIFT, Page
 from vmtui.mm.pgtable import is_swap_pte, pte_offset, pte_pfn, pte_present, pte_to_slot
 from vmtui.mm.rmap.picture import page_lines
 from vmtui.mm.rmap.scheme import Edge, Node, Picture, page_check_address_rss
+from vmtui.mm.rmap.walk_bulk import Found, Indices, ask_addresses
 from vmtui.mm.step import (
     HIT,
     MISS_NOPTE,
@@ -95,6 +98,18 @@ def mapped_at(page: Page, anonmm: Anonmm) -> int:
     ptep = pte_offset(anonmm.mm, page.index << PAGE_SHIFT) if anonmm.mm is not None else 0
     pte = page.machine.memory[ptep] if ptep else 0
     return ptep if pte_present(pte) and pte_pfn(pte) == page.pfn else 0
+
+
+def ask_anonmm(found: Found, at: Indices, anonmm: Anonmm) -> None:
+    """`anonmm_check_address` of one mm for many pages."""
+    found.skips_empty = True
+    if anonmm.mm is None:
+        found.count(SKIP_NO_MM, at)
+    elif not anonmm.mm.rss:
+        found.count(SKIP_NO_RSS, at)
+    else:
+        index = found.machine.mem_map.index.all[found.pages[at]].astype(np.int64)
+        ask_addresses(found, at, anonmm.mm, index << PAGE_SHIFT)
 
 
 def draw_bundle(page: Page, rows: Sequence[Anonmm], total: int, first: int) -> Picture:

@@ -6,6 +6,8 @@ get several entries in one call: these are made in turns, a different page each.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,7 @@ from vmtui.mm.cluster import Mappings, distinct
 from vmtui.mm.page import PAGE_SHIFT, PG_direct
 from vmtui.mm.pgtable import PAGE_PRESENT, PAGE_PROTNONE
 from vmtui.mm.rmap.chain import FREED, NEXT, Numbers, PteChains
+from vmtui.mm.rmap.walk_bulk import Found
 
 #: page->pte; whether the page is direct; whether its head is full; whether that has room.
 States = tuple[Numbers, NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]
@@ -146,6 +149,70 @@ class BulkChains(PteChains):
         if empty.any():
             self.pte.put(pfns[empty], link[empty] // self.line)
             self._give(head[empty])
+
+    def walk_bulk(self, found: Found, *, collapsed: bool) -> None:
+        """The entries of many pages: hits, all of them.
+
+        Args:
+            collapsed: Chains of one entry are direct pointers when this walk comes, and no node is read.
+        """
+        found.lines += self.machine.lines("mem_map")
+        pte, direct, _, _ = self._states(found.pages)
+        found.hit(np.flatnonzero(direct), pte[direct])
+        alone = self._alone(found.pages)
+        for at, node, link in self._levels(pte, (pte != 0) & ~direct):
+            followed = at[~alone[at]] if collapsed else at
+            found.counts["nodes"][followed] += 1
+            found.lines[followed] += 1
+            for index in range(int((link & self.nrpte).min()), self.nrpte):
+                used = link & self.nrpte <= index
+                found.hit(at[used], self.ptes.all[index * self.room + node[used]].astype(np.int64))
+
+    def walked_bulk(self, pages: Numbers, unmapped: NDArray[np.bool_]) -> None:
+        """`collapse` of each page that has fallen to one entry, `release` of all entries of those unmapped."""
+        mem_map, top = self.machine.mem_map, self.nrpte - 1
+        pte, direct, _, _ = self._states(pages)
+        alone = self._alone(pages)
+        collapsed = alone & ~unmapped
+        heads = pte[collapsed]
+        last = self.ptes.all[top * self.room + heads]
+        self._give_chains(pte, (pte != 0) & ~direct & (alone | unmapped))
+        if len(heads):
+            self.pte.put(pages[collapsed], last)
+            mem_map.flags.put(pages[collapsed], mem_map.flags.all[pages[collapsed]] | np.uint32(PG_direct))
+        gone = pages[unmapped]
+        if len(gone):
+            self.pte.put(gone, 0)
+            mem_map.flags.put(gone, mem_map.flags.all[gone] & ~np.uint32(PG_direct))
+            self.machine.work["rmap_remove"] += int(mem_map.mapcount.all[gone].sum())
+            mem_map.mapcount.put(gone, 0)
+
+    def _alone(self, pages: Numbers) -> NDArray[np.bool_]:
+        """`alone` of many pages."""
+        pte, direct, _, _ = self._states(pages)
+        link = self.next_and_idx.all[np.where(direct, 0, pte)].astype(np.int64)
+        return (pte != 0) & ~direct & (link == self.nrpte - 1)
+
+    def _levels(self, pte: Numbers, chained: NDArray[np.bool_]) -> Iterator[tuple[Numbers, Numbers, Numbers]]:
+        """The nodes of many chains, all heads first: places of pages, their nodes, and next_and_idx of these."""
+        at = np.flatnonzero(chained)
+        node = pte[at]
+        while len(at):
+            link = self.next_and_idx.all[node].astype(np.int64)
+            yield at, node, link
+            more = link // self.line != 0
+            at, node = at[more], link[more] // self.line
+
+    def _give_chains(self, pte: Numbers, chained: NDArray[np.bool_]) -> None:
+        """Empty the nodes of many chains and give them back, page after page and from the head on."""
+        levels = list(self._levels(pte, chained))
+        if not levels:
+            return
+        places, nodes, links = (np.concatenate(part) for part in zip(*levels, strict=True))
+        idx = links & self.nrpte
+        for index in range(int(idx.min()), self.nrpte):
+            self.ptes.put(index * self.room + nodes[idx <= index], 0)
+        self._give(nodes[np.argsort(places, kind="stable")])
 
     def _give(self, nodes: Numbers) -> None:
         """`pte_chain_free` of many nodes, in their order."""

@@ -21,6 +21,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vmtui.mm.cluster import Mappings
 from vmtui.mm.mm_types import VM_LOCKED, Vma, place_name
 from vmtui.mm.page import Page, PG_anon, PG_direct, PG_referenced, PG_swapcache
@@ -33,6 +36,7 @@ from vmtui.mm.rmap.chain_picture import chain_lists, chain_target, draw_chain
 from vmtui.mm.rmap.lists import Lists, file_lists
 from vmtui.mm.rmap.scheme import Pfns, Picture, WalkLines, walk_begins, walk_ends
 from vmtui.mm.rmap.unmap import unmap_pte
+from vmtui.mm.rmap.walk_bulk import Found
 from vmtui.mm.step import END, HIT, LOCKED, Ref, Step, Steps
 
 if TYPE_CHECKING:
@@ -292,6 +296,22 @@ class PteChain(Indifferent):
     def remove_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
         """`page_remove_rmap` for many pages."""
         self.chains.remove_bulk(pfns, pteps)
+
+    def walk_bulk(self, pages: Pfns, kind: str) -> Found:
+        """The entries of each page; page_referenced has collapsed what try_to_unmap walks over."""
+        found = Found(self.machine, pages, kind, stops=False)
+        self.chains.walk_bulk(found, collapsed=kind == "unmap")
+        return found
+
+    def walked_bulk(self, pages: Pfns, unmapped: NDArray[np.bool_]) -> None:
+        """Chains of one entry collapse; those of unmapped pages go."""
+        self.chains.walked_bulk(pages, unmapped)
+
+    def swap_in_rmap_bulk(self, pages: Pfns, vma: Vma, pteps: Pfns, indices: Pfns) -> None:
+        """`page_add_rmap` for pages from swap."""
+        flags = self.machine.mem_map.flags
+        flags.put(pages, flags.all[pages] | np.uint32(PG_anon))
+        self.chains.add_bulk(Mappings(self.machine, pages, pteps))
 
     def bulk_bytes(self, pfns: Pfns) -> int:
         """A node for each page that is direct, or whose head is full."""

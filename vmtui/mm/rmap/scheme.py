@@ -41,6 +41,7 @@ from vmtui.mm.step import (
 if TYPE_CHECKING:
     from vmtui.mm.kernel import Options
     from vmtui.mm.machine import Machine
+    from vmtui.mm.rmap.walk_bulk import Found
     from vmtui.state.column import Column
     from vmtui.state.containers import ObjectTable
 
@@ -260,10 +261,21 @@ class Scheme(Protocol):
         """`page_dup_rmap` for many PTEs; and `swap_dup_rmap` if fork copied swap entries."""
 
     def remove_rmap_bulk(self, pfns: Pfns, vma: Vma, pteps: Pfns) -> None:
-        """`page_remove_rmap` for many different pages that are not in the swap cache.
+        """`page_remove_rmap` for many different pages.
 
         Those that nothing holds any more are freed next, flags, mapping and index with them.
         """
+
+    def walk_bulk(self, pages: Pfns, kind: str) -> Found | None:
+        """What the walk of `page_referenced` or, after it, of `try_to_unmap` meets of many different
+        anonymous pages that are mapped; None if they must be walked over one by one."""
+
+    def walked_bulk(self, pages: Pfns, unmapped: NDArray[np.bool_]) -> None:
+        """What these walks leave of the reverse map, page after page: of those unmapped no mapping, and
+        they are in the swap cache."""
+
+    def swap_in_rmap_bulk(self, pages: Pfns, vma: Vma, pteps: Pfns, indices: Pfns) -> None:
+        """`page_add_rmap` for many different pages from swap; `indices`: page->index of each."""
 
     def bulk_bytes(self, pfns: Pfns) -> int:
         """Low memory that one PTE more of each of these frames may take in one VMA, at most, 0 being a fresh

@@ -253,6 +253,16 @@ class VirtualScan(Indifferent):
         """`page_remove_rmap` for many pages."""
         self.machine.mem_map.mapcount.add(pfns, -1)
 
+    def walked_bulk(self, pages: Pfns, unmapped: NDArray[np.bool_]) -> None:
+        """Nothing is noted but the machine's own count."""
+        self.machine.mem_map.mapcount.put(pages[unmapped], 0)
+
+    def swap_in_rmap_bulk(self, pages: Pfns, vma: Vma, pteps: Pfns, indices: Pfns) -> None:
+        """`page_add_rmap` for pages from swap."""
+        mem_map = self.machine.mem_map
+        mem_map.mapcount.add(pages, 1)
+        mem_map.flags.put(pages, mem_map.flags.all[pages] | np.uint32(PG_anon))
+
     # One page is looked for.
 
     def page_referenced(self, page: Page) -> Steps:

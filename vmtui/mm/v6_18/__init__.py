@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from vmtui.mm.mm_types import VM_ACCOUNT, VM_SHARED, VM_WRITE
-from vmtui.mm.page import PG_anon_exclusive, PG_lru, PG_swapbacked, PG_uptodate
+from vmtui.mm.page import PG_anon_exclusive, PG_lru, PG_referenced, PG_swapbacked, PG_uptodate
 from vmtui.mm.swap import lru_cache_add
 from vmtui.mm.v6_18 import check, fork, madvise, memory, mlock, mprotect, mremap, vmscan
 
@@ -23,6 +23,8 @@ class Kernel618:
     rules: ClassVar[str] = "6.18"
     anon_exclusive: ClassVar[bool] = True
     referenced_flag: ClassVar[bool] = False
+    asks_when_forced: ClassVar[bool] = False
+    referenced_mark: ClassVar[int] = PG_referenced
     fault_around: ClassVar[int] = memory.FAULT_AROUND_PAGES
     fresh_flags: ClassVar[int] = PG_lru | PG_uptodate | PG_anon_exclusive
     copied_flags: ClassVar[int] = fresh_flags
@@ -37,6 +39,7 @@ class Kernel618:
     do_mlock = staticmethod(mlock.do_mlock)
     do_mremap = staticmethod(mremap.do_mremap)
     shrink_list = staticmethod(vmscan.shrink_folio_list)
+    check_references_bulk = staticmethod(vmscan.check_references_bulk)
     shrink_active_list = staticmethod(vmscan.shrink_active_list)
     problems = staticmethod(check.problems)
 

@@ -35,7 +35,7 @@ from vmtui.mm.swap import lru_cache_add, lru_cache_del
 from vmtui.mm.swapfile import free_swap_and_cache
 from vmtui.mm.v6_18.swapfile import folio_free_swap
 from vmtui.mm.v6_18.vma import vma_modify_flags
-from vmtui.mm.v6_18.vmscan import shrink_folio_list
+from vmtui.mm.vmscan import swapout
 
 __all__ = ["do_madvise"]
 
@@ -163,4 +163,4 @@ def madvise_pageout(vma: Vma, start: int, end: int) -> Steps:
             text = "{where}: frame {page:#x} is mapped {n} times: left alone"
             where = place_name(mm, address)
             yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, where=where, n=page.mapcount)
-    yield from shrink_folio_list(machine, pfns, forced=True)
+    yield from swapout(machine, pfns)

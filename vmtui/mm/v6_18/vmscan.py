@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vmtui.mm.filemap import remove_from_page_cache
 from vmtui.mm.mm_types import VM_LOCKED
 from vmtui.mm.page import (
@@ -24,12 +27,14 @@ from vmtui.mm.swap import lru_cache_add, lru_cache_del
 from vmtui.mm.swap_state import add_to_swap
 from vmtui.mm.swapfile import delete_from_swap_cache, release_page, vm_swap_full
 from vmtui.mm.v6_18.swapfile import folio_free_swap
-from vmtui.mm.vmscan import SWAP_CLUSTER_MAX, isolate, pageout, putback
+from vmtui.mm.vmscan import SWAP_CLUSTER_MAX, isolate, pageout, putback, refill_many
 
 if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
 
 __all__ = ["shrink_active_list", "shrink_folio_list"]
+
+Mask = NDArray[np.bool_]
 
 #: What is to become of a page (enum folio_references).
 RECLAIM: Final = "reclaim"
@@ -129,6 +134,12 @@ def folio_check_references(page: Page) -> Steps:
     return RECLAIM_CLEAN if before and not page.test(PG_swapbacked) else RECLAIM
 
 
+def check_references_bulk(before: Mask, ptes: NDArray[np.int64]) -> tuple[Mask, Mask]:
+    """`folio_check_references` of many pages: which are activated, and which kept."""
+    active = (ptes > 0) & (before | (ptes > 1))
+    return active, (ptes > 0) & ~active
+
+
 def remove_mapping(page: Page) -> str:
     """Take a page that nobody maps out of the cache it is in; which that was (__remove_mapping)."""
     if page.test(PG_swapcache):
@@ -145,7 +156,10 @@ def shrink_active_list(machine: Machine, priority: int) -> Steps:
     if len(machine.inactive_list) >= len(machine.active_list):
         return
     n = max(len(machine.active_list) >> priority, SWAP_CLUSTER_MAX)
-    for pfn in machine.active_list.oldest(n):
+    pfns = machine.active_list.oldest(n)
+    if n >= machine.options.bulk:
+        pfns = yield from refill_many(machine, pfns)
+    for pfn in pfns:
         page = machine.page(pfn)
         lru_cache_del(page)
         if page.mapcount:

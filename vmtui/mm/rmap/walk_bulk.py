@@ -1,0 +1,282 @@
+"""The bulk twin of a walk: what walks over many pages would meet, without a step.
+
+Pages whose walks ask the same candidates are gone through together: each candidate is asked about all of
+them at once, and what becomes of it is counted page by page.  Nothing is changed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vmtui.mm.mm_types import VM_LOCKED, Mm, Vma
+from vmtui.mm.page import PAGE_SHIFT, Page
+from vmtui.mm.pgtable import (
+    PAGE_ACCESSED,
+    PAGE_DIRTY,
+    PAGE_PRESENT,
+    PAGE_PROTNONE,
+    PMD_SHIFT,
+    PMD_SIZE,
+    PTRS_PER_TABLE,
+    pte_offset,
+)
+from vmtui.mm.step import HIT, MISS_NOPTE, MISS_NOTABLE, MISS_PFN, MISS_RANGE, SKIP_NO_RSS
+
+from vmtui.mm.walks import KINDS, WalkRun
+
+if TYPE_CHECKING:
+    from vmtui.mm.machine import Machine
+
+Indices = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+#: Who may map a page, and the list elements or tree nodes followed to him.
+Candidate = tuple[Any, int]
+Ask = Callable[["Found", Indices, Any], None]
+
+#: Bytes of a PTE.
+_PTE: Final = 8
+
+
+class Found:
+    """What one walk over each of many pages met; each array has a cell a page.
+
+    Attributes:
+        kind: What it is, as its place in `KINDS`.
+        pages: The pages, all different.
+        left: Mappings that were not found.
+        counts: ``nodes`` followed, ``ptes`` read, and how many candidates had each outcome.
+        lines, tables: Cache lines touched, and PTE pages looked into.
+        hits: Parts of what was hit: the places of pages in `pages`, and their PTEs.
+        stops: Whether it ends where all mappings are found.
+        skips_empty: Whether a process without a page in memory is passed over.
+    """
+
+    __slots__ = (
+        "_line",
+        "_table",
+        "counts",
+        "hits",
+        "kind",
+        "left",
+        "lines",
+        "machine",
+        "pages",
+        "skips_empty",
+        "stops",
+        "tables",
+    )
+
+    def __init__(self, machine: Machine, pages: Indices, kind: str, *, stops: bool) -> None:
+        n = len(pages)
+        self.kind = KINDS.index(kind)
+        self.machine, self.pages, self.stops = machine, pages, stops
+        self.skips_empty = False
+        self.left = machine.mem_map.mapcount.all[pages].astype(np.int64)
+        self.counts: dict[str, Indices] = {"nodes": np.zeros(n, np.int64), "ptes": np.zeros(n, np.int64)}
+        self.lines, self.tables = np.zeros(n, np.int64), np.zeros(n, np.int64)
+        self.hits: list[tuple[Indices, Indices]] = []
+        self._line, self._table = np.full(n, -1, np.int64), np.full(n, -1, np.int64)
+
+    def count(self, outcome: str, at: Indices) -> None:
+        """A candidate came to this for these pages."""
+        if outcome not in self.counts:
+            self.counts[outcome] = np.zeros(len(self.pages), np.int64)
+        self.counts[outcome][at] += 1
+
+    def read(self, outcome: str, at: Indices, pteps: Indices) -> None:
+        """A candidate whose PTE was read came to this; a neighbour in the same line or table is no other."""
+        self.count(outcome, at)
+        self.counts["ptes"][at] += 1
+        line, table = pteps * _PTE // self.machine.options.cacheline, pteps // PTRS_PER_TABLE
+        self.lines[at] += self._line[at] != line
+        self.tables[at] += self._table[at] != table
+        self._line[at], self._table[at] = line, table
+
+    def hit(self, at: Indices, pteps: Indices) -> None:
+        """These PTEs map these pages."""
+        self.read(HIT, at, pteps)
+        self.left[at] -= 1
+        self.hits.append((at, pteps))
+
+    def mapped(self) -> tuple[Indices, Indices]:
+        """All that was hit."""
+        if not self.hits:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        places, pteps = zip(*self.hits, strict=True)
+        return np.concatenate(places), np.concatenate(pteps)
+
+    def sound(self) -> Mask:
+        """Of which pages all mappings were found, none of them locked in memory."""
+        at, pteps = self.mapped()
+        good: Mask = self.left == 0
+        good[at[locked_ptes(self.machine, pteps)]] = False
+        return good
+
+    def sums(self, bit: int) -> Indices:
+        """How many PTEs of each page have a bit."""
+        at, pteps = self.mapped()
+        have = self.machine.memory.all[pteps] & np.uint64(bit) != 0
+        return np.bincount(at[have], minlength=len(self.pages))
+
+    def young(self) -> Indices:
+        """How many PTEs of each page were used."""
+        return self.sums(PAGE_ACCESSED)
+
+    def dirty(self) -> Mask:
+        """Which pages were written through a PTE."""
+        return self.sums(PAGE_DIRTY) > 0
+
+
+def groups(keys: Indices) -> Iterator[Indices]:
+    """The places of pages with the same key, key by key."""
+    if len(keys) and (keys == keys[0]).all():
+        yield np.arange(len(keys))
+        return
+    order = np.argsort(keys, kind="stable")
+    begins = np.flatnonzero(np.diff(keys[order], prepend=-1))
+    yield from np.split(order, begins[1:])
+
+
+def walk_lists(found: Found, keys: Indices, candidates: Callable[[Page], Iterable[Candidate]], ask: Ask) -> Found:
+    """Walk over pages of which those with the same key have the same candidates."""
+    for at in groups(keys):
+        page = found.machine.page(int(found.pages[at[0]]))
+        walk_group(found, at, page, candidates(page), ask)
+    return found
+
+
+def walk_group(found: Found, at: Indices, page: Page, candidates: Iterable[Candidate], ask: Ask) -> None:
+    """Walk over pages whose walks ask the same candidates, one after another.
+
+    Args:
+        at: Their places.
+        page: One of them.
+        ask: How a candidate is asked about those of them whose walk is not at its end.
+    """
+    lines = found.machine.scheme.walk_lines(page)
+    going = at
+    for candidate, nodes in candidates:
+        if found.stops:
+            going = still_looking(found, going)
+        if not len(going):
+            break
+        found.counts["nodes"][going] += nodes
+        ask(found, going, candidate)
+    found.lines[at] += lines.head + lines.element * found.counts["nodes"][at]
+
+
+def still_looking(found: Found, at: Indices) -> Indices:
+    """Those of some pages that have mappings which were not found."""
+    looking = found.left[at] > 0
+    return at if looking.all() else at[looking]
+
+
+def ask_vma(found: Found, at: Indices, vma: Vma) -> None:
+    """`page_check_address` of one VMA for many pages."""
+    index = found.machine.mem_map.index.all[found.pages[at]].astype(np.int64)
+    addresses = vma.vm_start + ((index - vma.vm_pgoff) << PAGE_SHIFT)
+    inside = (addresses >= vma.vm_start) & (addresses < vma.vm_end)
+    if not inside.all():
+        found.count(MISS_RANGE, at[~inside])
+        at, addresses = at[inside], addresses[inside]
+    if len(at):
+        ask_addresses(found, at, vma.vm_mm, addresses)
+
+
+def ask_vma_rss(found: Found, at: Indices, vma: Vma) -> None:
+    """`page_check_address_rss` of one VMA for many pages."""
+    found.skips_empty = True
+    if vma.vm_mm.rss:
+        ask_vma(found, at, vma)
+    else:
+        found.count(SKIP_NO_RSS, at)
+
+
+def ask_addresses(found: Found, at: Indices, mm: Mm, addresses: Indices) -> None:
+    """What an mm has at an address for each page."""
+    pteps = pteps_of(mm, addresses)
+    there = pteps != 0
+    if not there.all():
+        found.count(MISS_NOTABLE, at[~there])
+        at, pteps = at[there], pteps[there]
+    ptes = found.machine.memory.all[pteps].astype(np.int64)
+    present = ptes & (PAGE_PRESENT | PAGE_PROTNONE) != 0
+    if not present.all():
+        found.read(MISS_NOPTE, at[~present], pteps[~present])
+        at, pteps, ptes = at[present], pteps[present], ptes[present]
+    mine = ptes >> PAGE_SHIFT == found.pages[at]
+    if not mine.all():
+        found.read(MISS_PFN, at[~mine], pteps[~mine])
+        at, pteps = at[mine], pteps[mine]
+    if len(at):
+        found.hit(at, pteps)
+
+
+def pteps_of(mm: Mm, addresses: Indices) -> Indices:
+    """`pte_offset` of many addresses."""
+    numbers = addresses >> PMD_SHIFT
+    first, last = int(numbers.min()), int(numbers.max())
+    if last - first < len(numbers):
+        bases, which = range(first, last + 1), numbers - first
+    else:
+        found, which = np.unique(numbers, return_inverse=True)
+        bases = found.tolist()
+    tables = np.array([pte_offset(mm, number << PMD_SHIFT) for number in bases], np.int64)
+    table = tables[which]
+    return np.where(table != 0, table + ((addresses >> PAGE_SHIFT) & (PTRS_PER_TABLE - 1)), 0)
+
+
+def locked_ptes(machine: Machine, pteps: Indices) -> Mask:
+    """Which PTEs lie in a page table that has a part of a VMA which is locked in memory.
+
+    That is not to be locked, but near enough to be left to single calls.
+    """
+    locked = {
+        (vma.vm_mm.id, base)
+        for vma in machine.vmas
+        if vma.vm_flags & VM_LOCKED
+        for base in range(vma.vm_start & ~(PMD_SIZE - 1), vma.vm_end, PMD_SIZE)
+    }
+    if not locked:
+        return np.zeros(len(pteps), np.bool_)
+    tables, which = np.unique(pteps // PTRS_PER_TABLE, return_inverse=True)
+    owners = zip(machine.mem_map.mapping.all[tables].tolist(), machine.mem_map.index.all[tables].tolist(), strict=True)
+    return np.array([owner in locked for owner in owners], np.bool_)[which]
+
+
+def by_mm(machine: Machine, pteps: Indices) -> dict[int, int]:
+    """By number of an mm, how many of some PTEs are its."""
+    owners = machine.mem_map.mapping.all[pteps // PTRS_PER_TABLE]
+    numbers, counts = np.unique(owners, return_counts=True)
+    return dict(zip(numbers.tolist(), counts.tolist(), strict=True))
+
+
+def walk_run(scheme: str, walks: list[tuple[Indices, Found]]) -> WalkRun:
+    """The walks of many pages as one thing, page after page.
+
+    Args:
+        walks: Of each kind, in the order of `KINDS`, the places of pages among all, and what was found.
+    """
+    founds = [found for _, found in walks]
+    places = np.concatenate([places for places, _ in walks])
+    order = np.argsort(places, kind="stable")
+
+    def column(parts: Iterable[NDArray[Any]]) -> NDArray[Any]:
+        return np.concatenate(list(parts))[order]
+
+    names = dict.fromkeys(name for found in founds for name in found.counts)
+    none = [np.zeros(len(found.pages), np.int64) for found in founds]
+    return WalkRun(
+        scheme,
+        column(found.pages for found in founds),
+        column(np.full(len(found.pages), found.kind) for found in founds),
+        column(np.full(len(found.pages), found.stops) for found in founds),
+        {name: column(map(lambda found, zero: found.counts.get(name, zero), founds, none)) for name in names},
+        sum(int(found.lines.sum()) for found in founds),
+        sum(int(found.tables.sum()) for found in founds),
+    )
