@@ -1,8 +1,8 @@
-"""The bulk twin of zap: the mappings of whole page tables dropped at once.
+"""The bulk twin of zap: the mappings and the swap entries of whole page tables dropped at once.
 
-Like its siblings in `vmtui.mm.bulk` it has a precondition: every entry maps a page that is not in the swap
-cache; and that pages have one frame each.  It stops at the first page table for which that does not hold, and
-the caller goes on page by page.
+Like its siblings in `vmtui.mm.bulk` it has a precondition: pages have one frame each, every entry maps a page
+or holds a slot, no slot comes twice, and vm_swap_full decides about none of them.  It stops at the first page
+table for which that does not hold, and the caller goes on page by page.
 """
 
 from __future__ import annotations
@@ -14,83 +14,147 @@ from numpy.typing import NDArray
 
 from vmtui.mm.bulk import Indices, blocks, chosen, chunks_of
 from vmtui.mm.mm_types import Vma
-from vmtui.mm.page import PAGE_SHIFT, ZERO_PFN, PG_active, PG_dirty, PG_swapcache
+from vmtui.mm.page import PAGE_SHIFT, ZERO_PFN, PG_dirty, PG_swapcache
 from vmtui.mm.page_alloc import free_pages_bulk
-from vmtui.mm.pgtable import PAGE_DIRTY, PAGE_PRESENT, PAGE_PROTNONE, pte_offset
+from vmtui.mm.pgtable import (
+    PAGE_DIRTY,
+    PAGE_FILE,
+    PAGE_PRESENT,
+    PAGE_PROTNONE,
+    SWP_SHIFT,
+    pte_offset,
+)
 from vmtui.mm.pte_runs import PteRuns
+from vmtui.mm.swap import lru_del_bulk
+from vmtui.mm.swapfile import swap_free_bulk, vm_swap_full
 
 if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
 
+Mask = NDArray[np.bool_]
 
-def zap_range(vma: Vma, start: int, end: int) -> tuple[int, int]:
-    """Drop the mappings of [start, end) of a VMA, as far as they are simple.
+
+def zap_range(vma: Vma, start: int, end: int) -> tuple[int, int, int]:
+    """Drop the mappings and swap entries of [start, end) of a VMA, as far as they are simple.
 
     Returns:
         The address it got to, `start` if the first page table must be done page by page; and how many pages
-        were unmapped on the way.
+        were unmapped on the way, and swap entries dropped.
     """
-    dropped = 0
+    dropped = swapped = 0
     if vma.machine.cluster > 1:
-        return start, 0
+        return start, 0, 0
     for low, high in blocks(start, end):
-        reached, n = zap_block(vma, low, high)
-        dropped += n
+        reached, pages, slots = zap_block(vma, low, high)
+        dropped, swapped = dropped + pages, swapped + slots
         if reached < high:
-            return reached, dropped
-    return end, dropped
+            return reached, dropped, swapped
+    return end, dropped, swapped
 
 
-def zap_block(vma: Vma, start: int, end: int) -> tuple[int, int]:
+def zap_block(vma: Vma, start: int, end: int) -> tuple[int, int, int]:
     """`zap_range` of a block."""
     machine, mm = vma.machine, vma.vm_mm
-    memory, flags = machine.memory, machine.mem_map.flags
     chunks = [(low, high, pte_offset(mm, low)) for low, high in chunks_of(start, end)]
     tables = [(low, high, ptep) for low, high, ptep in chunks if ptep]
     if not tables:
-        return end, 0
+        return end, 0, 0
     low, high, first = np.array(tables, dtype=np.int64).T
     ptes = PteRuns(first, (high - low) >> PAGE_SHIFT)
-    entries = ptes.read(memory)
-    present = entries & (PAGE_PRESENT | PAGE_PROTNONE) != 0
-    cached = present & (flags.all[np.where(present, entries >> PAGE_SHIFT, 0)] & PG_swapcache != 0)
-    odd = cached | (entries != 0) & ~present
+    entries = ptes.read(machine.memory)
+    odd = odd_entries(machine, entries)
     if odd.any():
         # The page table of the first entry that is not simple.
         stop = int(np.searchsorted(np.cumsum(ptes.length), int(np.argmax(odd)), side="right"))
         end = tables[stop][0]
         ptes = PteRuns(ptes.first[:stop], ptes.length[:stop])
-        entries, present = entries[: ptes.total], present[: ptes.total]
-    if not present.any():
-        return end, 0
+        entries = entries[: ptes.total]
+    if not entries.any():
+        return end, 0, 0
 
-    ptes.clear(memory)
-    mapped = present & (entries >> PAGE_SHIFT != ZERO_PFN)
-    entries = chosen(entries, mapped)
-    pfns = entries >> PAGE_SHIFT
-    if len(pfns):
-        mm.rss -= len(pfns)
-        machine.scheme.remove_rmap_bulk(pfns, vma, chosen(ptes.pteps(), mapped))
-        release_pages_bulk(machine, pfns, entries & PAGE_DIRTY != 0)
-    return end, int(np.count_nonzero(present))
+    ptes.clear(machine.memory)
+    present = is_present(entries)
+    mapped, swapped = present & (entries >> PAGE_SHIFT != ZERO_PFN), (entries != 0) & ~present
+    gone = np.zeros(len(entries), np.int64)
+    if mapped.any():
+        gone[mapped] = drop_pages(vma, chosen(ptes.pteps(), mapped), chosen(entries, mapped))
+    if swapped.any():
+        gone[swapped] = drop_slots(machine, entries[swapped] >> SWP_SHIFT)
+    frames = gone[gone != 0]
+    if len(frames):
+        lru_del_bulk(machine, frames)
+        free_pages_bulk(machine, frames)
+    return end, int(np.count_nonzero(present)), int(np.count_nonzero(swapped))
 
 
-def release_pages_bulk(machine: Machine, pfns: Indices, dirty: NDArray[np.bool_]) -> None:
-    """`release_page` of many pages, those that stay marked where their entry was dirty."""
+def is_present(entries: Indices) -> Mask:
+    """Which entries map a frame."""
+    present: Mask = entries & (PAGE_PRESENT | PAGE_PROTNONE) != 0
+    return present
+
+
+def odd_entries(machine: Machine, entries: Indices) -> Mask:
+    """Which entries are not simple: of a file, or of a slot that comes twice or may be given up early."""
+    swap, mem_map = machine.swap, machine.mem_map
+    empty = entries == 0
+    present = is_present(entries)
+    odd = ~empty & ~present & (entries & PAGE_FILE != 0)
+    slots = slots_of(machine, entries, present)
+    used = slots[slots != 0]
+    if len(used) > 1 and not (np.diff(used) > 0).all() and len(np.unique(used)) < len(used):
+        return ~empty
+    if vm_swap_full(machine) and len(used):
+        held = np.where(present, 0, swap.cached.all[slots])
+        odd |= (held != 0) & (swap.map.all[slots] == 2) & (mem_map.count.all[held] > 1)
+    return odd
+
+
+def slots_of(machine: Machine, entries: Indices, present: Mask) -> Indices:
+    """The slot of each entry, or of the page in the swap cache that it maps; 0 for none."""
     mem_map = machine.mem_map
+    pfns = np.where(present, entries >> PAGE_SHIFT, 0)
+    cached = mem_map.flags.all[pfns] & np.uint32(PG_swapcache) != 0
+    slots = np.where(present | (entries & PAGE_FILE != 0), 0, entries >> SWP_SHIFT)
+    if cached.any():
+        slots[cached] = mem_map.private.all[pfns[cached]]
+    return slots
+
+
+def drop_pages(vma: Vma, pteps: Indices, entries: Indices) -> Indices:
+    """What becomes of pages one mapping of which is dropped; those that go with it, 0 for the others.
+
+    With its last mapping goes a page that is in the swap cache and whose slot nobody else wants.
+    """
+    machine, mem_map = vma.machine, vma.machine.mem_map
+    pfns = entries >> PAGE_SHIFT
+    vma.vm_mm.rss -= len(pfns)
+    machine.scheme.remove_rmap_bulk(pfns, vma, pteps)
     left = mem_map.count.all[pfns] - 1
+    slots = slots_of(machine, entries, np.ones(len(pfns), np.bool_))
+    if slots.any():
+        unwanted = (left == 1) & (slots != 0) & (machine.swap.map.all[slots] == 1)
+        delete_slots(machine, slots[unwanted])
+        left[unwanted] = 0
     mem_map.count.put(pfns, left)
-    kept = pfns[(left != 0) & dirty]
-    if len(kept):
-        mem_map.flags.put(kept, mem_map.flags.all[kept] | PG_dirty)
-    gone = pfns[left == 0]
-    if not len(gone):
-        return
-    tickets = mem_map.lru.all[gone].astype(np.int64)
-    active = mem_map.flags.all[gone] & PG_active != 0
-    for lru, on in ((machine.active_list, active), (machine.inactive_list, ~active)):
-        listed = tickets[on & (tickets != 0)]
-        if len(listed):
-            lru.remove_bulk(listed)
-    mem_map.lru.put(gone, 0)
-    free_pages_bulk(machine, gone)
+    gone = left == 0
+    dirty = pfns[~gone & (entries & PAGE_DIRTY != 0)]
+    if len(dirty):
+        mem_map.flags.put(dirty, mem_map.flags.all[dirty] | np.uint32(PG_dirty))
+    return np.where(gone, pfns, 0)
+
+
+def drop_slots(machine: Machine, slots: Indices) -> Indices:
+    """`free_swap_and_cache` of many different slots; the pages that go with them, 0 for none."""
+    left = swap_free_bulk(machine, slots)
+    held = machine.swap.cached.all[slots].astype(np.int64)
+    unwanted = (left == 1) & (held != 0) & (machine.mem_map.count.all[held] == 1)
+    delete_slots(machine, slots[unwanted])
+    machine.mem_map.count.put(held[unwanted], 0)
+    return np.where(unwanted, held, 0)
+
+
+def delete_slots(machine: Machine, slots: Indices) -> None:
+    """The swap cache gives up pages that are freed next, and their slots."""
+    if len(slots):
+        machine.swap.cached.put(slots, 0)
+        swap_free_bulk(machine, slots)

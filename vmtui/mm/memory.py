@@ -414,11 +414,14 @@ def unmap_page_range(vma: Vma, start: int, end: int) -> Steps:
     at_once = (end - start) >> PAGE_SHIFT >= vma.machine.options.bulk and not vma.vm_flags & VM_NONLINEAR
     flush = False
     while start < end:
-        reached, n = bulk_zap.zap_range(vma, start, end) if at_once else (start, 0)
-        if n:
-            flush = True
+        reached, n, slots = bulk_zap.zap_range(vma, start, end) if at_once else (start, 0, 0)
+        if n or slots:
+            flush |= n > 0
             text = "{who}: {n:,} pages unmapped at once"
-            yield Step(text, vma=vma.id, mm=vma.vm_mm.id, who=place_name(vma.vm_mm, start), n=n)
+            if slots:
+                text = "{who}: {n:,} pages unmapped, {slots:,} swap entries dropped at once"
+            who = place_name(vma.vm_mm, start)
+            yield Step(text, vma=vma.id, mm=vma.vm_mm.id, who=who, n=n, slots=slots)
         start = reached
         stop = min((start | (PMD_SIZE - 1)) + 1, end) if at_once else end
         for address in present_ptes(vma.vm_mm, start, stop).tolist():
