@@ -1,4 +1,5 @@
-"""The bulk twins of an access to what is mapped: bits set where no fault is needed, copies after a fork.
+"""The bulk twins of an access: bits set where no fault is needed, pages brought back from swap, copies after a
+fork.
 
 Like their siblings in `vmtui.mm.bulk` they have preconditions, and leave to single calls what does not meet
 them.  Where entries are not all alike, they go as far as they are.
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vmtui.mm.bulk import blocks, chunks_of, populate, take_users
+from vmtui.mm.bulk_swap_in import swap_in_block
 from vmtui.mm.cluster import Mappings
 from vmtui.mm.mm_types import VM_ACCESS, VM_SHARED, VM_WRITE, Mm, Vma, linear_page_index
 from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, PG_active, PG_swapcache
@@ -31,6 +33,7 @@ from vmtui.mm.pte_runs import PteRuns
 #: What a block was, in the words of a step.
 FILLED: Final = "{who}: {n:,} pages {did} at once, a PTE each"
 MAPPED: Final = "{who}: {n:,} pages were mapped, no fault: {did} at once"
+SWAPPED: Final = "{who}: {n:,} pages came back from swap and were {did} at once"
 COPIED: Final = "{who}: {n:,} shared pages {did} at once, a copy each"
 
 
@@ -48,8 +51,13 @@ def access_range(mm: Mm, start: int, end: int, write: bool) -> tuple[int, str]:
         return 0, FILLED
     end = min(end, vma.vm_end)
     done = as_far_as(vma, start, end, write, touch_block)
-    if done or not write or vma.vm_flags & VM_SHARED or mm.machine.options.rules != "2.6":
+    if done:
         return done, MAPPED
+    done = as_far_as(vma, start, end, write, swap_in_block)
+    if done:
+        return done, SWAPPED
+    if not write or vma.vm_flags & VM_SHARED or mm.machine.options.rules != "2.6":
+        return 0, COPIED
     return as_far_as(vma, start, end, write, copy_block), COPIED
 
 

@@ -87,6 +87,12 @@ class Kernel(Protocol):
         """Which of many pages go to the active list, and which are kept, `ptes` having been used of each, and
         PG_referenced of those `before`."""
 
+    def free_swap_bulk(
+        self, vma: Vma, write: bool, lone: Mask, count: NDArray[np.int64]
+    ) -> tuple[Mask, Mask]:
+        """Of many pages coming back from swap, whose slot is given up at once, and whose while swap is more
+        than half full; `lone`: only the swap cache holds the slot; `count`: references to the page."""
+
     def shrink_active_list(self, machine: Machine, priority: int) -> Steps:
         """Move pages from the active list to the inactive one."""
 

@@ -19,9 +19,11 @@ from vmtui.state.column import Column, Where
 from vmtui.state.history import History
 
 if TYPE_CHECKING:
+    from vmtui.mm.mm_types import Vma
     from vmtui.mm.machine import Machine
 
 Slots = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 _LOWEST, _USED, _HIGHEST, _OFF = range(4)
 
@@ -174,6 +176,16 @@ def remove_exclusive_swap_page(page: Page) -> bool:
         return False
     delete_from_swap_cache(page)
     return True
+
+
+def free_swap_bulk(vma: Vma, write: bool, lone: Bools, count: Slots) -> tuple[Bools, Bools]:
+    """Of many pages coming back to a VMA, whose slot is given up: at once, and where swap is half full.
+
+    Args:
+        lone: Whose slot nobody holds but the swap cache.
+        count: References, the fault's among them.
+    """
+    return np.zeros_like(lone), lone & (count == 2)
 
 
 def can_share_swap_page(page: Page, mine: int = 1) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from vmtui.mm import fork, madvise, memory, mlock, mprotect, mremap, vmscan
+from vmtui.mm import fork, madvise, memory, mlock, mprotect, mremap, swapfile, vmscan
 from vmtui.mm.page import PG_active, PG_lru, PG_referenced
 from vmtui.mm.swap import lru_cache_add_active
 
@@ -38,6 +38,7 @@ class Kernel26:
     do_mremap = staticmethod(mremap.do_mremap)
     shrink_list = staticmethod(vmscan.shrink_list)
     check_references_bulk = staticmethod(vmscan.check_references_bulk)
+    free_swap_bulk = staticmethod(swapfile.free_swap_bulk)
     shrink_active_list = staticmethod(vmscan.refill_inactive)
 
     def vm_flags(self, flags: int) -> int:

@@ -12,7 +12,7 @@ from typing import ClassVar, Final
 from vmtui.mm.mm_types import VM_ACCOUNT, VM_SHARED, VM_WRITE
 from vmtui.mm.page import PG_anon_exclusive, PG_lru, PG_referenced, PG_swapbacked, PG_uptodate
 from vmtui.mm.swap import lru_cache_add
-from vmtui.mm.v6_18 import check, fork, madvise, memory, mlock, mprotect, mremap, vmscan
+from vmtui.mm.v6_18 import check, fork, madvise, memory, mlock, mprotect, mremap, swapfile, vmscan
 
 __all__ = ["KERNEL", "Kernel618"]
 
@@ -40,6 +40,7 @@ class Kernel618:
     do_mremap = staticmethod(mremap.do_mremap)
     shrink_list = staticmethod(vmscan.shrink_folio_list)
     check_references_bulk = staticmethod(vmscan.check_references_bulk)
+    free_swap_bulk = staticmethod(swapfile.free_swap_bulk)
     shrink_active_list = staticmethod(vmscan.shrink_active_list)
     problems = staticmethod(check.problems)
 

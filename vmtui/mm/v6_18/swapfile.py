@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
+from vmtui.mm.mm_types import VM_LOCKED, Vma
 from vmtui.mm.page import Page, PG_swapcache, PG_writeback
 from vmtui.mm.swapfile import delete_from_swap_cache
 
-__all__ = ["folio_free_swap"]
+__all__ = ["folio_free_swap", "free_swap_bulk"]
+
+Bools = NDArray[np.bool_]
 
 
 def folio_free_swap(page: Page) -> bool:
@@ -19,3 +25,9 @@ def folio_free_swap(page: Page) -> bool:
         return False
     delete_from_swap_cache(page)
     return True
+
+
+def free_swap_bulk(vma: Vma, write: bool, lone: Bools, count: NDArray[np.int64]) -> tuple[Bools, Bools]:
+    """`should_try_to_free_swap` of many pages coming back: at once, and where swap is half full."""
+    at_once = lone & (count == 2) if write else np.zeros_like(lone)
+    return (lone if vma.vm_flags & VM_LOCKED else at_once), lone

@@ -1,0 +1,160 @@
+"""The bulk twin of faults on swap entries: pages found in the swap cache, or read into it, at once.
+
+Like its siblings in `vmtui.mm.bulk` it has a precondition: the frames and the low memory are there, no slot
+comes twice, and a write finds pages that nobody else has.  It goes as far as that holds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from vmtui.mm.bulk import Indices, take_users
+from vmtui.mm.mm_types import VM_WRITE, Vma, linear_page_index
+from vmtui.mm.page import (
+    PAGE_SHIFT,
+    PAGE_SIZE,
+    PG_active,
+    PG_anon_exclusive,
+    PG_dirty,
+    PG_lru,
+    PG_referenced,
+    PG_swapcache,
+    PG_uptodate,
+)
+from vmtui.mm.page_alloc import zone_for_user
+from vmtui.mm.pgtable import (
+    PAGE_DIRTY,
+    PAGE_FILE,
+    PAGE_PRESENT,
+    PAGE_PROTNONE,
+    PAGE_RW,
+    SWP_EXCLUSIVE,
+    SWP_SHIFT,
+    vm_page_prot,
+)
+from vmtui.mm.pte_runs import PteRuns
+from vmtui.mm.swap import lru_add_bulk
+from vmtui.mm.swapfile import swap_free_bulk, vm_swap_full
+
+if TYPE_CHECKING:
+    from vmtui.mm.machine import Machine
+
+Mask = NDArray[np.bool_]
+
+
+@attrs.frozen
+class Slots:
+    """What is in the slots of a run of swap entries, as the fault on each will find it.
+
+    Attributes:
+        slots: They, all different.
+        pages: The page of each in the swap cache; 0: it must be read.
+        holders: Who holds each but the entry that goes; one of them is the swap cache.
+        count: References to each page, the fault's among them.
+        freed: Whether the slot is given up.
+        own: Whether the process has the page for itself.
+    """
+
+    slots: Indices
+    pages: Indices
+    holders: Indices
+    count: Indices
+    freed: Mask
+    own: Mask
+
+    def first(self, n: int) -> Slots:
+        """The first of them."""
+        return Slots(*(getattr(self, field.name)[:n] for field in attrs.fields(Slots)))
+
+
+def swap_in_block(vma: Vma, ptes: PteRuns, start: int, write: bool) -> int:
+    """`do_swap_page` of the first entries, as far as they are swap entries.  How many."""
+    machine = vma.machine
+    entries = ptes.read(machine.memory)
+    n = leading(is_swap(entries))
+    slots = entries[:n] >> SWP_SHIFT
+    if not n or len(np.unique(slots)) < n:
+        return 0
+    found = look_up(vma, slots, entries[:n] & SWP_EXCLUSIVE != 0, write)
+    found = found.first(leading(found.own) if write else n)
+    n = len(found.slots)
+    if not n or not fits(machine, found):
+        return 0
+
+    pages = bring_in(machine, found)
+    prot = vm_page_prot(vma)
+    bits = PAGE_RW | PAGE_DIRTY if write else PAGE_RW if machine.kernel.anon_exclusive else 0
+    bits &= ~(0 if vma.vm_flags & VM_WRITE else PAGE_RW)
+    entries[:n] = pages << PAGE_SHIFT | prot | np.where(found.own, bits, 0)
+    ptes.write(machine.memory, entries)
+    vma.vm_mm.rss += n
+    first = linear_page_index(vma, start)
+    indices = np.arange(first, first + n, dtype=np.int64)
+    machine.scheme.swap_in_rmap_bulk(pages, vma, ptes.pteps()[:n], indices)
+    return n
+
+
+def leading(mask: Mask) -> int:
+    """How many at the beginning are true."""
+    return len(mask) if mask.all() else int(np.argmin(mask))
+
+
+def is_swap(entries: Indices) -> Mask:
+    """Which entries are swap entries."""
+    swap: Mask = (entries != 0) & (entries & (PAGE_PRESENT | PAGE_PROTNONE | PAGE_FILE) == 0)
+    return swap
+
+
+def look_up(vma: Vma, slots: Indices, exclusive: Mask, write: bool) -> Slots:
+    """What the faults will find in these slots, one after another."""
+    machine, swap, kernel = vma.machine, vma.machine.swap, vma.machine.kernel
+    pages = swap.cached.all[slots].astype(np.int64)
+    read = pages == 0
+    holders = swap.map.all[slots].astype(np.int64) - 1 + read
+    count = np.where(read, 2, machine.mem_map.count.all[pages].astype(np.int64) + 1)
+    at_once, if_full = kernel.free_swap_bulk(vma, write, holders == 1, count)
+    # Each slot that is given up brings nearer that swap is not half full any more.
+    before = np.cumsum(at_once | if_full) - (at_once | if_full)
+    surplus = swap.used() - swap.slots // 2 if vm_swap_full(machine) else 0
+    freed = at_once | (if_full & (before < surplus))
+    if kernel.anon_exclusive:
+        own = exclusive | (count - freed == 1)
+    else:
+        own = (count == 2) & (holders == 1)
+    return Slots(slots, pages, holders, count, freed, own)
+
+
+def fits(machine: Machine, found: Slots) -> bool:
+    """Whether there are frames for what must be read, and low memory for the reverse map."""
+    zone, n = zone_for_user(machine), int(np.count_nonzero(found.pages == 0))
+    if n and (zone is None or not zone.room(n, 0)):
+        return False
+    in_low = n * PAGE_SIZE if zone is machine.zones[0] else 0
+    return machine.ledger.fits(in_low + machine.scheme.bulk_bytes(found.pages))
+
+
+def bring_in(machine: Machine, found: Slots) -> Indices:
+    """Read what is not cached, give up what slots are given up; the page of each slot."""
+    mem_map, swap, fresh = machine.mem_map, machine.swap, machine.kernel.fresh_flags
+    read, pages = found.pages == 0, found.pages.copy()
+    if read.any():
+        pages[read] = take_users(machine, int(np.count_nonzero(read)))
+        mem_map.flags.put(pages[read], PG_uptodate | PG_lru | (fresh & PG_active))
+        lru_add_bulk(machine, pages[read], active=bool(fresh & PG_active))
+    swap.map.put(found.slots, found.holders)
+    swap.cached.put(found.slots, np.where(found.freed, 0, pages))
+    swap_free_bulk(machine, found.slots[found.freed])
+    mem_map.private.put(pages, np.where(found.freed, 0, found.slots))
+    mem_map.count.put(pages, found.count - found.freed)
+
+    flags = mem_map.flags.all[pages] | np.uint32(fresh & PG_referenced)
+    cache = np.where(found.freed, np.uint32(PG_dirty), np.uint32(PG_swapcache))
+    flags = flags & ~np.uint32(PG_swapcache) | cache
+    if machine.kernel.anon_exclusive:
+        flags[found.own] |= np.uint32(PG_anon_exclusive)
+    mem_map.flags.put(pages, flags)
+    return pages
