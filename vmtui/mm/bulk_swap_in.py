@@ -1,18 +1,19 @@
 """The bulk twin of faults on swap entries: pages found in the swap cache, or read into it, at once.
 
-Like its siblings in `vmtui.mm.bulk` it has a precondition: the frames and the low memory are there, no slot
-comes twice, and a write finds pages that nobody else has.  It goes as far as that holds.
+Like its siblings in `vmtui.mm.bulk` it has a precondition: the frames and the low memory are there, and no slot
+comes twice.  Of a write that finds pages which others have too, each is copied when it has come back.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
 from vmtui.mm.bulk import Indices, take_users
+from vmtui.mm.cluster import Mappings
 from vmtui.mm.mm_types import VM_WRITE, Vma, linear_page_index
 from vmtui.mm.page import (
     PAGE_SHIFT,
@@ -43,6 +44,9 @@ from vmtui.mm.swapfile import swap_free_bulk, vm_swap_full
 if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
 
+#: Fewer mappings than this do not fill the head of a pte_chain.
+_FEW: Final = 3
+
 Mask = NDArray[np.bool_]
 
 
@@ -72,20 +76,19 @@ class Slots:
 
 
 def swap_in_block(vma: Vma, ptes: PteRuns, start: int, write: bool) -> int:
-    """`do_swap_page` of the first entries, as far as they are swap entries.  How many."""
+    """`do_swap_page` of the first entries, as far as they are swap entries.  How many.
+
+    A write goes as far as the pages are its process's own.
+    """
     machine = vma.machine
     entries = ptes.read(machine.memory)
-    n = leading(is_swap(entries))
-    slots = entries[:n] >> SWP_SHIFT
-    if not n or len(np.unique(slots)) < n:
-        return 0
-    found = look_up(vma, slots, entries[:n] & SWP_EXCLUSIVE != 0, write)
-    found = found.first(leading(found.own) if write else n)
+    found = look_up(vma, entries, write)
+    found = found.first(leading(found.own) if write else len(found.slots))
     n = len(found.slots)
-    if not n or not fits(machine, found):
+    if not n or not fits(machine, found, copies=False):
         return 0
 
-    pages = bring_in(machine, found)
+    pages, _ = bring_in(machine, found, copies=False)
     prot = vm_page_prot(vma)
     bits = PAGE_RW | PAGE_DIRTY if write else PAGE_RW if machine.kernel.anon_exclusive else 0
     bits &= ~(0 if vma.vm_flags & VM_WRITE else PAGE_RW)
@@ -95,6 +98,35 @@ def swap_in_block(vma: Vma, ptes: PteRuns, start: int, write: bool) -> int:
     first = linear_page_index(vma, start)
     indices = np.arange(first, first + n, dtype=np.int64)
     machine.scheme.swap_in_rmap_bulk(pages, vma, ptes.pteps()[:n], indices)
+    return n
+
+
+def copy_in_block(vma: Vma, ptes: PteRuns, start: int, write: bool) -> int:
+    """`do_swap_page` and then `do_wp_page` of the first entries, as far as others have the pages.  How many.
+
+    Only of pages that few map: where a pte_chain has a full head its new node would be freed at once.
+    """
+    machine, mem_map = vma.machine, vma.machine.mem_map
+    entries = ptes.read(machine.memory)
+    found = look_up(vma, entries, write)
+    found = found.first(leading(~found.own & (mem_map.mapcount.all[found.pages] < _FEW)))
+    n = len(found.slots)
+    if not n or not fits(machine, found, copies=True):
+        return 0
+
+    pages, copies = bring_in(machine, found, copies=True)
+    pteps, first = ptes.pteps()[:n], linear_page_index(vma, start)
+    indices = np.arange(first, first + n, dtype=np.int64)
+    machine.scheme.swap_in_rmap_bulk(pages, vma, pteps, indices)
+    machine.scheme.remove_rmap_bulk(pages, vma, pteps)
+    mem_map.count.add(pages, -1)
+    machine.work["tlb_flushes"] += n
+    vma.vm_mm.rss += n
+    entries[:n] = copies << PAGE_SHIFT | vm_page_prot(vma) | PAGE_RW | PAGE_DIRTY
+    ptes.write(machine.memory, entries)
+    mem_map.count.put(copies, 1)
+    mem_map.flags.put(copies, machine.kernel.copied_flags)
+    machine.scheme.add_rmap_bulk(Mappings(machine, copies, pteps), vma, indices)
     return n
 
 
@@ -109,9 +141,13 @@ def is_swap(entries: Indices) -> Mask:
     return swap
 
 
-def look_up(vma: Vma, slots: Indices, exclusive: Mask, write: bool) -> Slots:
-    """What the faults will find in these slots, one after another."""
+def look_up(vma: Vma, entries: Indices, write: bool) -> Slots:
+    """What the faults on the first entries will find, one after another, as far as they are swap entries."""
     machine, swap, kernel = vma.machine, vma.machine.swap, vma.machine.kernel
+    entries = entries[: leading(is_swap(entries))]
+    slots, exclusive = entries >> SWP_SHIFT, entries & SWP_EXCLUSIVE != 0
+    if len(np.unique(slots)) < len(slots):
+        slots, exclusive = slots[:0], exclusive[:0]
     pages = swap.cached.all[slots].astype(np.int64)
     read = pages == 0
     holders = swap.map.all[slots].astype(np.int64) - 1 + read
@@ -128,23 +164,35 @@ def look_up(vma: Vma, slots: Indices, exclusive: Mask, write: bool) -> Slots:
     return Slots(slots, pages, holders, count, freed, own)
 
 
-def fits(machine: Machine, found: Slots) -> bool:
-    """Whether there are frames for what must be read, and low memory for the reverse map."""
+def fits(machine: Machine, found: Slots, *, copies: bool) -> bool:
+    """Whether there are frames for what must be read, and copied, and low memory for the reverse map."""
     zone, n = zone_for_user(machine), int(np.count_nonzero(found.pages == 0))
+    n += len(found.pages) * copies
     if n and (zone is None or not zone.room(n, 0)):
         return False
     in_low = n * PAGE_SIZE if zone is machine.zones[0] else 0
     return machine.ledger.fits(in_low + machine.scheme.bulk_bytes(found.pages))
 
 
-def bring_in(machine: Machine, found: Slots) -> Indices:
-    """Read what is not cached, give up what slots are given up; the page of each slot."""
+def take_frames(machine: Machine, found: Slots, *, copies: bool) -> tuple[Indices, Indices]:
+    """The page of each slot, new where it must be read, and a page for a copy of each; they enter the LRU."""
+    # A row a fault: what is read, then the copy.
+    rows = np.stack([found.pages, np.zeros_like(found.pages)], axis=1)
+    wanted = np.stack([found.pages == 0, np.full(len(rows), copies)], axis=1)
+    n = int(np.count_nonzero(wanted))
+    if n:
+        rows[wanted] = frames = take_users(machine, n)
+        lru_add_bulk(machine, frames, active=bool(machine.kernel.fresh_flags & PG_active))
+    return rows[:, 0], rows[:, 1]
+
+
+def bring_in(machine: Machine, found: Slots, *, copies: bool) -> tuple[Indices, Indices]:
+    """Read what is not cached, give up what slots are given up; the page of each slot, and of each copy."""
     mem_map, swap, fresh = machine.mem_map, machine.swap, machine.kernel.fresh_flags
-    read, pages = found.pages == 0, found.pages.copy()
+    pages, copied = take_frames(machine, found, copies=copies)
+    read = found.pages == 0
     if read.any():
-        pages[read] = take_users(machine, int(np.count_nonzero(read)))
         mem_map.flags.put(pages[read], PG_uptodate | PG_lru | (fresh & PG_active))
-        lru_add_bulk(machine, pages[read], active=bool(fresh & PG_active))
     swap.map.put(found.slots, found.holders)
     swap.cached.put(found.slots, np.where(found.freed, 0, pages))
     swap_free_bulk(machine, found.slots[found.freed])
@@ -157,4 +205,4 @@ def bring_in(machine: Machine, found: Slots) -> Indices:
     if machine.kernel.anon_exclusive:
         flags[found.own] |= np.uint32(PG_anon_exclusive)
     mem_map.flags.put(pages, flags)
-    return pages
+    return pages, copied

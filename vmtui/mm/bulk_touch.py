@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vmtui.mm.bulk import blocks, chunks_of, populate, take_users
-from vmtui.mm.bulk_swap_in import swap_in_block
+from vmtui.mm.bulk_swap_in import copy_in_block, swap_in_block
 from vmtui.mm.cluster import Mappings
 from vmtui.mm.mm_types import VM_ACCESS, VM_SHARED, VM_WRITE, Mm, Vma, linear_page_index
 from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, PG_active, PG_swapcache
@@ -34,6 +34,7 @@ from vmtui.mm.pte_runs import PteRuns
 FILLED: Final = "{who}: {n:,} pages {did} at once, a PTE each"
 MAPPED: Final = "{who}: {n:,} pages were mapped, no fault: {did} at once"
 SWAPPED: Final = "{who}: {n:,} pages came back from swap and were {did} at once"
+SWAPPED_COPIED: Final = "{who}: {n:,} shared pages came back from swap; {did} at once, a copy each"
 COPIED: Final = "{who}: {n:,} shared pages {did} at once, a copy each"
 
 
@@ -56,8 +57,11 @@ def access_range(mm: Mm, start: int, end: int, write: bool) -> tuple[int, str]:
     done = as_far_as(vma, start, end, write, swap_in_block)
     if done:
         return done, SWAPPED
-    if not write or vma.vm_flags & VM_SHARED or mm.machine.options.rules != "2.6":
+    if not write or vma.vm_flags & VM_SHARED:
         return 0, COPIED
+    done = as_far_as(vma, start, end, write, copy_in_block)
+    if done or mm.machine.options.rules != "2.6":
+        return done, SWAPPED_COPIED
     return as_far_as(vma, start, end, write, copy_block), COPIED
 
 
