@@ -1,7 +1,7 @@
 """Many pages that go out to swap at once, come back, or are dropped there: as single pages would.
 
-The programs here do little else.  They reach pages that are swapped in part, held by several processes, in the
-swap cache and not, locked, read-only, exclusive and shared; and swap that fills up.
+The programs here do little else.  They reach pages that are swapped in part, held by several processes, in
+the swap cache and not, locked, read-only, exclusive and shared; and swap that fills up.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The bulk twin of page-out: many pages of memory to swap, or from the swap cache to the free frames, at once.
+"""The bulk twin of page-out: many pages to swap at once, or from the swap cache to the free frames.
 
-`page_out` does what `shrink_list` does to single pages, in the same order: slots, LRU tickets, frames and what
-every walk counts are the same.  It takes pages as far as they are plain: in use as memory and found by their
-walks, or waiting in the swap cache; none of them locked; and as long as there are slots.  The rest is left to
-single calls.
+`page_out` does what `shrink_list` does to single pages, in the same order: slots, LRU tickets, frames and
+what every walk counts are the same.  It takes pages as far as they are plain: in use as memory and found by
+their walks, or waiting in the swap cache; none of them locked; and as long as there are slots.  The rest is
+left to single calls.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from vmtui.mm.page import (
     PG_uptodate,
 )
 from vmtui.mm.page_alloc import free_pages_bulk
-from vmtui.mm.pgtable import PAGE_ACCESSED, SWP_EXCLUSIVE, SWP_SHIFT
+from vmtui.mm.pgtable import PAGE_ACCESSED, PTRS_PER_TABLE, SWP_EXCLUSIVE, SWP_SHIFT
 from vmtui.mm.rmap.walk_bulk import Found, by_mm, walk_run
 from vmtui.mm.step import Step
 from vmtui.mm.swap import lru_add_bulk, lru_del_bulk
@@ -84,7 +84,8 @@ class Batch:
 
     def test(self, bit: int) -> Mask:
         """Who has a flag."""
-        return self.flags & np.uint32(bit) != 0
+        have: Mask = self.flags & np.uint32(bit) != 0
+        return have
 
     def plain(self) -> int:
         """How many of the first pages are plain, and what becomes of them if all are."""
@@ -100,7 +101,8 @@ class Batch:
         memory = self.mapped & self.test(PG_anon)
         if self.machine.kernel.anon_exclusive:
             memory, waits = memory & self.test(PG_swapbacked), waits & self.test(PG_swapbacked)
-        return (memory | waits) & (self.count == self.mapcount + self.cached)
+        plain: Mask = (memory | waits) & (self.count == self.mapcount + self.cached)
+        return plain
 
     def referenced(self) -> Mask:
         """Who was used lately; who can be told so."""
@@ -116,8 +118,8 @@ class Batch:
             young = np.zeros(len(self.pages), np.int64)
             young[mapped] = self.asked.young()
             self.active, self.kept = kernel.check_references_bulk(self.test(PG_referenced), young)
-            self.active &= mapped & (not self.forced)
-            self.kept &= mapped & (not self.forced)
+            saved = mapped & np.bool_(not self.forced)
+            self.active, self.kept = self.active & saved, self.kept & saved
         self.out = ~self.active & ~self.kept
         self.new = self.out & ~self.cached
         # vm_swap_full may let go of the slot of an active page, one by one.
@@ -126,7 +128,7 @@ class Batch:
     def unmap(self) -> Mask:
         """Who was dirty; whose mappings can be found."""
         going = self.out & self.mapped
-        self.written = self.out & (self.test(PG_dirty) | self.new)
+        self.written: Mask = self.out & (self.test(PG_dirty) | self.new)
         fits = np.ones(len(self.pages), np.bool_)
         if going.any():
             self.unmapped = self.machine.scheme.walk_bulk(self.pages[going], "unmap")
@@ -134,19 +136,20 @@ class Batch:
                 return ~going
             fits[going] = self.unmapped.sound()
             self.written[going] |= self.unmapped.dirty()
-        self.freed = self.out if self.until_free else self.out & ~self.written
+        self.freed: Mask = self.out if self.until_free else self.out & ~self.written
         return fits
 
     def enough_freed(self) -> Mask:
         """Who comes before as many frames are free as are wanted."""
-        before: Mask = np.cumsum(self.freed) - self.freed < self.most
+        before: Mask = np.less(np.cumsum(self.freed) - self.freed, self.most)
         return before
 
     def enough_slots(self) -> Mask:
         """Who gets a slot, if he needs one: a free one, and none that one of these pages has just left."""
         left = self.freed & ~self.mapped & (self.machine.swap.map.all[self.private] == 1)
         need = np.cumsum(self.new)
-        fits: Mask = ~self.new | ((need <= free_slots(self.machine, int(need[-1]))) & ~np.logical_or.accumulate(left))
+        there = need <= free_slots(self.machine, int(need[-1]))
+        fits: Mask = ~self.new | (there & ~np.logical_or.accumulate(left))
         return fits
 
     def before_empty(self) -> int:
@@ -155,7 +158,7 @@ class Batch:
             return len(self.pages)
         at, pteps = self.unmapped.mapped()
         places = np.flatnonzero(self.out & self.mapped)[at]
-        owners = self.machine.mem_map.mapping.all[pteps // 512]
+        owners = self.machine.mem_map.mapping.all[pteps // PTRS_PER_TABLE]
         ends = [len(self.pages)]
         for number, n in by_mm(self.machine, pteps).items():
             mm = self.machine.mms.get(number)

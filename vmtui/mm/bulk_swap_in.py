@@ -1,7 +1,7 @@
 """The bulk twin of faults on swap entries: pages found in the swap cache, or read into it, at once.
 
-Like its siblings in `vmtui.mm.bulk` it has a precondition: the frames and the low memory are there, and no slot
-comes twice.  Of a write that finds pages which others have too, each is copied when it has come back.
+Like its siblings in `vmtui.mm.bulk` it has a precondition: the frames and the low memory are there, and no
+slot comes twice.  Of a write that finds pages which others have too, each is copied when it has come back.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def look_up(vma: Vma, entries: Indices, write: bool) -> Slots:
     count = np.where(read, 2, machine.mem_map.count.all[pages].astype(np.int64) + 1)
     at_once, if_full = kernel.free_swap_bulk(vma, write, holders == 1, count)
     # Each slot that is given up brings nearer that swap is not half full any more.
-    before = np.cumsum(at_once | if_full) - (at_once | if_full)
+    before: Indices = np.cumsum(at_once | if_full) - (at_once | if_full)
     surplus = swap.used() - swap.slots // 2 if vm_swap_full(machine) else 0
     freed = at_once | (if_full & (before < surplus))
     if kernel.anon_exclusive:

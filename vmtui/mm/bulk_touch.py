@@ -1,5 +1,5 @@
-"""The bulk twins of an access: bits set where no fault is needed, pages brought back from swap, copies after a
-fork.
+"""The bulk twins of an access: bits set where no fault is needed, copies after a fork; see also
+`vmtui.mm.bulk_swap_in`.
 
 Like their siblings in `vmtui.mm.bulk` they have preconditions, and leave to single calls what does not meet
 them.  Where entries are not all alike, they go as far as they are.

@@ -98,12 +98,12 @@ def odd_entries(machine: Machine, entries: Indices) -> Mask:
     swap, mem_map = machine.swap, machine.mem_map
     empty = entries == 0
     present = is_present(entries)
-    odd = ~empty & ~present & (entries & PAGE_FILE != 0)
+    odd: Mask = ~empty & ~present & (entries & PAGE_FILE != 0)
     slots = slots_of(machine, entries, present)
     used = slots[slots != 0]
     if len(used) > 1 and not (np.diff(used) > 0).all() and len(np.unique(used)) < len(used):
-        return ~empty
-    if vm_swap_full(machine) and len(used):
+        odd = ~empty
+    elif vm_swap_full(machine) and len(used):
         held = np.where(present, 0, swap.cached.all[slots])
         odd |= (held != 0) & (swap.map.all[slots] == 2) & (mem_map.count.all[held] > 1)
     return odd

@@ -19,8 +19,8 @@ from vmtui.state.column import Column, Where
 from vmtui.state.history import History
 
 if TYPE_CHECKING:
-    from vmtui.mm.mm_types import Vma
     from vmtui.mm.machine import Machine
+    from vmtui.mm.mm_types import Vma
 
 Slots = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -120,7 +120,7 @@ def swap_take_bulk(machine: Machine, pages: Slots) -> Slots:
 def swap_free_bulk(machine: Machine, slots: Slots) -> Slots:
     """`swap_free` of many different slots; how many holders each has left."""
     swap = machine.swap
-    left = swap.map.all[slots] - np.uint32(1)
+    left: Slots = swap.map.all[slots].astype(np.int64) - 1
     swap.map.put(slots, left)
     free = slots[left == 0]
     if len(free):

@@ -93,7 +93,7 @@ def shrink_page(page: Page, forced: bool) -> Steps:
 
 
 def check_references_bulk(before: Mask, ptes: NDArray[np.int64]) -> tuple[Mask, Mask]:
-    """Of many pages that page_referenced was asked about, which go to the active list; none is kept for less."""
+    """Of many pages that page_referenced was asked about, which go to the active list; none is just kept."""
     active = before | (ptes > 0)
     return active, np.zeros_like(active)
 

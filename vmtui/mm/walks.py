@@ -177,7 +177,8 @@ def sums_by_kind(walks: Sequence[WalkRecord], names: Sequence[str]) -> dict[str,
     for part in walks.parts if isinstance(walks, Walks) else [walks]:
         if isinstance(part, WalkRun):
             masks = {kind: part.of_kind(kind) for kind in KINDS}
-            for kind in sorted((kind for kind in KINDS if masks[kind].any()), key=lambda kind: masks[kind].argmax()):
+            there = [kind for kind in KINDS if masks[kind].any()]
+            for kind in sorted(there, key=lambda kind: int(masks[kind].argmax())):
                 mask = masks[kind]
                 add(kind, [int(mask.sum()), *(int(part.column(name)[mask].sum()) for name in names)])
             continue

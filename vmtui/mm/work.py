@@ -130,10 +130,10 @@ def work_of(
 
 def _walked(records: StepLog, walks: Sequence[WalkRecord], cacheline: int) -> tuple[int, int, int]:
     """Cache lines touched by walks, PTE pages they looked into, and the most candidates under one lock."""
-    watched, runs = split(walks)
-    lines = sum(run.lines for run in runs)
-    tables = sum(run.tables for run in runs)
-    longest = max((int(run.column("examined").max()) for run in runs), default=0)
+    watched, many = split(walks)
+    lines = sum(run.lines for run in many)
+    tables = sum(run.tables for run in many)
+    longest = max((int(run.column("examined").max()) for run in many), default=0)
     for walk in watched:
         begun = records[walk.first].step.values
         read = records.read(walk.first, walk.last)

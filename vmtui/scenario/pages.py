@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from vmtui.mm.memory import follow_page
 from vmtui.mm.mm_types import (
     VM_EXEC,
     VM_NONLINEAR,
@@ -19,12 +20,13 @@ from vmtui.mm.mm_types import (
     Vma,
     linear_page_index,
 )
-from vmtui.mm.page import PAGE_SIZE, Page
+from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, Page
 from vmtui.mm.pgtable import (
     PAGE_FILE,
     PAGE_PRESENT,
     PAGE_PROTNONE,
     PTRS_PER_TABLE,
+    SWP_SHIFT,
     is_swap_pte,
     is_zero_page,
     present_ptes,
@@ -36,12 +38,22 @@ from vmtui.mm.pgtable import (
     pte_to_slot,
     tables_of,
 )
+from vmtui.mm.rmap.walk_bulk import pteps_of
 from vmtui.mm.swap_state import lookup_swap_cache
 
 if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
 
-__all__ = ["PageView", "cached_frames", "file_name", "perms", "shared_slot", "shared_slots", "swap_entries"]
+__all__ = [
+    "PageView",
+    "cached_frames",
+    "file_name",
+    "mapped_frames",
+    "perms",
+    "shared_slot",
+    "shared_slots",
+    "swap_entries",
+]
 
 
 @attrs.frozen
@@ -210,6 +222,20 @@ def cached_frames(mm: Mm, start: int, end: int) -> dict[int, int]:
         if vma.vm_flags & VM_NONLINEAR and vma.vm_file is not None:
             found |= nonlinear_frames(vma, vma.vm_file, max(start, vma.vm_start), min(end, vma.vm_end))
     return {address: pfn for address, pfn in found.items() if pfn}
+
+
+def mapped_frames(mm: Mm, start: int, end: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The addresses in [start, end) that map a page, or hold a slot that is cached; and these pages."""
+    machine, addresses = mm.machine, present_ptes(mm, start, end)
+    if machine.cluster > 1:
+        pfns = np.array([follow_page(mm, address) for address in addresses.tolist()], np.int64)
+    else:
+        ptes = machine.memory.all[pteps_of(mm, addresses)].astype(np.int64)
+        present = ptes & (PAGE_PRESENT | PAGE_PROTNONE) != 0
+        slots = np.where(present | (ptes & PAGE_FILE != 0), 0, ptes >> SWP_SHIFT)
+        pfns = np.where(present, ptes >> PAGE_SHIFT, machine.swap.cached.all[slots].astype(np.int64))
+    there = (pfns != 0) & (pfns != ZERO_PFN)
+    return addresses[there], pfns[there]
 
 
 def nonlinear_frames(vma: Vma, file: AddressSpace, start: int, end: int) -> dict[int, int]:

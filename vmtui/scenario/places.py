@@ -15,13 +15,11 @@ import attrs
 from vmtui.errors import PlaceError
 from vmtui.mm.filemap import page_mapping
 from vmtui.mm.machine import Machine
-from vmtui.mm.memory import follow_page
 from vmtui.mm.mm_types import Label, Mm, find_label, place_name
 from vmtui.mm.page import PAGE_MASK, PAGE_SIZE
 from vmtui.mm.pgtable import (
     is_swap_pte,
     is_zero_page,
-    present_ptes,
     pte_offset,
     pte_pfn,
     pte_present,
@@ -30,7 +28,7 @@ from vmtui.mm.pgtable import (
 from vmtui.scenario.expressions import NOTHING, Expr
 from vmtui.scenario.names import Name, known_name, print_name
 from vmtui.scenario.nodes import Node
-from vmtui.scenario.pages import cached_frames, shared_slot
+from vmtui.scenario.pages import cached_frames, mapped_frames, shared_slot
 from vmtui.scenario.suggest import closest
 from vmtui.scenario.values import number
 
@@ -187,13 +185,13 @@ def frames_of(machine: Machine, place: Place, purpose: str) -> list[int]:
         return [_user_frame(machine, place, purpose)]
     where = find_range(machine, place)
     found = cached_frames(where.mm, where.start, where.end)
-    for address in present_ptes(where.mm, where.start, where.end).tolist():
-        pfn = follow_page(where.mm, address)
-        if pfn and not is_zero_page(pfn):
-            found[address] = pfn
-    if not found:
+    addresses, pfns = mapped_frames(where.mm, where.start, where.end)
+    if found:
+        found.update(zip(addresses.tolist(), pfns.tolist(), strict=True))
+        return list(dict.fromkeys(found[address] for address in sorted(found)))
+    if not len(pfns):
         raise PlaceError("EINVAL", _why_no_frame(machine, place, where, purpose))
-    return list(dict.fromkeys(found[address] for address in sorted(found)))
+    return list(dict.fromkeys(pfns.tolist()))
 
 
 def _user_frame(machine: Machine, place: PfnPlace, purpose: str) -> int:

@@ -169,7 +169,7 @@ class BulkChains(PteChains):
                 found.hit(at[used], self.ptes.all[index * self.room + node[used]].astype(np.int64))
 
     def walked_bulk(self, pages: Numbers, unmapped: NDArray[np.bool_]) -> None:
-        """`collapse` of each page that has fallen to one entry, `release` of all entries of those unmapped."""
+        """`collapse` of each page that has fallen to one entry; of those unmapped all entries go."""
         mem_map, top = self.machine.mem_map, self.nrpte - 1
         pte, direct, _, _ = self._states(pages)
         alone = self._alone(pages)
@@ -191,10 +191,11 @@ class BulkChains(PteChains):
         """`alone` of many pages."""
         pte, direct, _, _ = self._states(pages)
         link = self.next_and_idx.all[np.where(direct, 0, pte)].astype(np.int64)
-        return (pte != 0) & ~direct & (link == self.nrpte - 1)
+        alone: NDArray[np.bool_] = (pte != 0) & ~direct & (link == self.nrpte - 1)
+        return alone
 
     def _levels(self, pte: Numbers, chained: NDArray[np.bool_]) -> Iterator[tuple[Numbers, Numbers, Numbers]]:
-        """The nodes of many chains, all heads first: places of pages, their nodes, and next_and_idx of these."""
+        """The nodes of many chains, all heads first: places of pages, their nodes, and next_and_idx."""
         at = np.flatnonzero(chained)
         node = pte[at]
         while len(at):

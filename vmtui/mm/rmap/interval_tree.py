@@ -125,7 +125,8 @@ class IntervalTrees:
     def cuts(self, tree: int) -> list[int]:
         """The pages at which an interval begins, or has just ended, ascending."""
         members = list(self.members(tree))
-        return sorted({self.start.cell[node] for node in members} | {self.last.cell[node] + 1 for node in members})
+        begins = {self.start.cell[node] for node in members}
+        return sorted(begins | {self.last.cell[node] + 1 for node in members})
 
     def members(self, tree: int) -> Iterator[int]:
         """All nodes of a tree, by start."""

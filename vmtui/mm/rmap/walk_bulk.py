@@ -25,7 +25,6 @@ from vmtui.mm.pgtable import (
     pte_offset,
 )
 from vmtui.mm.step import HIT, MISS_NOPTE, MISS_NOTABLE, MISS_PFN, MISS_RANGE, SKIP_NO_RSS
-
 from vmtui.mm.walks import KINDS, WalkRun
 
 if TYPE_CHECKING:
@@ -142,7 +141,9 @@ def groups(keys: Indices) -> Iterator[Indices]:
     yield from np.split(order, begins[1:])
 
 
-def walk_lists(found: Found, keys: Indices, candidates: Callable[[Page], Iterable[Candidate]], ask: Ask) -> Found:
+def walk_lists(
+    found: Found, keys: Indices, candidates: Callable[[Page], Iterable[Candidate]], ask: Ask
+) -> Found:
     """Walk over pages of which those with the same key have the same candidates."""
     for at in groups(keys):
         page = found.machine.page(int(found.pages[at[0]]))
@@ -219,6 +220,8 @@ def ask_addresses(found: Found, at: Indices, mm: Mm, addresses: Indices) -> None
 
 def pteps_of(mm: Mm, addresses: Indices) -> Indices:
     """`pte_offset` of many addresses."""
+    if not len(addresses):
+        return addresses
     numbers = addresses >> PMD_SHIFT
     first, last = int(numbers.min()), int(numbers.max())
     if last - first < len(numbers):
@@ -245,7 +248,8 @@ def locked_ptes(machine: Machine, pteps: Indices) -> Mask:
     if not locked:
         return np.zeros(len(pteps), np.bool_)
     tables, which = np.unique(pteps // PTRS_PER_TABLE, return_inverse=True)
-    owners = zip(machine.mem_map.mapping.all[tables].tolist(), machine.mem_map.index.all[tables].tolist(), strict=True)
+    mem_map = machine.mem_map
+    owners = zip(mem_map.mapping.all[tables].tolist(), mem_map.index.all[tables].tolist(), strict=True)
     return np.array([owner in locked for owner in owners], np.bool_)[which]
 
 
