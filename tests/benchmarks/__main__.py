@@ -19,6 +19,7 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "steps": engine.steps,
     "jumps": engine.jumps,
     "growth": engine.growth,
+    "swap": engine.swap,
     "all-of-it": engine.all_of_it,
     "hundred": engine.hundred,
     "thousand": engine.thousand,
@@ -53,7 +54,7 @@ def line(figure: Figure) -> str:
         bound = "≥" if figure.least else "≤"
         target = f"{bound} {number(figure.target)} {figure.unit}".rstrip()
     mark = {None: "", True: "✓", False: "✗"}[figure.reached]
-    value = f"{number(figure.value)} {figure.unit}".rstrip()
+    value = "no figure" if figure.value is None else f"{number(figure.value)} {figure.unit}".rstrip()
     return f"{figure.what:<58} {value:>12}  {target:<12} {mark}".rstrip()
 
 

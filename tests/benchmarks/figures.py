@@ -21,7 +21,7 @@ class Figure:
 
     Attributes:
         what: The operation, in a few words.
-        value: The number.
+        value: The number; None where it cannot be had, and the note says why.
         unit: Its unit.
         target: What it must reach; None: nothing is asked.
         least: Whether the target is a least value, and not a most.
@@ -29,7 +29,7 @@ class Figure:
     """
 
     what: str
-    value: float
+    value: float | None
     unit: str
     target: float | None = None
     least: bool = False
@@ -37,8 +37,8 @@ class Figure:
 
     @property
     def reached(self) -> bool | None:
-        """Whether the target is reached; None without one."""
-        if self.target is None:
+        """Whether the target is reached; None without one, or without a number."""
+        if self.target is None or self.value is None:
             return None
         return self.value >= self.target if self.least else self.value <= self.target
 

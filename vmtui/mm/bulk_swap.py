@@ -96,8 +96,8 @@ class Batch:
         return self.before_empty()
 
     def of_memory(self) -> Mask:
-        """Who is memory that is mapped, or waits in the swap cache, and is held by nobody else."""
-        waits = ~self.mapped & self.cached
+        """Who is memory that is mapped, or waits in the swap cache for one who has its slot; none else holds it."""
+        waits = ~self.mapped & self.cached & (self.machine.swap.map.all[self.private] > 1)
         memory = self.mapped & self.test(PG_anon)
         if self.machine.kernel.anon_exclusive:
             memory, waits = memory & self.test(PG_swapbacked), waits & self.test(PG_swapbacked)
@@ -145,11 +145,9 @@ class Batch:
         return before
 
     def enough_slots(self) -> Mask:
-        """Who gets a slot, if he needs one: a free one, and none that one of these pages has just left."""
-        left = self.freed & ~self.mapped & (self.machine.swap.map.all[self.private] == 1)
+        """Who gets a slot, if he needs one; none of these pages leaves one free."""
         need = np.cumsum(self.new)
-        there = need <= free_slots(self.machine, int(need[-1]))
-        fits: Mask = ~self.new | (there & ~np.logical_or.accumulate(left))
+        fits: Mask = ~self.new | (need <= free_slots(self.machine, int(need[-1])))
         return fits
 
     def before_empty(self) -> int:

@@ -310,7 +310,7 @@ class AnonVmaChain(ChainWalk):
             flags.put(exclusive, flags.all[exclusive] & ~np.uint32(PG_anon_exclusive))
 
     def note_bulk(self, pages: Pfns, vma: Vma, indices: Pfns) -> None:
-        """Who has no anon_vma gets one: the VMA's own if its process has the page for itself; else the root."""
+        """Who has no anon_vma gets one: the VMA's own if its process alone has the page; else the root."""
         assert vma.anon_vma is not None
         mem_map = self.machine.mem_map
         flags = mem_map.flags.all[pages]

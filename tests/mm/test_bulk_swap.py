@@ -1,0 +1,139 @@
+"""Many pages out to swap and back: that they go at once, and what must be minded where they do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.properties.test_swap import KINDS, outcome
+from vmtui.mm.step import SKIP_NO_RSS
+from vmtui.session import Done, Session
+
+PAGES = 1500
+WALKED = [kind for kind in KINDS if kind[0] != "virtual_scan"]
+
+
+def session_of(rmap: str, rules: str, *lines: str, **options: Any) -> Session:
+    """A session in which a process has a heap that it has written, and some lines were done."""
+    session = Session(rmap=rmap, rules=rules, **{"ram": "64M", "swap": "64M", **options})
+    for line in ("spawn a", f"mmap a h {PAGES} pages rw private", "write a.h", *lines):
+        session.do(line)
+    return session
+
+
+def at_once(session: Session, done: Done) -> int:
+    """How many pages or entries the steps of a command say were done at once."""
+    found = 0
+    for record in session.steps[done.first : done.last]:
+        assert "at once" in record.step.text, record.step
+        found += record.step.values["n"] + record.step.values.get("slots", 0)
+    return found
+
+
+FORKED = ("fork a b", "fork a c")
+OUT = "swapout a.h"
+
+
+@pytest.mark.parametrize(("rmap", "rules"), KINDS)
+@pytest.mark.parametrize(
+    ("before", "line"),
+    [
+        ((OUT,), "read a.h"),
+        ((OUT,), "write a.h"),
+        (("evict a.h",), "read a.h"),
+        (("evict a.h",), "write a.h"),
+        ((*FORKED, "evict a.h"), "read b.h"),
+        ((*FORKED, "evict a.h"), "write b.h"),
+        ((*FORKED, OUT), "write a.h"),
+        ((OUT,), "munmap a.h"),
+        (("evict a.h",), "madvise a.h dontneed"),
+        ((OUT, "read a.h"), "munmap a.h"),
+        ((*FORKED, OUT), "munmap b.h"),
+        ((*FORKED, OUT, "read a.h"), "munmap a.h"),
+    ],
+)
+def test_back_from_swap_and_away_at_once(rmap: str, rules: str, before: tuple[str, ...], line: str) -> None:
+    """A whole heap of swap entries is brought back, or dropped, without a step for a single page."""
+    if rmap == "virtual_scan":
+        pytest.skip("its scans for a page by name take it through all memory: it goes out page by page")
+    session = session_of(rmap, rules, *before)
+    done = session.do(line)
+    steps = session.steps[done.first : done.last]
+    many = [record.step for record in steps if "at once" in record.step.text]
+
+    assert PAGES == sum(step.values["n"] + step.values.get("slots", 0) for step in many)
+    assert len(steps) <= len(many) + 2
+
+
+@pytest.mark.parametrize(("rmap", "rules"), WALKED)
+@pytest.mark.parametrize("before", [(), FORKED, (*FORKED, "exit b"), (OUT, "read a.h")])
+@pytest.mark.parametrize("word", ["swapout", "evict"])
+def test_out_to_swap_at_once(rmap: str, rules: str, before: tuple[str, ...], word: str) -> None:
+    """A whole heap goes out, of one process or of three, without a step for a single page."""
+    session = session_of(rmap, rules, *before)
+    done = session.do(f"{word} a.h")
+
+    assert PAGES == at_once(session, done)
+    kinds = 1 if rules == "6.18" else 2
+    assert kinds * PAGES == len(done.walks)
+    assert done.last - done.first <= 3
+
+
+@pytest.mark.parametrize(("rmap", "rules"), WALKED)
+def test_reclaim_at_once(rmap: str, rules: str) -> None:
+    """Reclaim goes by batches: from the active list to the inactive one, to swap, and free."""
+    session = session_of(rmap, rules, "fork a b", "referenced a.h", bulk=32)
+    done = session.do(f"reclaim {PAGES} pages")
+    *steps, last = [record.step for record in session.steps[done.first : done.last]]
+
+    assert all("at once" in step.text for step in steps)
+    assert 256 < last.values["n"] == sum(step.values.get("freed", 0) for step in steps)
+
+
+def both(rmap: str, rules: str, lines: list[str], bulk: int, **options: Any) -> Session:
+    """Both paths do some lines and agree after each; the session of the bulk path."""
+    scalar, many = (session_of(rmap, rules, bulk=n, **options) for n in (1 << 40, bulk))
+    for line in lines:
+        assert outcome(scalar.attempt(line)) == outcome(many.attempt(line)), line
+        assert scalar.digest() == many.digest(), line
+    return many
+
+
+@pytest.mark.parametrize(
+    ("rmap", "lines"),
+    [
+        ("anon_vma", ["fork a c", "write c.h", "write b.h", *(f"referenced {name}.h" for name in "acb")]),
+        ("anonmm", ["write a.h", "referenced a.h", "read b.h"]),
+    ],
+)
+def test_a_process_loses_its_last_page_in_the_middle(rmap: str, lines: list[str]) -> None:
+    """Whose last page has gone is passed over by the walks that follow, in the same batch too."""
+    session = both(rmap, "2.6", ["fork a b", *lines, f"reclaim {3 * PAGES} pages"], 32)
+
+    skipped = [walk for walk in session.commands[-1].walks if getattr(walk, SKIP_NO_RSS)]
+    assert len(skipped) > 100
+
+
+@pytest.mark.parametrize(("rmap", "rules"), WALKED)
+@pytest.mark.parametrize("swap", ["5M", "7M"])
+def test_swap_fills_up_in_the_middle(rmap: str, rules: str, swap: str) -> None:
+    """As many go out as there are slots; then, half full, slots are given up as pages come back."""
+    both(rmap, rules, ["swapout a.h", "read a.h[100:1400]", "write a.h", "evict a.h"], 256, swap=swap)
+
+
+@pytest.mark.parametrize(("rmap", "rules"), WALKED)
+def test_memory_fills_up_in_the_middle(rmap: str, rules: str) -> None:
+    """What does not fit in memory any more is refused on both paths."""
+    lines = ["evict a.h", "mmap a k 1200 pages rw private", "write a.k", "read a.h"]
+    both(rmap, rules, lines, 256, ram="10M")
+
+
+@pytest.mark.parametrize(("rmap", "rules"), WALKED)
+def test_full_heads_and_mixed_chains(rmap: str, rules: str) -> None:
+    """Copies of pages that many others map: where chains are full to the brim, and where pages differ."""
+    names = [f"c{number}" for number in range(7)]
+    lines = ["evict a.h", *(f"fork a {name}" for name in names)]
+    lines += [f"read {name}.h[{100 * number}:1500]" for number, name in enumerate(names)]
+    lines += ["write a.h", "swapout c0.h", "write c3.h", "exit c5", "evict c1.h"]
+    both(rmap, rules, lines, 64, **({"cacheline": "32"} if rules == "2.6" else {}))
