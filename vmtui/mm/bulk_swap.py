@@ -42,7 +42,7 @@ Mask = NDArray[np.bool_]
 #: Pages that are looked at, at once: of those that may not be plain, and of those that were so far.  And
 #: mappings that they may have.
 FEW: Final = 1 << 9
-MANY: Final = 1 << 15
+MANY: Final = 1 << 14
 _MAPPINGS: Final = 1 << 18
 
 
@@ -259,7 +259,7 @@ def write_swap_entries(batch: Batch, slots: Indices) -> None:
     at, pteps = batch.unmapped.mapped()
     exclusive = np.where(batch.test(PG_anon_exclusive)[going], SWP_EXCLUSIVE, 0)
     entries = ((slots[going] << SWP_SHIFT) | exclusive)[at]
-    order = np.argsort(pteps)
+    order = np.argsort(pteps, kind="stable")
     machine.memory.put(pteps[order], entries[order])
     for number, n in by_mm(machine, pteps).items():
         mm = machine.mms.get(number)

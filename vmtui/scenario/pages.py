@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PageView",
     "cached_frames",
+    "different",
     "file_name",
     "mapped_frames",
     "perms",
@@ -236,6 +237,14 @@ def mapped_frames(mm: Mm, start: int, end: int) -> tuple[NDArray[np.int64], NDAr
         pfns = np.where(present, ptes >> PAGE_SHIFT, machine.swap.cached.all[slots].astype(np.int64))
     there = (pfns != 0) & (pfns != ZERO_PFN)
     return addresses[there], pfns[there]
+
+
+def different(pfns: NDArray[np.int64]) -> list[int]:
+    """Some pages, each once, where it comes first."""
+    found: list[int] = pfns.tolist()
+    seen = np.zeros(int(pfns.max(initial=0)) + 1, np.bool_)
+    seen[pfns] = True
+    return found if np.count_nonzero(seen) == len(found) else list(dict.fromkeys(found))
 
 
 def nonlinear_frames(vma: Vma, file: AddressSpace, start: int, end: int) -> dict[int, int]:

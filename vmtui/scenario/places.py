@@ -28,7 +28,7 @@ from vmtui.mm.pgtable import (
 from vmtui.scenario.expressions import NOTHING, Expr
 from vmtui.scenario.names import Name, known_name, print_name
 from vmtui.scenario.nodes import Node
-from vmtui.scenario.pages import cached_frames, mapped_frames, shared_slot
+from vmtui.scenario.pages import cached_frames, different, mapped_frames, shared_slot
 from vmtui.scenario.suggest import closest
 from vmtui.scenario.values import number
 
@@ -191,7 +191,7 @@ def frames_of(machine: Machine, place: Place, purpose: str) -> list[int]:
         return list(dict.fromkeys(found[address] for address in sorted(found)))
     if not len(pfns):
         raise PlaceError("EINVAL", _why_no_frame(machine, place, where, purpose))
-    return list(dict.fromkeys(pfns.tolist()))
+    return different(pfns)
 
 
 def _user_frame(machine: Machine, place: PfnPlace, purpose: str) -> int:

@@ -37,8 +37,9 @@ Mask = NDArray[np.bool_]
 Candidate = tuple[Any, int]
 Ask = Callable[["Found", Indices, Any], None]
 
-#: Bytes of a PTE.
+#: Bytes of a PTE; a table has 2**9.
 _PTE: Final = 8
+_TABLE_SHIFT: Final = 9
 
 
 class Found:
@@ -57,6 +58,7 @@ class Found:
 
     __slots__ = (
         "_line",
+        "_shift",
         "_table",
         "counts",
         "hits",
@@ -80,6 +82,7 @@ class Found:
         self.lines, self.tables = np.zeros(n, np.int64), np.zeros(n, np.int64)
         self.hits: list[tuple[Indices, Indices]] = []
         self._line, self._table = np.full(n, -1, np.int64), np.full(n, -1, np.int64)
+        self._shift = (machine.options.cacheline // _PTE).bit_length() - 1
 
     def count(self, outcome: str, at: Indices) -> None:
         """A candidate came to this for these pages."""
@@ -91,7 +94,7 @@ class Found:
         """A candidate whose PTE was read came to this; a neighbour in the same line or table is no other."""
         self.count(outcome, at)
         self.counts["ptes"][at] += 1
-        line, table = pteps * _PTE // self.machine.options.cacheline, pteps // PTRS_PER_TABLE
+        line, table = pteps >> self._shift, pteps >> _TABLE_SHIFT
         self.lines[at] += self._line[at] != line
         self.tables[at] += self._table[at] != table
         self._line[at], self._table[at] = line, table
