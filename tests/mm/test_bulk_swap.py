@@ -11,6 +11,7 @@ from vmtui.mm.step import SKIP_NO_RSS
 from vmtui.session import Done, Session
 
 PAGES = 1500
+#: Those that find a page that several processes share in other ways than by a scan of them all.
 WALKED = [kind for kind in KINDS if kind[0] != "virtual_scan"]
 
 
@@ -43,20 +44,18 @@ OUT = "swapout a.h"
         ((OUT,), "write a.h"),
         (("evict a.h",), "read a.h"),
         (("evict a.h",), "write a.h"),
-        ((*FORKED, "evict a.h"), "read b.h"),
-        ((*FORKED, "evict a.h"), "write b.h"),
-        ((*FORKED, OUT), "write a.h"),
+        (("evict a.h", *FORKED), "read b.h"),
+        (("evict a.h", *FORKED), "write b.h"),
+        ((OUT, *FORKED), "write a.h"),
         ((OUT,), "munmap a.h"),
         (("evict a.h",), "madvise a.h dontneed"),
         ((OUT, "read a.h"), "munmap a.h"),
-        ((*FORKED, OUT), "munmap b.h"),
-        ((*FORKED, OUT, "read a.h"), "munmap a.h"),
+        ((OUT, *FORKED), "munmap b.h"),
+        ((OUT, *FORKED, "read a.h"), "munmap a.h"),
     ],
 )
 def test_back_from_swap_and_away_at_once(rmap: str, rules: str, before: tuple[str, ...], line: str) -> None:
     """A whole heap of swap entries is brought back, or dropped, without a step for a single page."""
-    if rmap == "virtual_scan":
-        pytest.skip("its scans for a page by name take it through all memory: it goes out page by page")
     session = session_of(rmap, rules, *before)
     done = session.do(line)
     steps = session.steps[done.first : done.last]
@@ -66,9 +65,18 @@ def test_back_from_swap_and_away_at_once(rmap: str, rules: str, before: tuple[st
     assert len(steps) <= len(many) + 2
 
 
-@pytest.mark.parametrize(("rmap", "rules"), WALKED)
-@pytest.mark.parametrize("before", [(), FORKED, (*FORKED, "exit b"), (OUT, "read a.h")])
+ALONE = [(), (OUT, "read a.h"), ("spawn b", "mmap b k 99 pages rw private", "write b.k")]
+SHARED = [FORKED, (*FORKED, "exit b"), (OUT, *FORKED, "read a.h", "read c.h")]
+
+
 @pytest.mark.parametrize("word", ["swapout", "evict"])
+@pytest.mark.parametrize(
+    ("rmap", "rules", "before"),
+    [
+        *((*kind, before) for kind in KINDS for before in ALONE),
+        *((*kind, before) for kind in WALKED for before in SHARED),
+    ],
+)
 def test_out_to_swap_at_once(rmap: str, rules: str, before: tuple[str, ...], word: str) -> None:
     """A whole heap goes out, of one process or of three, without a step for a single page."""
     session = session_of(rmap, rules, *before)
@@ -113,6 +121,17 @@ def test_a_process_loses_its_last_page_in_the_middle(rmap: str, lines: list[str]
 
     skipped = [walk for walk in session.commands[-1].walks if getattr(walk, SKIP_NO_RSS)]
     assert len(skipped) > 100
+
+
+@pytest.mark.parametrize(("rmap", "rules"), WALKED)
+@pytest.mark.parametrize(("swap", "kept"), [("7M", 896), ("64M", PAGES)])
+def test_a_slot_is_given_up_early_where_swap_is_half_full(
+    rmap: str, rules: str, swap: str, kept: int
+) -> None:
+    """The last entry of a slot goes while others map its page: it stays cached while swap is not half full."""
+    session = both(rmap, rules, ["evict a.h", "fork a b", "read b.h", "munmap a.h"], 256, swap=swap)
+
+    assert kept == session.machine.swap.used()
 
 
 @pytest.mark.parametrize(("rmap", "rules"), WALKED)

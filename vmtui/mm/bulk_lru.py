@@ -79,7 +79,7 @@ def move(machine: Machine, pages: Indices, mapped: Mask, asked: Found | None) ->
         if kernel.referenced_flag:
             used[mapped] = (asked.young() > 0) | (before[mapped] & np.uint32(PG_referenced) != 0)
         make_old(machine, asked.mapped()[1])
-        machine.scheme.walked_bulk(pages[mapped], np.zeros(len(asked.pages), np.bool_))
+        machine.scheme.walked_bulk(pages[mapped], np.zeros(len(asked.pages), np.bool_), pages[:0])
     dropped = np.uint32(PG_active | (PG_referenced if kernel.referenced_flag else 0))
     after = flags.all[pages] & ~dropped | np.uint32(PG_lru)
     flags.put(pages, np.where(used, after | np.uint32(PG_active), after))

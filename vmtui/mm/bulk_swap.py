@@ -96,7 +96,7 @@ class Batch:
         return self.before_empty()
 
     def of_memory(self) -> Mask:
-        """Who is memory that is mapped, or waits in the swap cache for one who has its slot; none else holds it."""
+        """Who is memory that is mapped, or waits in the swap cache for whoever has its slot, held by nobody."""
         waits = ~self.mapped & self.cached & (self.machine.swap.map.all[self.private] > 1)
         memory = self.mapped & self.test(PG_anon)
         if self.machine.kernel.anon_exclusive:
@@ -227,7 +227,8 @@ def carry_out(batch: Batch) -> None:
         make_old(machine, pteps[~batch.out[batch.mapped][at]])
     write_swap_entries(batch, slots)
     if batch.asked is not None or batch.unmapped is not None:
-        machine.scheme.walked_bulk(pages[batch.mapped], batch.out[batch.mapped])
+        pteps = batch.unmapped.mapped()[1] if batch.unmapped is not None else pages[:0]
+        machine.scheme.walked_bulk(pages[batch.mapped], batch.out[batch.mapped], pteps)
 
     mem_map = machine.mem_map
     mem_map.private.put(pages[batch.new], slots[batch.new])

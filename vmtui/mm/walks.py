@@ -43,9 +43,10 @@ class WalkRun(Sequence[WalkRecord]):
 
     Attributes:
         first: The record of the step that carries them.
+        longest: The most candidates that one of them examined under one lock.
     """
 
-    __slots__ = ("_counts", "_kinds", "_pages", "_stopped", "first", "lines", "scheme", "tables")
+    __slots__ = ("_counts", "_kinds", "_pages", "_stopped", "first", "lines", "longest", "scheme", "tables")
 
     def __init__(
         self,
@@ -57,7 +58,8 @@ class WalkRun(Sequence[WalkRecord]):
         lines: int,
         tables: int,
     ) -> None:
-        self.scheme, self.lines, self.tables, self.first = scheme, lines, tables, 0
+        self.scheme, self.lines, self.tables = scheme, lines, tables
+        self.first = self.longest = 0
         self._pages = pages.astype(np.uint32)
         self._kinds, self._stopped = shortest(kinds), shortest(stopped)
         self._counts = {name: shortest(column) for name, column in counts.items()}

@@ -133,7 +133,7 @@ def _walked(records: StepLog, walks: Sequence[WalkRecord], cacheline: int) -> tu
     watched, many = split(walks)
     lines = sum(run.lines for run in many)
     tables = sum(run.tables for run in many)
-    longest = max((int(run.column("examined").max()) for run in many), default=0)
+    longest = max((run.longest for run in many), default=0)
     for walk in watched:
         begun = records[walk.first].step.values
         read = records.read(walk.first, walk.last)

@@ -463,9 +463,9 @@ class AnonVmaMerged(Indifferent):
         last = (mem_map.mapcount.all[pfns] == 0) & (mem_map.flags.all[pfns] & PG_anon != 0)
         self.forget_bulk(pfns[last])
 
-    def walked_bulk(self, pages: Pfns, unmapped: NDArray[np.bool_]) -> None:
+    def walked_bulk(self, pages: Pfns, unmapped: NDArray[np.bool_], pteps: Pfns) -> None:
         """In the swap cache, unmapped, they are no anonymous pages any more."""
-        super().walked_bulk(pages, unmapped)
+        super().walked_bulk(pages, unmapped, pteps)
         self.forget_bulk(pages[unmapped])
 
     def forget_bulk(self, pages: Pfns) -> None:

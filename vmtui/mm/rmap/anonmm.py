@@ -440,9 +440,9 @@ class AnonmmScheme(Indifferent):
         last = pfns[(mem_map.mapcount.all[pfns] == 0) & (mem_map.flags.all[pfns] & PG_anon != 0)]
         self.forget_bulk(last)
 
-    def walked_bulk(self, pages: Pfns, unmapped: NDArray[np.bool_]) -> None:
+    def walked_bulk(self, pages: Pfns, unmapped: NDArray[np.bool_], pteps: Pfns) -> None:
         """In the swap cache, unmapped, they point nowhere."""
-        super().walked_bulk(pages, unmapped)
+        super().walked_bulk(pages, unmapped, pteps)
         self.forget_bulk(pages[unmapped])
 
     def forget_bulk(self, pages: Pfns) -> None:

@@ -69,7 +69,7 @@ class Indifferent:
         """Walks are for one page."""
         return None
 
-    def walked_bulk(self, pages: Pfns, unmapped: NDArray[np.bool_]) -> None:
+    def walked_bulk(self, pages: Pfns, unmapped: NDArray[np.bool_], pteps: Pfns) -> None:
         """Many pages lost all their mappings: they only count."""
         mapcount = self.machine.mem_map.mapcount
         self.machine.work["rmap_remove"] += int(mapcount.all[pages[unmapped]].sum())

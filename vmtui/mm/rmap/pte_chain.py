@@ -303,7 +303,7 @@ class PteChain(Indifferent):
         self.chains.walk_bulk(found, collapsed=kind == "unmap")
         return found
 
-    def walked_bulk(self, pages: Pfns, unmapped: NDArray[np.bool_]) -> None:
+    def walked_bulk(self, pages: Pfns, unmapped: NDArray[np.bool_], pteps: Pfns) -> None:
         """Chains of one entry collapse; those of unmapped pages go."""
         self.chains.walked_bulk(pages, unmapped)
 

@@ -50,15 +50,17 @@ from vmtui.mm.pgtable import (
     pte_pfn,
     pte_present,
     pte_young,
+    ptep_to_mm_address,
     tables_of,
 )
-from vmtui.mm.rmap import explained, swap_out
+from vmtui.mm.rmap import explained, scan_bulk, swap_out
 from vmtui.mm.rmap.base import Indifferent
 from vmtui.mm.rmap.lists import Lists, ObjectList, file_lists
 from vmtui.mm.rmap.picture import page_lines
 from vmtui.mm.rmap.scheme import Edge, Node, Pfns, Picture, WalkLines, walk_begins, walk_ends
 from vmtui.mm.rmap.target import mapping_target
 from vmtui.mm.rmap.unmap import unmap_pte
+from vmtui.mm.rmap.walk_bulk import Found
 from vmtui.mm.step import END, HIT, LEFT, LOCKED, MAPCOUNT, Ref, Step, Steps
 from vmtui.state.column import Column
 
@@ -253,9 +255,19 @@ class VirtualScan(Indifferent):
         """`page_remove_rmap` for many pages."""
         self.machine.mem_map.mapcount.add(pfns, -1)
 
-    def walked_bulk(self, pages: Pfns, unmapped: NDArray[np.bool_]) -> None:
-        """Nothing is noted but the machine's own count."""
+    def walked_bulk(self, pages: Pfns, unmapped: NDArray[np.bool_], pteps: Pfns) -> None:
+        """Nothing is noted but the machine's own count; the scan stands behind the last."""
         self.machine.mem_map.mapcount.put(pages[unmapped], 0)
+        if len(pteps):
+            mm, address = ptep_to_mm_address(self.machine, int(pteps[-1]))
+            assert mm is not None
+            if self.swap_mm and self.swap_mm != mm.id:
+                self.swap_address[self.swap_mm] = 0
+            self.advance(mm, address + PAGE_SIZE)
+
+    def walk_bulk(self, pages: Pfns, kind: str) -> Found | None:
+        """Pages that the scan comes to one after another."""
+        return scan_bulk.walk_bulk(self, pages, kind)
 
     def swap_in_rmap_bulk(self, pages: Pfns, vma: Vma, pteps: Pfns, indices: Pfns) -> None:
         """`page_add_rmap` for pages from swap."""

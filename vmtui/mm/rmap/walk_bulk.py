@@ -53,6 +53,7 @@ class Found:
         lines, tables: Cache lines touched, and PTE pages looked into.
         hits: Parts of what was hit: the places of pages in `pages`, and their PTEs.
         stops: Whether it ends where all mappings are found.
+        longest: The most candidates under one lock, where that is not all of a walk's.
         skips_empty: Whether a process without a page in memory is passed over.
     """
 
@@ -65,6 +66,7 @@ class Found:
         "kind",
         "left",
         "lines",
+        "longest",
         "machine",
         "pages",
         "skips_empty",
@@ -77,6 +79,7 @@ class Found:
         self.kind = KINDS.index(kind)
         self.machine, self.pages, self.stops = machine, pages, stops
         self.skips_empty = False
+        self.longest: int | None = None
         self.left = machine.mem_map.mapcount.all[pages].astype(np.int64)
         self.counts: dict[str, Indices] = {"nodes": np.zeros(n, np.int64), "ptes": np.zeros(n, np.int64)}
         self.lines, self.tables = np.zeros(n, np.int64), np.zeros(n, np.int64)
@@ -278,7 +281,7 @@ def walk_run(scheme: str, walks: list[tuple[Indices, Found]]) -> WalkRun:
 
     names = dict.fromkeys(name for found in founds for name in found.counts)
     none = [np.zeros(len(found.pages), np.int64) for found in founds]
-    return WalkRun(
+    run = WalkRun(
         scheme,
         column(found.pages for found in founds),
         column(np.full(len(found.pages), found.kind) for found in founds),
@@ -287,3 +290,6 @@ def walk_run(scheme: str, walks: list[tuple[Indices, Found]]) -> WalkRun:
         sum(int(found.lines.sum()) for found in founds),
         sum(int(found.tables.sum()) for found in founds),
     )
+    given = [found.longest for found in founds if found.longest is not None]
+    run.longest = max(given) if given else int(run.column("examined").max())
+    return run
