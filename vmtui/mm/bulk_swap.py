@@ -96,7 +96,7 @@ class Batch:
         return self.before_empty()
 
     def of_memory(self) -> Mask:
-        """Who is memory that is mapped, or waits in the swap cache for whoever has its slot, held by nobody."""
+        """Who is memory that is mapped, or waits in the swap cache for who has its slot; nobody holds it."""
         waits = ~self.mapped & self.cached & (self.machine.swap.map.all[self.private] > 1)
         memory = self.mapped & self.test(PG_anon)
         if self.machine.kernel.anon_exclusive:
