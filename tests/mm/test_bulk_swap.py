@@ -157,7 +157,7 @@ def test_full_heads_and_mixed_chains(rmap: str, rules: str) -> None:
     lines = ["evict a.h", *(f"fork a {name}" for name in names)]
     lines += [f"read {name}.h[{50 * number}:400]" for number, name in enumerate(names)]
     lines += ["write a.h", "swapout c0.h", "write c3.h", "exit c5", "evict c1.h"]
-    both(rmap, rules, lines, 64, **({"cacheline": "32"} if rules == "2.6" else {}))
+    both(rmap, rules, lines, 64, **({"cacheline": "32", "highpte": "on"} if rules == "2.6" else {}))
 
 
 def test_active_pages_give_up_slots_where_swap_is_half_full() -> None:

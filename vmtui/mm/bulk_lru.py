@@ -48,7 +48,8 @@ class Refill:
         if self.asked is None:
             return Step(text, **about)
         scheme = self.asked.machine.scheme.name
-        return Step(text, WALKS, walks=walk_run(scheme, [(np.flatnonzero(self.mapped), self.asked)]), **about)
+        about[WALKS] = walk_run(scheme, [(np.flatnonzero(self.mapped), self.asked)])
+        return Step(text, **about)
 
 
 def refill(machine: Machine, pfns: Sequence[int]) -> Refill | None:
@@ -64,12 +65,12 @@ def refill(machine: Machine, pfns: Sequence[int]) -> Refill | None:
             asked = machine.scheme.walk_bulk(pages[mapped], "referenced")
             fits[mapped] = False if asked is None else asked.sound()
         if fits.all():
-            return move(machine, pages, mapped, asked)
+            return move_pages(machine, pages, mapped, asked)
         pages = pages[: int(np.argmin(fits))]
     return None
 
 
-def move(machine: Machine, pages: Indices, mapped: Mask, asked: Found | None) -> Refill:
+def move_pages(machine: Machine, pages: Indices, mapped: Mask, asked: Found | None) -> Refill:
     """Put all pages where they belong."""
     kernel, flags = machine.kernel, machine.mem_map.flags
     before = flags.all[pages]

@@ -1,6 +1,6 @@
 """The bulk twin of page-out: many pages to swap at once, or from the swap cache to the free frames.
 
-`page_out` does what `shrink_list` does to single pages, in the same order: slots, LRU tickets, frames and
+`shrink_pages` does what `shrink_list` does to single pages, in the same order: slots, LRU tickets, frames and
 what every walk counts are the same.  It takes pages as far as they are plain: in use as memory and found by
 their walks, or waiting in the swap cache; none of them locked; and as long as there are slots.  The rest is
 left to single calls.
@@ -89,7 +89,7 @@ class Batch:
 
     def plain(self) -> int:
         """How many of the first pages are plain, and what becomes of them if all are."""
-        for stage in (self.of_memory, self.referenced, self.unmap, self.enough_freed, self.enough_slots):
+        for stage in (self.of_memory, self.used_lately, self.mappings, self.enough_freed, self.enough_slots):
             fits = stage()
             if not fits.all():
                 return int(np.argmin(fits))
@@ -104,7 +104,7 @@ class Batch:
         plain: Mask = (memory | waits) & (self.count == self.mapcount + self.cached)
         return plain
 
-    def referenced(self) -> Mask:
+    def used_lately(self) -> Mask:
         """Who was used lately; who can be told so."""
         kernel, mapped = self.machine.kernel, self.mapped
         nobody = np.zeros(len(self.pages), np.bool_)
@@ -125,7 +125,7 @@ class Batch:
         # vm_swap_full may let go of the slot of an active page, one by one.
         return fits & ~(self.active & self.cached) if kernel.anon_exclusive else fits
 
-    def unmap(self) -> Mask:
+    def mappings(self) -> Mask:
         """Who was dirty; whose mappings can be found."""
         going = self.out & self.mapped
         self.written: Mask = self.out & (self.test(PG_dirty) | self.new)
@@ -182,10 +182,11 @@ class Batch:
         walks = [(np.flatnonzero(mask), found) for mask, found in parts if found is not None]
         if not walks:
             return Step(text, **about)
-        return Step(text, WALKS, walks=walk_run(self.machine.scheme.name, walks), **about)
+        about[WALKS] = walk_run(self.machine.scheme.name, walks)
+        return Step(text, **about)
 
 
-def page_out(
+def shrink_pages(
     machine: Machine, pfns: Sequence[int], forced: bool, most: int, until_free: bool
 ) -> Batch | None:
     """Page out the first of many pages, as far as they are plain; None if the first is not.

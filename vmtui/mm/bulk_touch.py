@@ -34,7 +34,7 @@ from vmtui.mm.pte_runs import PteRuns
 FILLED: Final = "{who}: {n:,} pages {did} at once, a PTE each"
 MAPPED: Final = "{who}: {n:,} pages were mapped, no fault: {did} at once"
 SWAPPED: Final = "{who}: {n:,} pages came back from swap and were {did} at once"
-SWAPPED_COPIED: Final = "{who}: {n:,} shared pages came back from swap; {did} at once, a copy each"
+SWAPPED_COPIED: Final = "{who}: {n:,} pages came back from swap, {did} at once, a copy each"
 COPIED: Final = "{who}: {n:,} shared pages {did} at once, a copy each"
 
 

@@ -194,7 +194,7 @@ def page_out(
     size = bulk_swap.FEW
     while at < len(pfns) and freed < most:
         wanted = most - freed
-        batch = bulk_swap.page_out(machine, pfns[at : at + size], forced, wanted, until_free)
+        batch = bulk_swap.shrink_pages(machine, pfns[at : at + size], forced, wanted, until_free)
         if batch is not None:
             yield batch.step
             freed += batch.frames

@@ -22,7 +22,7 @@ __all__ = ["KINDS", "WALKS", "WalkRun", "Walks", "all_walks", "split", "total"]
 
 Column = NDArray[np.int64]
 
-#: The outcome of a step that carries the walks of many pages, as its value ``walks``.
+#: The value of a step that carries the walks of many pages.
 WALKS: Final = "walks"
 
 #: What a walk of many pages can be, and why it can have ended.
@@ -139,9 +139,9 @@ def all_walks(records: StepLog) -> Sequence[WalkRecord]:
     """The walks among the steps of one command, of single pages and of many."""
     watched = walks_of(records)
     runs: list[WalkRun] = []
-    for index, (outcome, _, values) in enumerate(records.parts()):
-        if outcome == WALKS:
-            runs.append(values["walks"])
+    for index, (_, _, values) in enumerate(records.parts()):
+        if WALKS in values:
+            runs.append(values[WALKS])
             runs[-1].first = index
     if not runs:
         return watched
