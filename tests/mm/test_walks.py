@@ -63,7 +63,8 @@ def test_sums(both: tuple[Sequence[WalkRecord], Sequence[WalkRecord]], name: str
 def test_what_was_watched_is_told_apart(both: tuple[Sequence[WalkRecord], Sequence[WalkRecord]]) -> None:
     """A run that single calls interrupt gives their walks, and the runs before and behind."""
     single, runs = split(both[1])
-    assert single and runs
+    assert single
+    assert runs
     assert len(both[1]) == len(single) + sum(map(len, runs))
     assert split(both[0]) == (both[0], [])
 
@@ -77,7 +78,7 @@ def test_as_far_as_a_step(both: tuple[Sequence[WalkRecord], Sequence[WalkRecord]
 
 
 def test_at_each_step_of_a_command() -> None:
-    """At a cursor inside a command that went by batches, its walks so far are whole batches' and single ones."""
+    """At a cursor inside a command that went by batches, its walks are those so far."""
     session = Session(rmap="anon_vma_rfc", bulk=4)
     for line in ("spawn a", f"mmap a h {PAGES} pages rw private", "write a.h", "mlock a.h[9:12]"):
         session.do(line)

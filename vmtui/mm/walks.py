@@ -192,7 +192,10 @@ def sums_by_kind(walks: Sequence[WalkRecord], names: Sequence[str]) -> dict[str,
 def begun_before(walks: Sequence[WalkRecord], step: int) -> Sequence[WalkRecord]:
     """The walks that begin before a step of their command."""
     if isinstance(walks, Walks):
-        return Walks([part for part in walks.parts if part[0].first < step])
+        parts = [begun_before(part, step) for part in walks.parts]
+        return Walks([part for part in parts if len(part)])
+    if isinstance(walks, WalkRun):
+        return walks if walks.first < step else ()
     return walks[: bisect_left(walks, step, key=attrgetter("first"))]
 
 

@@ -20,7 +20,6 @@ from vmtui.mm.pgtable import (
     PAGE_PRESENT,
     PAGE_PROTNONE,
     PMD_SHIFT,
-    PMD_SIZE,
     PTRS_PER_TABLE,
     pte_offset,
 )
@@ -241,22 +240,17 @@ def pteps_of(mm: Mm, addresses: Indices) -> Indices:
 
 
 def locked_ptes(machine: Machine, pteps: Indices) -> Mask:
-    """Which PTEs lie in a page table that has a part of a VMA which is locked in memory.
-
-    That is not to be locked, but near enough to be left to single calls.
-    """
-    locked = {
-        (vma.vm_mm.id, base)
-        for vma in machine.vmas
-        if vma.vm_flags & VM_LOCKED
-        for base in range(vma.vm_start & ~(PMD_SIZE - 1), vma.vm_end, PMD_SIZE)
-    }
-    if not locked:
-        return np.zeros(len(pteps), np.bool_)
-    tables, which = np.unique(pteps // PTRS_PER_TABLE, return_inverse=True)
-    mem_map = machine.mem_map
-    owners = zip(mem_map.mapping.all[tables].tolist(), mem_map.index.all[tables].tolist(), strict=True)
-    return np.array([owner in locked for owner in owners], np.bool_)[which]
+    """Which PTEs are of a VMA that is locked in memory."""
+    locked = np.zeros(len(pteps), np.bool_)
+    vmas = [vma for vma in machine.vmas if vma.vm_flags & VM_LOCKED]
+    if not vmas:
+        return locked
+    tables, mem_map = pteps // PTRS_PER_TABLE, machine.mem_map
+    owners = mem_map.mapping.all[tables]
+    addresses = mem_map.index.all[tables].astype(np.int64) + (pteps % PTRS_PER_TABLE << PAGE_SHIFT)
+    for vma in vmas:
+        locked |= (owners == vma.vm_mm.id) & (addresses >= vma.vm_start) & (addresses < vma.vm_end)
+    return locked
 
 
 def by_mm(machine: Machine, pteps: Indices) -> dict[int, int]:
