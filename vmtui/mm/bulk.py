@@ -348,6 +348,11 @@ def chosen(values: Indices, mask: NDArray[np.bool_]) -> Indices:
     return values if mask.all() else values[mask]
 
 
+def alike(mask: NDArray[np.bool_]) -> int:
+    """How many at the beginning are true."""
+    return len(mask) if mask.all() else int(np.argmin(mask))
+
+
 def chunks_of(start: int, end: int) -> list[tuple[int, int]]:
     """[start, end) cut at page tables."""
     bases = range(start & ~(PMD_SIZE - 1), end, PMD_SIZE)

@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from vmtui.mm.bulk import Indices, take_users
+from vmtui.mm.bulk import Indices, alike, take_users
 from vmtui.mm.cluster import Mappings
 from vmtui.mm.mm_types import VM_WRITE, Vma, linear_page_index
 from vmtui.mm.page import (
@@ -83,7 +83,7 @@ def swap_in_block(vma: Vma, ptes: PteRuns, start: int, write: bool) -> int:
     machine = vma.machine
     entries = ptes.read(machine.memory)
     found = look_up(vma, entries, write)
-    found = found.first(leading(found.own) if write else len(found.slots))
+    found = found.first(alike(found.own) if write else len(found.slots))
     n = len(found.slots)
     if not n or not fits(machine, found, copies=False):
         return 0
@@ -109,7 +109,7 @@ def copy_in_block(vma: Vma, ptes: PteRuns, start: int, write: bool) -> int:
     machine, mem_map = vma.machine, vma.machine.mem_map
     entries = ptes.read(machine.memory)
     found = look_up(vma, entries, write)
-    found = found.first(leading(~found.own & (mem_map.mapcount.all[found.pages] < _FEW)))
+    found = found.first(alike(~found.own & (mem_map.mapcount.all[found.pages] < _FEW)))
     n = len(found.slots)
     if not n or not fits(machine, found, copies=True):
         return 0
@@ -130,11 +130,6 @@ def copy_in_block(vma: Vma, ptes: PteRuns, start: int, write: bool) -> int:
     return n
 
 
-def leading(mask: Mask) -> int:
-    """How many at the beginning are true."""
-    return len(mask) if mask.all() else int(np.argmin(mask))
-
-
 def is_swap(entries: Indices) -> Mask:
     """Which entries are swap entries."""
     swap: Mask = (entries != 0) & (entries & (PAGE_PRESENT | PAGE_PROTNONE | PAGE_FILE) == 0)
@@ -144,7 +139,7 @@ def is_swap(entries: Indices) -> Mask:
 def look_up(vma: Vma, entries: Indices, write: bool) -> Slots:
     """What the faults on the first entries will find, one after another, as far as they are swap entries."""
     machine, swap, kernel = vma.machine, vma.machine.swap, vma.machine.kernel
-    entries = entries[: leading(is_swap(entries))]
+    entries = entries[: alike(is_swap(entries))]
     slots, exclusive = entries >> SWP_SHIFT, entries & SWP_EXCLUSIVE != 0
     if len(np.unique(slots)) < len(slots):
         slots, exclusive = slots[:0], exclusive[:0]

@@ -11,9 +11,8 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vmtui.mm.bulk import blocks, chunks_of, populate, take_users
+from vmtui.mm.bulk import alike, blocks, chunks_of, populate, take_users
 from vmtui.mm.bulk_swap_in import copy_in_block, swap_in_block
 from vmtui.mm.cluster import Mappings
 from vmtui.mm.mm_types import VM_ACCESS, VM_SHARED, VM_WRITE, Mm, Vma, linear_page_index
@@ -25,10 +24,14 @@ from vmtui.mm.pgtable import (
     PAGE_PRESENT,
     PAGE_RW,
     PMD_SIZE,
+    is_swap_pte,
     pte_offset,
     vm_page_prot,
 )
 from vmtui.mm.pte_runs import PteRuns
+
+Block = Callable[[Vma, PteRuns, int, bool], int]
+Tries = tuple[tuple[Block, str], ...]
 
 #: What a block was, in the words of a step.
 FILLED: Final = "{who}: {n:,} pages {did} at once, a PTE each"
@@ -51,23 +54,19 @@ def access_range(mm: Mm, start: int, end: int, write: bool) -> tuple[int, str]:
     if not vma.vm_flags & (VM_WRITE if write else VM_ACCESS):
         return 0, FILLED
     end = min(end, vma.vm_end)
-    done = as_far_as(vma, start, end, write, touch_block)
-    if done:
-        return done, MAPPED
-    done = as_far_as(vma, start, end, write, swap_in_block)
-    if done:
-        return done, SWAPPED
+    ptep = pte_offset(mm, start)
+    pte = mm.machine.memory[ptep] if ptep else 0
+    tries = SWAPPED_IN if is_swap_pte(pte) else PRESENT
     if not write or vma.vm_flags & VM_SHARED:
-        return 0, COPIED
-    done = as_far_as(vma, start, end, write, copy_in_block)
-    if done or mm.machine.options.rules != "2.6":
-        return done, SWAPPED_COPIED
-    return as_far_as(vma, start, end, write, copy_block), COPIED
+        tries = tries[:1]
+    for block, text in tries if pte else ():
+        done = as_far_as(vma, start, end, write, block)
+        if done:
+            return done, text
+    return 0, FILLED
 
 
-def as_far_as(
-    vma: Vma, start: int, end: int, write: bool, block: Callable[[Vma, PteRuns, int, bool], int]
-) -> int:
+def as_far_as(vma: Vma, start: int, end: int, write: bool, block: Block) -> int:
     """How many pages from `start` on were done: in the page table it lies in, then block by block."""
     table = min((start | (PMD_SIZE - 1)) + 1, end)
     pages = 0
@@ -80,11 +79,6 @@ def as_far_as(
         if done < (high - low) >> PAGE_SHIFT:
             break
     return pages
-
-
-def alike(mask: NDArray[np.bool_]) -> int:
-    """How many at the beginning are true."""
-    return len(mask) if mask.all() else int(np.argmin(mask))
 
 
 def touch_block(vma: Vma, ptes: PteRuns, start: int, write: bool) -> int:
@@ -100,8 +94,10 @@ def touch_block(vma: Vma, ptes: PteRuns, start: int, write: bool) -> int:
 
 
 def copy_block(vma: Vma, ptes: PteRuns, start: int, write: bool) -> int:
-    """`do_wp_page` of pages that others have too, none of them in the swap cache: each is copied."""
+    """`do_wp_page` of 2.6, of pages that others have too, none of them in the swap cache: each is copied."""
     machine, mem_map = vma.machine, vma.machine.mem_map
+    if machine.options.rules != "2.6":
+        return 0
     entries = ptes.read(machine.memory)
     old = entries >> PAGE_SHIFT
     shared = (entries & (PAGE_PRESENT | PAGE_RW) == PAGE_PRESENT) & (old != ZERO_PFN)
@@ -130,3 +126,9 @@ def copy_block(vma: Vma, ptes: PteRuns, start: int, write: bool) -> int:
     indices = np.arange(first, first + n, dtype=np.int64)
     machine.scheme.add_rmap_bulk(Mappings(machine, pfns, pteps), vma, indices)
     return n
+
+
+#: What is tried where the first entry is a swap entry, and where it maps a page: for any access, then for a
+#: write to private memory.
+SWAPPED_IN: Final[Tries] = ((swap_in_block, SWAPPED), (copy_in_block, SWAPPED_COPIED))
+PRESENT: Final[Tries] = ((touch_block, MAPPED), (copy_block, COPIED))

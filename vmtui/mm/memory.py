@@ -68,6 +68,9 @@ from vmtui.mm.swapfile import (
     vm_swap_full,
 )
 
+#: Fewer pages than this that are alike are not worth a look for more behind them.
+FEW_ALIKE: Final = 32
+
 #: How long a VMA that grows down may become: 8 MB (_STK_LIM).
 RLIMIT_STACK: Final = 8 << 20
 
@@ -89,10 +92,14 @@ def access(mm: Mm, start: int, end: int, write: bool) -> Steps:
     Raises:
         KernelError: EFAULT, partial where a page was touched before; ENOMEM.
     """
-    at_once = (end - start) >> PAGE_SHIFT >= mm.machine.options.bulk
+    few = min(FEW_ALIKE, mm.machine.options.bulk)
     address = start
+    at_once = start if (end - start) >> PAGE_SHIFT >= mm.machine.options.bulk else end
     while address < end:
-        done, text = bulk_touch.access_range(mm, address, end, write) if at_once else (0, "")
+        done, text = bulk_touch.access_range(mm, address, end, write) if address >= at_once else (0, "")
+        if address >= at_once and done < few:
+            # Where few are alike it does not pay to look at each whether it begins more.
+            at_once = address + (done + few) * PAGE_SIZE
         if done:
             did = "written" if write else "read"
             yield Step(text, mm=mm.id, who=place_name(mm, address), n=done, did=did)
