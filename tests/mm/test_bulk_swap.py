@@ -90,6 +90,14 @@ def test_out_to_swap_at_once(rmap: str, rules: str, before: tuple[str, ...], wor
     assert done.last - done.first <= 3
 
 
+def test_advised_at_once() -> None:
+    """MADV_PAGEOUT of a heap that nobody else maps goes without a step for a single page."""
+    session = session_of("anon_vma_chain", "6.18")
+
+    assert PAGES == at_once(session, session.do("madvise a.h pageout"))
+    assert PAGES == session.machine.swap.used()
+
+
 @pytest.mark.parametrize(("rmap", "rules"), WALKED)
 def test_reclaim_at_once(rmap: str, rules: str) -> None:
     """Reclaim goes by batches: from the active list to the inactive one, to swap, and free."""

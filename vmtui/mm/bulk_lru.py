@@ -29,8 +29,8 @@ class Refill:
 
     Attributes:
         pages: They.
-        mapped: Who is in page tables.
-        used: Who was used lately, and is active again.
+        mapped: Which are in page tables.
+        used: Which were used lately, and are active again.
         asked: What page_referenced met of the mapped ones.
     """
 

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vmtui.mm.page import (
+    PAGE_SHIFT,
+    ZERO_PFN,
     PG_active,
     PG_anon,
     PG_anon_exclusive,
@@ -26,8 +28,16 @@ from vmtui.mm.page import (
     PG_uptodate,
 )
 from vmtui.mm.page_alloc import free_pages_bulk
-from vmtui.mm.pgtable import PAGE_ACCESSED, PTRS_PER_TABLE, SWP_EXCLUSIVE, SWP_SHIFT
-from vmtui.mm.rmap.walk_bulk import Found, by_mm, walk_run
+from vmtui.mm.pgtable import (
+    PAGE_ACCESSED,
+    PAGE_PRESENT,
+    PAGE_PROTNONE,
+    PTRS_PER_TABLE,
+    SWP_EXCLUSIVE,
+    SWP_SHIFT,
+    present_ptes,
+)
+from vmtui.mm.rmap.walk_bulk import Found, by_mm, pteps_of, walk_run
 from vmtui.mm.step import Step
 from vmtui.mm.swap import lru_add_bulk, lru_del_bulk
 from vmtui.mm.swapfile import free_slots, swap_free_bulk, swap_take_bulk
@@ -35,6 +45,7 @@ from vmtui.mm.walks import WALKS
 
 if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
+    from vmtui.mm.mm_types import Vma
 
 Indices = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -53,16 +64,16 @@ class Batch:
         pages: They, all different, in the order in which single calls would come to them.
         forced: That they were referenced does not save them.
         most: How many frames are wanted.
-        until_free: Who was written goes through a second pass, which frees him.
+        until_free: A page that was written goes through a second pass, which frees it.
 
     Attributes:
         mapped: In page tables; the others wait in the swap cache.
         cached: In the swap cache.
         active, kept: Used lately: back to the active list; or kept for another round.
         out: Taken out of all page tables, if in any.
-        new: Of these, who gets a slot.
-        written: Of these, who was dirty.
-        freed: Of these, whose frame is free in the end.
+        new: Which of these get a slot.
+        written: Which of these were dirty.
+        freed: Which of these are free in the end.
         asked: What page_referenced meets of `mapped`.
         unmapped: What try_to_unmap meets of those mapped that go out.
     """
@@ -83,7 +94,7 @@ class Batch:
         self.unmapped: Found | None = None
 
     def test(self, bit: int) -> Mask:
-        """Who has a flag."""
+        """Which have a flag."""
         have: Mask = self.flags & np.uint32(bit) != 0
         return have
 
@@ -96,7 +107,7 @@ class Batch:
         return self.before_empty()
 
     def of_memory(self) -> Mask:
-        """Who is memory that is mapped, or waits in the swap cache for who has its slot; nobody holds it."""
+        """Which are memory that is mapped, or wait in the swap cache for whoever has their slots."""
         waits = ~self.mapped & self.cached & (self.machine.swap.map.all[self.private] > 1)
         memory = self.mapped & self.test(PG_anon)
         if self.machine.kernel.anon_exclusive:
@@ -105,7 +116,7 @@ class Batch:
         return plain
 
     def used_lately(self) -> Mask:
-        """Who was used lately; who can be told so."""
+        """Which can be asked whether they were used lately; and which were."""
         kernel, mapped = self.machine.kernel, self.mapped
         nobody = np.zeros(len(self.pages), np.bool_)
         self.active, self.kept = nobody, nobody
@@ -126,7 +137,7 @@ class Batch:
         return fits & ~(self.active & self.cached) if kernel.anon_exclusive else fits
 
     def mappings(self) -> Mask:
-        """Who was dirty; whose mappings can be found."""
+        """Whose mappings can be found; and which are written."""
         going = self.out & self.mapped
         self.written: Mask = self.out & (self.test(PG_dirty) | self.new)
         fits = np.ones(len(self.pages), np.bool_)
@@ -140,18 +151,18 @@ class Batch:
         return fits
 
     def enough_freed(self) -> Mask:
-        """Who comes before as many frames are free as are wanted."""
+        """Which come before as many frames are free as are wanted."""
         before: Mask = np.less(np.cumsum(self.freed) - self.freed, self.most)
         return before
 
     def enough_slots(self) -> Mask:
-        """Who gets a slot, if he needs one; none of these pages leaves one free."""
+        """Which get a slot, if they need one; none of the others leaves one free."""
         need = np.cumsum(self.new)
         fits: Mask = ~self.new | (need <= free_slots(self.machine, int(need[-1])))
         return fits
 
     def before_empty(self) -> int:
-        """How many pages go until a process has none left, where walks pass over such a one."""
+        """How many come before a process has no page left, where walks pass over such a process."""
         if self.unmapped is None or not self.unmapped.skips_empty:
             return len(self.pages)
         at, pteps = self.unmapped.mapped()
@@ -208,6 +219,23 @@ def shrink_pages(
             return batch
         pages = pages[:n]
     return None
+
+
+def own_pages(vma: Vma, start: int, end: int) -> list[int] | None:
+    """The pages of [start, end) of a VMA, for page-out, if nobody else maps one of them; else None.
+
+    That they were referenced is forgotten.
+    """
+    machine, mem_map = vma.machine, vma.machine.mem_map
+    ptes = machine.memory.all[pteps_of(vma.vm_mm, present_ptes(vma.vm_mm, start, end))].astype(np.int64)
+    pages = ptes[ptes & (PAGE_PRESENT | PAGE_PROTNONE) != 0] >> PAGE_SHIFT
+    pages = pages[pages != ZERO_PFN]
+    if not (mem_map.mapcount.all[pages] == 1).all():
+        return None
+    if len(pages):
+        mem_map.flags.put(pages, mem_map.flags.all[pages] & ~np.uint32(PG_referenced))
+    found: list[int] = pages.tolist()
+    return found
 
 
 def within_mappings(machine: Machine, pfns: Indices) -> Indices:

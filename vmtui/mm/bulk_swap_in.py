@@ -57,7 +57,7 @@ class Slots:
     Attributes:
         slots: They, all different.
         pages: The page of each in the swap cache; 0: it must be read.
-        holders: Who holds each but the entry that goes; one of them is the swap cache.
+        holders: How many hold each beside the entry that goes; one of them is the swap cache.
         count: References to each page, the fault's among them.
         freed: Whether the slot is given up.
         own: Whether the process has the page for itself.

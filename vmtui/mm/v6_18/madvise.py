@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from vmtui.errors import KernelError
+from vmtui.mm.bulk_swap import own_pages
 from vmtui.mm.memory import zap_page_range
 from vmtui.mm.mm_types import (
     VM_DONTCOPY,
@@ -18,7 +19,16 @@ from vmtui.mm.mm_types import (
     place_name,
     vma_name,
 )
-from vmtui.mm.page import Page, PG_active, PG_anon, PG_dirty, PG_referenced, PG_swapbacked, PG_swapcache
+from vmtui.mm.page import (
+    PAGE_SHIFT,
+    Page,
+    PG_active,
+    PG_anon,
+    PG_dirty,
+    PG_referenced,
+    PG_swapbacked,
+    PG_swapcache,
+)
 from vmtui.mm.pgtable import (
     is_swap_pte,
     is_zero_page,
@@ -150,8 +160,10 @@ def mark_lazyfree(page: Page) -> None:
 def madvise_pageout(vma: Vma, start: int, end: int) -> Steps:
     """Page out what nobody else maps (madvise_cold_or_pageout_pte_range, reclaim_pages)."""
     mm, machine = vma.vm_mm, vma.machine
-    pfns: list[int] = []
-    for address in present_ptes(mm, start, end).tolist():
+    at_once = (end - start) >> PAGE_SHIFT >= machine.options.bulk
+    own = own_pages(vma, start, end) if at_once else None
+    pfns: list[int] = own or []
+    for address in present_ptes(mm, start, end).tolist() if own is None else ():
         pte = machine.memory[pte_offset(mm, address)]
         if not pte_present(pte) or is_zero_page(pte_pfn(pte)):
             continue
