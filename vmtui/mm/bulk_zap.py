@@ -62,25 +62,30 @@ def zap_block(vma: Vma, start: int, end: int) -> tuple[int, int, int]:
     low, high, first = np.array(tables, dtype=np.int64).T
     ptes = PteRuns(first, (high - low) >> PAGE_SHIFT)
     entries = ptes.read(machine.memory)
-    odd = odd_entries(machine, entries)
+    present = is_present(entries)
+    slots = slots_of(machine, entries, present)
+    odd = odd_entries(machine, entries, present, slots)
     if odd.any():
         # The page table of the first entry that is not simple.
         stop = int(np.searchsorted(np.cumsum(ptes.length), int(np.argmax(odd)), side="right"))
         end = tables[stop][0]
         ptes = PteRuns(ptes.first[:stop], ptes.length[:stop])
-        entries = entries[: ptes.total]
-    if not entries.any():
+        n = ptes.total
+        entries, present, slots = entries[:n], present[:n], slots[:n]
+    swapped = ~present & (slots != 0)
+    if not present.any() and not swapped.any():
         return end, 0, 0
 
     ptes.clear(machine.memory)
-    present = is_present(entries)
-    mapped, swapped = present & (entries >> PAGE_SHIFT != ZERO_PFN), (entries != 0) & ~present
+    mapped = present & (entries >> PAGE_SHIFT != ZERO_PFN)
     gone = np.zeros(len(entries), np.int64)
-    if mapped.any():
-        gone[mapped] = drop_pages(vma, chosen(ptes.pteps(), mapped), chosen(entries, mapped))
+    if mapped.all():
+        gone = drop_pages(vma, ptes.pteps(), entries, slots)
+    elif mapped.any():
+        gone[mapped] = drop_pages(vma, ptes.pteps()[mapped], entries[mapped], slots[mapped])
     if swapped.any():
-        gone[swapped] = drop_slots(machine, entries[swapped] >> SWP_SHIFT)
-    frames = gone[gone != 0]
+        gone[swapped] = drop_slots(machine, slots[swapped])
+    frames = chosen(gone, gone != 0)
     if len(frames):
         lru_del_bulk(machine, frames)
         free_pages_bulk(machine, frames)
@@ -93,17 +98,16 @@ def is_present(entries: Indices) -> Mask:
     return present
 
 
-def odd_entries(machine: Machine, entries: Indices) -> Mask:
+def odd_entries(machine: Machine, entries: Indices, present: Mask, slots: Indices) -> Mask:
     """Which entries are not simple: of a file, or of a slot that comes twice or may be given up early."""
     swap, mem_map = machine.swap, machine.mem_map
-    empty = entries == 0
-    present = is_present(entries)
-    odd: Mask = ~empty & ~present & (entries & PAGE_FILE != 0)
-    slots = slots_of(machine, entries, present)
+    odd: Mask = ~present & (entries & PAGE_FILE != 0)
+    if not slots.any():
+        return odd
     used = slots[slots != 0]
-    if len(used) > 1 and not (np.diff(used) > 0).all() and len(np.unique(used)) < len(used):
-        odd = ~empty
-    elif vm_swap_full(machine) and len(used):
+    if not (np.diff(used) > 0).all() and len(np.unique(used)) < len(used):
+        odd = entries != 0
+    elif vm_swap_full(machine):
         held = np.where(present, 0, swap.cached.all[slots])
         odd |= (held != 0) & (swap.map.all[slots] == 2) & (mem_map.count.all[held] > 1)
     return odd
@@ -112,31 +116,38 @@ def odd_entries(machine: Machine, entries: Indices) -> Mask:
 def slots_of(machine: Machine, entries: Indices, present: Mask) -> Indices:
     """The slot of each entry, or of the page in the swap cache that it maps; 0 for none."""
     mem_map = machine.mem_map
-    pfns = np.where(present, entries >> PAGE_SHIFT, 0)
+    pfns = entries >> PAGE_SHIFT if present.all() else np.where(present, entries >> PAGE_SHIFT, 0)
     cached = mem_map.flags.all[pfns] & np.uint32(PG_swapcache) != 0
-    slots = np.where(present | (entries & PAGE_FILE != 0), 0, entries >> SWP_SHIFT)
+    slots = np.zeros(len(entries), np.int64)
+    if not present.all():
+        swapped = ~present & (entries & PAGE_FILE == 0)
+        slots[swapped] = entries[swapped] >> SWP_SHIFT
     if cached.any():
         slots[cached] = mem_map.private.all[pfns[cached]]
     return slots
 
 
-def drop_pages(vma: Vma, pteps: Indices, entries: Indices) -> Indices:
-    """What becomes of pages one mapping of which is dropped; those that go with it, 0 for the others.
+def drop_pages(vma: Vma, pteps: Indices, entries: Indices, slots: Indices) -> Indices:
+    """Drop one mapping of each of many pages; those that go with it, 0 for the others.
 
     With its last mapping goes a page that is in the swap cache and whose slot nobody else wants.
+
+    Args:
+        slots: Of each page in the swap cache its slot, 0 for the others.
     """
     machine, mem_map = vma.machine, vma.machine.mem_map
     pfns = entries >> PAGE_SHIFT
     vma.vm_mm.rss -= len(pfns)
     machine.scheme.remove_rmap_bulk(pfns, vma, pteps)
     left = mem_map.count.all[pfns] - 1
-    slots = slots_of(machine, entries, np.ones(len(pfns), np.bool_))
     if slots.any():
         unwanted = (left == 1) & (slots != 0) & (machine.swap.map.all[slots] == 1)
         delete_slots(machine, slots[unwanted])
         left[unwanted] = 0
     mem_map.count.put(pfns, left)
     gone = left == 0
+    if gone.all():
+        return pfns
     dirty = pfns[~gone & (entries & PAGE_DIRTY != 0)]
     if len(dirty):
         mem_map.flags.put(dirty, mem_map.flags.all[dirty] | np.uint32(PG_dirty))
