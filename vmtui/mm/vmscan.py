@@ -245,11 +245,11 @@ def try_to_free_pages(machine: Machine, nr_pages: int) -> Steps:
         if n >= machine.options.bulk:
             wanted = nr_pages - freed
             freed += yield from page_out(machine, pfns, shrink_page_list, forced=False, most=wanted)
-            pfns = []
-        for pfn in pfns:
-            if freed == nr_pages:
-                break
-            freed += yield from machine.kernel.shrink_list(machine, [pfn], forced=False)
+        else:
+            for pfn in pfns:
+                if freed == nr_pages:
+                    break
+                freed += yield from machine.kernel.shrink_list(machine, [pfn], forced=False)
         if freed == nr_pages:
             break
     return freed
