@@ -16,8 +16,7 @@ import attrs
 
 from vmtui.cli import CANNOT, FAILED, OK
 from vmtui.errors import CannotError, OptionError, printable
-from vmtui.live import verify_text
-from vmtui.live.abilities import probe
+from vmtui.live import abilities, verify_text
 from vmtui.live.fuzz import Tally, fuzz
 from vmtui.live.record import undo_all
 from vmtui.live.verify import verify
@@ -61,19 +60,19 @@ def verify_scripts(scripts: Sequence[Script], output: Output, *, anon_vma: bool,
     if anon_vma:
         for script in scripts:
             _check_has_chains(script.machine, script.path or script.title or "these commands")
-    abilities = probe(anon_vma=anon_vma)
-    if abilities.missing:
-        output.complain("\n".join(verify_text.cannot_lines(abilities)))
+    here = abilities.probe(anon_vma=anon_vma)
+    if here.missing:
+        output.complain("\n".join(verify_text.cannot_lines(here)))
     found = []
     for script in scripts:
-        found.append(verify(script, abilities, repeat=repeat, tell=output.complain))
+        found.append(verify(script, here, repeat=repeat, tell=output.complain))
         if not output.as_json:
             output.print_lines(verify_text.verification_lines(found[-1]), at_once=True)
     if output.as_json:
-        output.print(json.dumps(verify_text.document(found, abilities)))
+        output.print(json.dumps(verify_text.document(found, here)))
     if not all(each.agrees for each in found):
         return FAILED
-    return CANNOT if abilities.missing else OK
+    return CANNOT if here.missing else OK
 
 
 def _check_has_chains(options: Options, what: str) -> None:
@@ -101,13 +100,13 @@ def fuzz_programs(
     if anon_vma:
         options = {"rmap": _SCHEME, **options}
         _check_has_chains(Options.parse(options), "the machine")
-    abilities = probe(anon_vma=anon_vma)
-    if abilities.missing:
-        raise CannotError("; ".join(abilities.missing))
+    here = abilities.probe(anon_vma=anon_vma)
+    if here.missing:
+        raise CannotError("; ".join(here.missing))
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     tally = Tally()
     try:
-        found = fuzz(abilities, options, seconds=seconds, seed=seed, tally=tally, tell=output.complain)
+        found = fuzz(here, options, seconds=seconds, seed=seed, tally=tally, tell=output.complain)
     finally:
         output.complain(f"seed {seed}: {tally.text}")
     path = None
