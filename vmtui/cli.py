@@ -433,7 +433,7 @@ def _range(given: str) -> tuple[str, int, int]:
 @click.argument("files", nargs=-1, metavar="FILE...")
 @click.option("-c", "text", metavar="TEXT", help="verify these commands, separated by ;")
 @click.option("--json", "as_json", is_flag=True, help="one JSON object, and nothing else, on standard output")
-@click.option("--anon-vma", is_flag=True, help="anon_vmas and their chains too: takes clang and bpftool")
+@click.option("--anon-vma", is_flag=True, help="anon_vmas too: chains, counts, whose each page is")
 @click.option("--repeat", type=click.IntRange(1, 1000), default=1, help="play each so often; 1")
 @click.option(
     "--fuzz", "seconds", metavar="SECONDS", type=click.FloatRange(0, 1e6), help="random programs for so long"
@@ -457,9 +457,9 @@ def verify(
     """
     Play FILE twice, by the simulator and by real processes on this kernel, and compare after each command.
 
-    Takes Linux and root; its processes, cgroups, files and swap are gone afterwards.  Exit 0: both agree; 1:
-    they differ, or a command was refused; 2: a bad file or usage; 3: a fault of vmtui's own; 4: this machine
-    cannot compare everything, and what it could agrees.
+    Takes Linux and root, and --anon-vma clang and bpftool; processes, cgroups, files, swap and programs are
+    gone afterwards.  Exit 0: both agree; 1: they differ, or a command was refused; 2: a bad file or usage;
+    3: a fault of vmtui's own; 4: this machine cannot compare everything, and what it could agrees.
     """
     from vmtui.cli_verify import Output, clean_up, fuzz_programs, verify_scripts
 

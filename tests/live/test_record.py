@@ -64,8 +64,8 @@ def test_a_name_with_parentheses_hides_nothing(tmp_path):
         process.communicate(b"\n")
 
 
-def test_what_a_dead_run_left_is_taken_back(record, tmp_path):
-    """Folder, swap file and the record itself."""
+def test_what_a_dead_run_left_is_taken_back(record, tmp_path, records):
+    """Folder, swap file, the record itself and, with the last, the place of records."""
     record.write()
 
     told = []
@@ -75,6 +75,7 @@ def test_what_a_dead_run_left_is_taken_back(record, tmp_path):
     assert [] == leftovers(record)
     assert [] == [path.name for path in tmp_path.iterdir()]
     assert [] == [path for folder in records_folders() for path in folder.glob("*")]
+    assert not records.exists()
 
 
 def test_what_a_living_run_has_stays(record, tmp_path):

@@ -237,6 +237,9 @@ def _record(record: Record) -> None:
     for folder in records_folders():
         if os.path.exists(folder / record.name):  # whoever may not look into a folder has nothing there
             (folder / record.name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # others' records are in it, or it is not ours
+        MACHINE_FOLDER.rmdir()
+        MACHINE_FOLDER.parent.rmdir()
 
 
 def _sysctl(record: Record) -> None:
