@@ -1,6 +1,7 @@
 """`vmtui verify --anon-vma`: the topology itself, of the simulator and of the kernel underneath."""
 
 import ctypes
+import errno
 import json
 import os
 import subprocess
@@ -14,7 +15,7 @@ from vmtui.cli import main
 from vmtui.live import abilities
 from vmtui.live.observe_live import LiveObserver
 from vmtui.live.observed import FIELDS, TOPOLOGY, AnonVmaSeen
-from vmtui.live.topology import Topology
+from vmtui.live.topology import Topology, TopologyReader
 from vmtui.live.verify import verify
 from vmtui.live.verify_text import TOPOLOGY_HEADINGS
 from vmtui.mm.rmap.anon_vma_chain import AnonVmaChain
@@ -179,6 +180,20 @@ def test_json_has_the_topology_where_it_was_asked_for(open_kernel, monkeypatch, 
     assert list(FIELDS) == list(fork["fields"])
     for plain in (fork["differences"], fork["states"]):
         assert [] == [field for field in TOPOLOGY if f'"{field}"' in json.dumps(plain)]
+
+
+def test_a_kernel_that_refuses_in_the_middle_is_quoted(open_kernel, monkeypatch, capsys):
+    """As a fault of the run, in a sentence; nothing is left of it."""
+
+    def refuses(link):
+        raise OSError(errno.E2BIG, os.strerror(errno.E2BIG))
+
+    text = HEAP.replace("\n", "; ")
+    with monkeypatch.context() as patch:
+        patch.setattr(TopologyReader, "_vmas_of", lambda reader, pid: refuses(pid))
+        assert 3 == main(["verify", "--anon-vma", "-c", text])
+    assert "anon_vmas cannot be read any more: Argument list too long" in capsys.readouterr().err
+    assert 0 == main(["verify", "--anon-vma", "-c", text])
 
 
 # -- looking again

@@ -37,7 +37,7 @@ def unmount(path: Path) -> None:
 
 def is_mounted(path: Path) -> bool:
     """Whether something is mounted there."""
-    return str(path) in mount_points(read_text("/proc/self/mountinfo"))
+    return os.path.realpath(path) in mount_points(read_text("/proc/self/mountinfo"))
 
 
 def mount_points(mountinfo: str) -> set[str]:

@@ -15,7 +15,7 @@ from typing import Final
 
 import attrs
 
-from vmtui.errors import CannotError
+from vmtui.errors import CannotError, LiveError
 from vmtui.live.bpf import fill_array, iterator_of_map, iterator_of_task, read_iterator
 from vmtui.live.bpf_tools import FOLIOS, Programs
 from vmtui.live.maps import ProcError
@@ -194,7 +194,16 @@ class TopologyReader:
             processes: Pids by name.
 
             pfns: The frames whose folios are wanted; each an order-0 folio.
+
+        Raises:
+            LiveError: the kernel refuses.
         """
+        try:
+            return self._read(processes, sorted(set(pfns)))
+        except OSError as error:
+            raise LiveError(f"anon_vmas cannot be read any more: {error.strerror or error}") from error
+
+    def _read(self, processes: Mapping[str, int], pfns: Sequence[int]) -> Topology:
         vmas: dict[tuple[str, int], VmaLinks] = {}
         anon_vmas: dict[int, AnonVmaSeen] = {}
         torn = False
@@ -204,7 +213,7 @@ class TopologyReader:
             vmas.update({(name, start): each for start, each in links.items()})
             for address, seen in met:
                 torn |= anon_vmas.setdefault(address, seen) != seen
-        return Topology(vmas, anon_vmas, self._of_frames(sorted(set(pfns))), torn)
+        return Topology(vmas, anon_vmas, self._of_frames(pfns), torn)
 
     def close(self) -> None:
         """Give everything up."""
