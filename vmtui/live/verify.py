@@ -312,7 +312,7 @@ class _Playing:
         mm = task.mm.id if task is not None and task.mm is not None else 0
         vma = self._vma_of(difference) if difference.field in VMA_FIELDS else 0
         about: tuple[Callable[[Step], bool], ...] = (
-            lambda step: step.anon_vma != 0 and step.anon_vma == difference.anon_vma,
+            lambda step: ("anon_vma", difference.anon_vma) in step.refs,
             lambda step: vma != 0 and step.vma == vma,
             lambda step: step.page in frames,
             lambda step: mm != 0 and step.mm == mm,
