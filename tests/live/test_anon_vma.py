@@ -196,6 +196,15 @@ def test_a_kernel_that_refuses_in_the_middle_is_quoted(open_kernel, monkeypatch,
     assert 0 == main(["verify", "--anon-vma", "-c", text])
 
 
+@pytest.mark.parametrize(("method", "nothing"), [("_vmas_of", b""), ("_of_frames", {})])
+def test_what_is_not_told_does_not_pass_for_equal(open_kernel, monkeypatch, capsys, method, nothing):
+    """Programs that leave out a VMA or a frame end the run: nothing would have been compared of it."""
+    monkeypatch.setattr(TopologyReader, method, lambda reader, about: nothing)
+
+    assert 3 == main(["verify", "--anon-vma", "-c", HEAP.replace("\n", "; ")])
+    assert "the BPF programs tell of other VMAs or frames than /proc does" in capsys.readouterr().err
+
+
 # -- looking again
 
 

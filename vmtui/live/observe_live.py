@@ -8,6 +8,7 @@ from typing import Final
 
 import attrs
 
+from vmtui.errors import LiveError
 from vmtui.live.arena import in_arena
 from vmtui.live.errors import NoiseError
 from vmtui.live.frames import Frame, entries
@@ -111,14 +112,22 @@ class LiveObserver:
         elif self._player.scan:
             zeroes.update(self._zeroes(smaps))
         cached = frozenset(self._cached(smaps, found))
-        return _Look(smaps, found, frames, cached, frozenset(zeroes), self._topology(frames))
+        return _Look(smaps, found, frames, cached, frozenset(zeroes), self._topology(smaps, frames))
 
-    def _topology(self, frames: Mapping[int, Frame]) -> Topology | None:
+    def _topology(
+        self, smaps: Mapping[str, tuple[Smap, ...]], frames: Mapping[int, Frame]
+    ) -> Topology | None:
+        """The anon_vmas of all VMAs and anonymous frames: what is left out would pass for equal."""
         reader = self._player.topology
         if reader is None:
             return None
         pids = {name: agent.pid for name, agent in self._player.processes.items()}
-        return reader.read(pids, (pfn for pfn, frame in frames.items() if "ANON" in frame.flags))
+        wanted = {pfn for pfn, frame in frames.items() if "ANON" in frame.flags}
+        topology = reader.read(pids, wanted)
+        vmas = {(name, smap.vma.start) for name, found in smaps.items() for smap in found}
+        if topology.vmas.keys() != vmas or topology.folios.keys() != wanted:
+            raise LiveError("the BPF programs tell of other VMAs or frames than /proc does")
+        return topology
 
     def _entries(self, smaps: Mapping[str, tuple[Smap, ...]]) -> dict[Where, PagemapEntry]:
         return {
