@@ -20,7 +20,7 @@ test: $(VENV)/.test  ## the whole suite
 test-long: $(VENV)/.test  ## the agreement of all schemes over 5,000 random programs, 500 of every other property
 	VMTUI_PROGRAMS=5000 VMTUI_EXAMPLES=500 $(BIN)/python -m pytest $(PYTEST_ARGS) tests/properties
 
-test-live: $(VENV)/.test  ## what the kernel underneath does, as root on Linux: makes a swap file and cgroups, and takes them back
+test-live: $(VENV)/.test  ## what the kernel underneath does, as root on Linux: makes a swap file, cgroups and BPF programs, and takes them back
 	VMTUI_LIVE=1 $(BIN)/python -m pytest tests/live
 
 check: $(VENV)/.dev  ## ruff and mypy --strict

@@ -21,7 +21,7 @@ LAYERS = (
     {"view"},
     {"report", "live"},
     {"tui", "testing"},
-    {"cli"},
+    {"cli", "cli_verify"},
     {"__main__"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -69,7 +69,7 @@ def elsewhere(tmp_path):
 
 
 def test_the_wheel_carries_what_the_package_reads(built):
-    """Scenarios, styles, the grammar, the schema, the sources of mm/ and the type marker are in the wheel."""
+    """Scenarios, styles, the grammar, the schema, the sources and the type marker are in the wheel."""
     with zipfile.ZipFile(built[1]) as wheel:
         names = set(wheel.namelist())
 
@@ -78,7 +78,7 @@ def test_the_wheel_carries_what_the_package_reads(built):
         str(path.relative_to(ROOT))
         for path in (ROOT / "vmtui").rglob("*")
         if path.is_file()
-        and path.suffix in {".py", ".tcss", ".lark", ".json", ".typed"}
+        and path.suffix in {".py", ".tcss", ".lark", ".json", ".typed", ".c"}
         and "__pycache__" not in path.parts
     }
     assert expected <= names

@@ -433,6 +433,7 @@ def _range(given: str) -> tuple[str, int, int]:
 @click.argument("files", nargs=-1, metavar="FILE...")
 @click.option("-c", "text", metavar="TEXT", help="verify these commands, separated by ;")
 @click.option("--json", "as_json", is_flag=True, help="one JSON object, and nothing else, on standard output")
+@click.option("--anon-vma", is_flag=True, help="anon_vmas too: chains, counts, whose each page is")
 @click.option("--repeat", type=click.IntRange(1, 1000), default=1, help="play each so often; 1")
 @click.option(
     "--fuzz", "seconds", metavar="SECONDS", type=click.FloatRange(0, 1e6), help="random programs for so long"
@@ -445,6 +446,7 @@ def verify(
     files: tuple[str, ...],
     text: str | None,
     as_json: bool,
+    anon_vma: bool,
     repeat: int,
     seconds: float | None,
     seed: int | None,
@@ -455,22 +457,19 @@ def verify(
     """
     Play FILE twice, by the simulator and by real processes on this kernel, and compare after each command.
 
-    Takes Linux and root; its processes, cgroups, files and swap are gone afterwards.  Exit 0: both agree; 1:
-    they differ, or a command was refused; 2: a bad file or usage; 3: a fault of vmtui's own; 4: this machine
-    cannot compare everything, and what it could agrees.
+    Takes Linux and root, and --anon-vma clang and bpftool; processes, cgroups, files, swap and programs are
+    gone afterwards.  Exit 0: both agree; 1: they differ, or a command was refused; 2: a bad file or usage;
+    3: a fault of vmtui's own; 4: this machine cannot compare everything, and what it could agrees.
     """
-    from vmtui.live import verify_text
-    from vmtui.live.abilities import probe
-    from vmtui.live.record import undo_all
-    from vmtui.live.verify import verify as verify_script
+    from vmtui.cli_verify import Output, clean_up, fuzz_programs, verify_scripts
 
+    output = Output(_print, _print_lines, _complain, as_json)
     if clean:
-        count = undo_all(_complain)
-        _complain(f"taken back what {count:,} {'run' if count == 1 else 'runs'} left")
+        clean_up(output)
     if seconds is not None:
         if files or text is not None:
             raise click.UsageError("--fuzz makes its own programs: give no FILE and no -c TEXT")
-        return _fuzz(seconds, seed, _given(machine), as_json)
+        return fuzz_programs(seconds, seed, _given(machine), output, anon_vma=anon_vma)
     if seed is not None:
         raise click.UsageError("--seed says which programs --fuzz plays: give --fuzz SECONDS too")
     if not files and text is None:
@@ -480,48 +479,7 @@ def verify(
     given: list[tuple[str | None, str | None]] = [(file, None) for file in files]
     given += [(None, text)] if text is not None else []
     scripts = [_load(file, words, _params(params), _given(machine)) for file, words in given]
-    abilities = probe()
-    if abilities.missing:
-        _complain("\n".join(verify_text.cannot_lines(abilities)))
-    found = []
-    for script in scripts:
-        found.append(verify_script(script, abilities, repeat=repeat, tell=_complain))
-        if not as_json:
-            _print_lines(verify_text.verification_lines(found[-1]), at_once=True)
-    if as_json:
-        _print(json.dumps(verify_text.document(found, abilities)))
-    if not all(each.agrees for each in found):
-        return FAILED
-    return CANNOT if abilities.missing else OK
-
-
-def _fuzz(seconds: float, seed: int | None, options: dict[str, str], as_json: bool) -> int:
-    """Random programs on both sides; the first difference, shortened, becomes a file in this folder."""
-    import secrets
-
-    from vmtui.live import verify_text
-    from vmtui.live.abilities import probe
-    from vmtui.live.fuzz import Tally, fuzz
-
-    abilities = probe()
-    if abilities.missing:
-        raise CannotError("; ".join(abilities.missing))
-    seed = secrets.randbelow(1_000_000) if seed is None else seed
-    tally = Tally()
-    try:
-        found = fuzz(abilities, options, seconds=seconds, seed=seed, tally=tally, tell=_complain)
-    finally:
-        _complain(f"seed {seed}: {tally.text}")
-    path = None
-    if found is not None:
-        path = f"vmtui-fuzz-{seed}-{found.number}.scenario"
-        Path(path).write_text(found.text, encoding="utf-8")
-    if as_json:
-        _print(json.dumps(verify_text.fuzz_document(seed, tally, found, path)))
-    elif found is not None:
-        _print_lines(verify_text.verification_lines(found.verification))
-        _print(f"written to {path}")
-    return OK if found is None else FAILED
+    return verify_scripts(scripts, output, anon_vma=anon_vma, repeat=repeat)
 
 
 # ------------------------------------------------------------------------------------------------ files

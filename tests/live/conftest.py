@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from vmtui.live import record
 from vmtui.live.abilities import probe
+
+
+@pytest.fixture
+def records(tmp_path_factory, monkeypatch):
+    """The folder in which records lie, empty; the machine's own is not looked at."""
+    folder = tmp_path_factory.mktemp("machine") / "live"
+    monkeypatch.setattr(record, "MACHINE_FOLDER", folder)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +29,16 @@ def kernel(abilities):
 
     It makes swap files and cgroups, so it must be asked for.
     """
+    yield from _one_at_a_time(abilities)
+
+
+@pytest.fixture
+def open_kernel():
+    """The same, where anon_vmas can be read too."""
+    yield from _one_at_a_time(probe(anon_vma=True))
+
+
+def _one_at_a_time(abilities):
     if not os.environ.get("VMTUI_LIVE"):
         pytest.skip("set VMTUI_LIVE=1, as `make test-live` does, to ask the kernel underneath")
     if abilities.missing:

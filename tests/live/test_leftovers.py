@@ -1,6 +1,8 @@
 """Whatever ends a run, nothing of it remains on the machine."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +14,7 @@ import pytest
 
 from vmtui.live.cgroups import processes_of
 from vmtui.live.maps import read_text
-from vmtui.live.record import PREFIX, records_folder
+from vmtui.live.record import PREFIX, records_folders
 from vmtui.live.swap import active_swap
 
 LONG = """\
@@ -33,10 +35,33 @@ SYSCTLS = (
 )
 
 
+OF_THE_CHAINS = f"machine rmap=anon_vma_chain\n{LONG}"
+
+
 def machine():
     """What belongs to the machine, and must be as before."""
     sysctls = {name: Path(name).read_text() for name in SYSCTLS if os.access(name, os.R_OK)}
-    return read_text("/proc/mounts"), sysctls
+    return read_text("/proc/mounts"), read_text("/proc/swaps"), sysctls
+
+
+def bpf_objects():
+    """The BPF programs, maps and links of the kernel, by kind and number, if bpftool is here to tell."""
+    bpftool = shutil.which("bpftool", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    found = set()
+    for kind in ("prog", "map", "link") if bpftool else ():
+        told = subprocess.run(
+            [bpftool, "-j", kind, "show"], capture_output=True, text=True, check=True
+        ).stdout
+        found |= {(kind, each["id"]) for each in json.loads(told or "[]")}
+    return found
+
+
+def wait_until_freed(before):
+    """The kernel frees BPF objects when nobody can be using them any more; what there is beside `before`."""
+    end = time.monotonic() + 10
+    while bpf_objects() - before and time.monotonic() < end:
+        time.sleep(0.05)
+    return bpf_objects() - before
 
 
 def left_by(pid, kernel):
@@ -51,19 +76,26 @@ def left_by(pid, kernel):
         processes += [f"process {path.parent.name}"] if mark.encode() in words else []
     cgroups = [f"cgroup {path}" for path in kernel.hierarchy.root.glob(f"{mark}*")]
     swaps = [f"swap {path}" for path in active_swap(read_text("/proc/swaps")) if mark in path]
-    folders = {Path(tempfile.gettempdir()), Path("/var/tmp"), records_folder()}
+    folders = {Path(tempfile.gettempdir()), Path("/var/tmp"), *records_folders()}
     files = [f"file {path}" for folder in folders for path in folder.glob(f"*{mark}*")]
     return [*processes, *cgroups, *swaps, *files]
 
 
-def start(tmp_path, text=LONG):
+def start(tmp_path, text=LONG, *options, home=None):
     """A run, in a process of its own."""
     path = tmp_path / "long.scenario"
     path.write_text(text)
     return subprocess.Popen(
-        [sys.executable, "-m", "vmtui", "verify", "--json", str(path)],
+        [sys.executable, "-m", "vmtui", "verify", "--json", *options, str(path)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ if home is None else {**os.environ, "VMTUI_HOME": str(home)},
     )  # fmt: skip
+
+
+def clean():
+    """`verify --clean`, in a process of its own: the lines that it says."""
+    command = [sys.executable, "-m", "vmtui", "verify", "--clean"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stderr.splitlines()
 
 
 def wait_until_busy(process, kernel):
@@ -130,20 +162,54 @@ def test_an_impatient_user_changes_nothing(kernel, tmp_path):
 
 
 def test_clean_takes_back_what_a_killed_run_left(kernel, tmp_path):
-    """SIGKILL leaves swap, cgroups and files; `verify --clean` finds and removes them, and then there is
-    nothing to do."""
+    """SIGKILL leaves swap, cgroups and files; `verify --clean`, which has another home than the run, names
+    each and removes it, and then there is nothing to do."""
+    clean()
     before = machine()
-    process = start(tmp_path)
+    process = start(tmp_path, home=tmp_path / "another home")
     wait_until_busy(process, kernel)
     process.kill()
     process.communicate()
-    assert {"cgroup", "swap", "file"} <= {each.split()[0] for each in left_by(process.pid, kernel)}
+    left = left_by(process.pid, kernel)
+    assert {"cgroup", "swap", "file"} <= {each.split()[0] for each in left}
 
-    clean = [sys.executable, "-m", "vmtui", "verify", "--clean"]
-    for count in ("1 run", "0 runs"):
-        done = subprocess.run(clean, capture_output=True, text=True, check=True)
-        assert f"taken back what {count} left\n" == done.stderr
-        assert [] == left_by(process.pid, kernel)
+    *told, verdict = clean()
+    assert "taken back what 1 run left" == verdict
+    for each in left:
+        kind, path = each.split()
+        assert any(path in line for line in told) or path.endswith(".json"), (kind, path, told)
+    assert "taking back vm.page-cluster" in told
+    assert [] == left_by(process.pid, kernel)
+    assert before == machine()
+    assert ["taken back what 0 runs left"] == clean()
+
+
+def test_clean_takes_back_what_a_killed_run_with_bpf_programs_left(open_kernel, tmp_path):
+    """They are nowhere pinned while it runs, so they end with it; the rest is as without them."""
+    clean()
+    before, programs = machine(), bpf_objects()
+    process = start(tmp_path, OF_THE_CHAINS, "--anon-vma", home=tmp_path / "another home")
+    wait_until_busy(process, open_kernel)
+    assert {"prog", "map", "link"} == {kind for kind, _ in bpf_objects() - programs}
+    assert before[0] == machine()[0]
+    process.kill()
+    process.communicate()
+    assert set() == wait_until_freed(programs)
+
+    assert "taken back what 1 run left" == clean()[-1]
+    assert [] == left_by(process.pid, open_kernel)
+    assert before == machine()
+
+
+def test_nothing_is_left_of_bpf_programs_after_a_run_that_ends(open_kernel, tmp_path):
+    """No program, map, link or mount."""
+    before, programs = machine(), bpf_objects()
+    process = start(tmp_path, "machine rmap=anon_vma_chain\nspawn a\n", "--anon-vma")
+    _, complaints = process.communicate()
+
+    assert 0 == process.returncode, complaints
+    assert set() == wait_until_freed(programs)
+    assert [] == left_by(process.pid, open_kernel)
     assert before == machine()
 
 
@@ -163,13 +229,12 @@ def test_runs_wait_for_each_other(kernel, tmp_path):
 
 
 def test_clean_leaves_a_living_run_alone(kernel, tmp_path):
-    """Its things are its own."""
-    process = start(tmp_path)
+    """Its things are its own, whatever home it has."""
+    clean()
+    process = start(tmp_path, home=tmp_path / "another home")
     try:
         wait_until_busy(process, kernel)
-        clean = [sys.executable, "-m", "vmtui", "verify", "--clean"]
-        done = subprocess.run(clean, capture_output=True, text=True, check=True)
-        assert "taken back what 0 runs left\n" == done.stderr
+        assert ["taken back what 0 runs left"] == clean()
         assert {"process", "cgroup", "swap", "file"} <= {
             each.split()[0] for each in left_by(process.pid, kernel)
         }

@@ -5,23 +5,29 @@ import signal
 import sys
 from pathlib import Path
 
+import attrs
 import pytest
 
 from vmtui.errors import CannotError
+from vmtui.live import premises as premises_module
+from vmtui.live import record
 from vmtui.live.abilities import Abilities
 from vmtui.live.maps import read_text
+from vmtui.live.mounts import is_mounted
 from vmtui.live.premises import Premises
-from vmtui.live.record import abandoned, records_folder, undo
+from vmtui.live.record import abandoned, leftovers, records_folders, undo
 from vmtui.live.swap import active_swap
 from vmtui.live.sysctl import PAGE_CLUSTER
+
+pytestmark = pytest.mark.usefixtures("records")
 
 NOTHING = Abilities(True)
 """A machine on which nothing can be made but a folder."""
 
 
-def records():
+def written():
     """The records that lie there."""
-    return [path.name for path in records_folder().glob("*.json")]
+    return [path.name for folder in records_folders() for path in folder.glob("*.json")]
 
 
 def test_what_is_made_is_there_and_then_gone(kernel):
@@ -33,14 +39,14 @@ def test_what_is_made_is_there_and_then_gone(kernel):
         assert premises.own_swap is None or str(premises.own_swap) in active_swap(read_text("/proc/swaps"))
         assert "0" == PAGE_CLUSTER.read_text().strip()
         assert not premises.readahead
-        assert 1 == len(records())
+        assert 1 == len(written())
         assert [] == list(abandoned())
 
     assert not premises.folder.exists()
     assert not premises.cgroups.base.exists()
     assert str(premises.own_swap) not in active_swap(read_text("/proc/swaps"))
     assert before == PAGE_CLUSTER.read_text()
-    assert [] == records()
+    assert [] == written()
 
 
 def test_without_swap_the_machine_is_not_touched(kernel):
@@ -74,7 +80,7 @@ def test_an_error_inside_takes_nothing_with_it():
         fail()
 
     assert not premises.folder.exists()
-    assert [] == records()
+    assert [] == written()
 
 
 def test_what_cannot_be_made_is_said(tmp_path):
@@ -84,12 +90,13 @@ def test_what_cannot_be_made_is_said(tmp_path):
     with pytest.raises(CannotError, match="missing"), premises:
         pass
 
-    assert [] == records()
+    assert [] == written()
 
 
 def test_no_home_for_records_is_said(monkeypatch, tmp_path):
     """Without a record nothing is made."""
     (tmp_path / "file").write_text("")
+    monkeypatch.setattr(record, "MACHINE_FOLDER", tmp_path / "file" / "live")
     monkeypatch.setenv("VMTUI_HOME", str(tmp_path / "file"))
     premises = Premises(NOTHING, wants_swap=False)
 
@@ -138,6 +145,51 @@ def test_a_signal_that_is_ignored_stays_ignored():
         signal.signal(signal.SIGHUP, before)
 
 
+def test_bpf_programs_are_held_and_nowhere_pinned(open_kernel):
+    """Once they are loaded their bpffs is gone; they read, and then they are given up."""
+    with Premises(open_kernel, wants_swap=False) as premises:
+        assert premises.topology is not None
+        assert not is_mounted(premises.folder / "bpf")
+        assert {} == premises.topology.read({}, ()).anon_vmas
+
+    assert premises.topology is None
+    assert [] == written()
+
+
+def test_a_run_killed_while_it_loads_leaves_a_mount_that_is_undone(open_kernel, monkeypatch):
+    """The bpffs is written down before it is mounted; what is pinned there goes with it."""
+    pid = os.fork()
+    if not pid:
+        monkeypatch.setattr(premises_module, "unmount", lambda path: os.kill(os.getpid(), signal.SIGKILL))
+        Premises(open_kernel, wants_swap=False).__enter__()
+    os.waitpid(pid, 0)
+    (left,) = abandoned()
+    assert is_mounted(Path(left.mount))
+    assert (Path(left.mount) / "programs" / "show_vma").exists()
+    assert f"mount {left.mount}" in leftovers(left)
+    undo(left)
+
+    assert not is_mounted(Path(left.mount))
+    assert not Path(left.folder).exists()
+    assert [] == written()
+
+
+def test_programs_that_cannot_be_loaded_leave_nothing(open_kernel, tmp_path):
+    """A tool that fails is named with what it said, and mount and folder are gone."""
+    broken = tmp_path / "clang"
+    broken.write_text("#!/bin/sh\necho 'error: no target bpf' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    abilities = attrs.evolve(open_kernel, bpf=attrs.evolve(open_kernel.bpf, clang=str(broken)))
+    premises = Premises(abilities, wants_swap=False)
+    said = "clang fails over the BPF programs: error: no target bpf"
+
+    with pytest.raises(CannotError, match=said), premises:
+        pass
+    assert not is_mounted(premises.folder / "bpf")
+    assert not premises.folder.exists()
+    assert [] == written()
+
+
 def test_a_killed_run_leaves_a_record_that_undoes_it(kernel):
     """All of it: what its process would have given back."""
     before = PAGE_CLUSTER.read_text()
@@ -146,11 +198,11 @@ def test_a_killed_run_leaves_a_record_that_undoes_it(kernel):
         Premises(kernel).__enter__()
         os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(pid, 0)
-    (record,) = abandoned()
-    assert Path(record.folder).is_dir()
-    assert Path(record.cgroups).is_dir()
-    undo(record)
+    (left,) = abandoned()
+    assert Path(left.folder).is_dir()
+    assert Path(left.cgroups).is_dir()
+    undo(left)
 
     assert before == PAGE_CLUSTER.read_text()
-    assert not any(Path(path).exists() for path in (record.folder, record.cgroups, record.swap) if path)
-    assert [] == records()
+    assert not any(Path(path).exists() for path in (left.folder, left.cgroups, left.swap) if path)
+    assert [] == written()

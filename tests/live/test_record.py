@@ -9,7 +9,19 @@ import attrs
 import pytest
 
 from vmtui.errors import LiveError
-from vmtui.live.record import PREFIX, Record, abandoned, records_folder, start_time, undo, undo_all
+from vmtui.live import record as record_module
+from vmtui.live.record import (
+    PREFIX,
+    Record,
+    abandoned,
+    leftovers,
+    records_folders,
+    start_time,
+    undo,
+    undo_all,
+)
+
+pytestmark = pytest.mark.usefixtures("records")
 
 
 @pytest.fixture
@@ -52,14 +64,18 @@ def test_a_name_with_parentheses_hides_nothing(tmp_path):
         process.communicate(b"\n")
 
 
-def test_what_a_dead_run_left_is_taken_back(record, tmp_path):
-    """Folder, swap file and the record itself."""
+def test_what_a_dead_run_left_is_taken_back(record, tmp_path, records):
+    """Folder, swap file, the record itself and, with the last, the place of records."""
     record.write()
 
+    told = []
     assert [record] == list(abandoned())
-    assert 1 == undo_all()
+    assert 1 == undo_all(told.append)
+    assert [f"taking back file {record.swap}", f"taking back folder {record.folder}"] == told
+    assert [] == leftovers(record)
     assert [] == [path.name for path in tmp_path.iterdir()]
-    assert [] == list(records_folder().glob("*.json"))
+    assert [] == [path for folder in records_folders() for path in folder.glob("*")]
+    assert not records.exists()
 
 
 def test_what_a_living_run_has_stays(record, tmp_path):
@@ -70,7 +86,7 @@ def test_what_a_living_run_has_stays(record, tmp_path):
     assert 2 == len(list(tmp_path.iterdir()))
 
 
-@pytest.mark.parametrize("field", ["folder", "cgroups", "swap"])
+@pytest.mark.parametrize("field", ["folder", "cgroups", "swap", "mount"])
 def test_a_record_of_other_things_is_none(record, field, tmp_path):
     """Whatever stands in a record, nothing is removed that no run of ours would have made."""
     victim = tmp_path / "precious"
@@ -85,12 +101,57 @@ def test_a_record_of_other_things_is_none(record, field, tmp_path):
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", '{"pid": "x"}', "\x00", json.dumps({"pid": 1, "started": 2})]
 )
-def test_a_file_that_is_no_record_is_left_alone(text):
+def test_a_file_that_is_no_record_is_left_alone(text, records):
     """A half-written or foreign file is skipped."""
-    records_folder().mkdir(parents=True, exist_ok=True)
-    (records_folder() / "odd.json").write_text(text)
+    records.mkdir()
+    (records / "odd.json").write_text(text)
 
     assert [] == list(abandoned())
+
+
+def test_whoever_cleans_up_may_have_another_home(record, monkeypatch, tmp_path):
+    """Records lie in one place of the machine: neither VMTUI_HOME nor XDG_STATE_HOME leads elsewhere."""
+    monkeypatch.setenv("VMTUI_HOME", str(tmp_path / "one"))
+    record.write()
+    monkeypatch.setenv("VMTUI_HOME", str(tmp_path / "other"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+    assert [record] == list(abandoned())
+    assert 1 == undo_all()
+    assert [] == list(abandoned())
+
+
+def test_whoever_may_not_write_there_keeps_records_at_home(record, monkeypatch, tmp_path, vmtui_home):
+    """The machine's place is root's; another user has nothing but files and processes to take back."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(record_module, "MACHINE_FOLDER", tmp_path / "file" / "live")
+    record.write()
+
+    assert [record.name] == [path.name for path in (vmtui_home / "live").iterdir()]
+    assert 1 == undo_all()
+    assert [] == list((vmtui_home / "live").iterdir())
+
+
+def test_a_record_of_before_mounts_is_one(record, records):
+    """What an older vmtui was killed over can be taken back by this one."""
+    told = attrs.asdict(record)
+    del told["mount"]
+    records.mkdir()
+    (records / "old.json").write_text(json.dumps(told))
+
+    assert [record] == list(abandoned())
+
+
+def test_a_run_whose_exit_status_nobody_has_fetched_is_dead(tmp_path):
+    """A killed process stays in the table until its parent waits for it; it runs no more."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    mine = Record(process.pid, start_time(process.pid), str(tmp_path / f"{PREFIX}x"))
+    assert mine.alive
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+
+    assert not mine.alive
+    process.communicate()
 
 
 def test_what_cannot_be_taken_back_keeps_its_record(record, tmp_path):

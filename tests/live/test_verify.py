@@ -220,7 +220,7 @@ def test_a_machine_that_cannot_exits_4(monkeypatch, capsys):
     """With what is missing on standard error, and an object on standard output where one was asked for."""
     from vmtui.live import abilities
 
-    monkeypatch.setattr(abilities, "probe", lambda: Abilities(False, missing=("this is no Linux",)))
+    monkeypatch.setattr(abilities, "probe", lambda **asked: Abilities(False, missing=("this is no Linux",)))
 
     assert 4 == main(["verify", "--json", "-c", "spawn a"])
     out, err = capsys.readouterr()

@@ -10,9 +10,10 @@ from typing import Final
 
 import attrs
 
+from vmtui.live.bpf_tools import BpfTools, find_tools, why_no_bpf
 from vmtui.live.cgroups import Hierarchy, find_hierarchy
 from vmtui.live.maps import ProcError, parse_maps, read_text
-from vmtui.live.observed import FIELDS, PRIVILEGED
+from vmtui.live.observed import FIELDS, PRIVILEGED, TOPOLOGY
 from vmtui.live.pagemap import PagemapEntry, Words
 from vmtui.live.scan import has_pagemap_scan
 
@@ -34,6 +35,7 @@ class Abilities:
             None where they cannot.
         swap: A swap file can be turned on.
         scan: There is PAGEMAP_SCAN.
+        bpf: What makes the programs that read anon_vmas; None where none can be, or they are not wanted.
         missing: What is not there, each in a sentence.
     """
 
@@ -42,6 +44,7 @@ class Abilities:
     hierarchy: Hierarchy | None = None
     swap: bool = False
     scan: bool = False
+    bpf: BpfTools | None = None
     missing: tuple[str, ...] = ()
 
     @property
@@ -49,12 +52,17 @@ class Abilities:
         """The fields that can be compared."""
         if not self.processes:
             return frozenset()
-        fields = frozenset(FIELDS)
+        fields = frozenset(FIELDS if self.bpf is None else {**FIELDS, **TOPOLOGY})
         return fields if self.frames else fields - PRIVILEGED
 
 
-def probe() -> Abilities:
-    """Ask this machine."""
+def probe(*, anon_vma: bool = False) -> Abilities:
+    """
+    Ask this machine.
+
+    Args:
+        anon_vma: Whether anon_vmas are to be read too.
+    """
     if not sys.platform.startswith("linux"):
         return Abilities(False, missing=(f"this is {sys.platform}, and the kernel underneath must be Linux",))
     if mmap.PAGESIZE != _PAGE:
@@ -78,7 +86,14 @@ def probe() -> Abilities:
     scan = has_pagemap_scan()
     if not scan and not frames:
         missing.append("no PAGEMAP_SCAN (Linux 6.7): the zero page cannot be told from another")
-    return Abilities(True, frames, hierarchy, swap, scan, tuple(missing))
+    bpf = None
+    if anon_vma:
+        lacking = why_no_bpf()
+        if not frames and not lacking:
+            lacking = ["no anon_vmas: without frame numbers it is not known which page has which"]
+        bpf = find_tools() if not lacking else None
+        missing += lacking
+    return Abilities(True, frames, hierarchy, swap, scan, bpf, tuple(missing))
 
 
 def has_capability(status: str, number: int) -> bool:

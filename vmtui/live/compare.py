@@ -7,11 +7,12 @@ A page that differs in its state is not asked for more: the rest would follow fr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
-from vmtui.live.observed import COUNTS, FIELDS, Observed, PageSeen, ProcessSeen, VmaSeen, Where
+from vmtui.live.compare_topology import anon_vma_name, compare_anon_vma, compare_links
+from vmtui.live.observed import COUNTS, FIELDS, TOPOLOGY, Observed, PageSeen, ProcessSeen, VmaSeen, Where
 
 __all__ = ["Difference", "compare", "describe_page", "unlike_pages"]
 
@@ -20,17 +21,21 @@ PAGE: Final = 4096
 Namer = Callable[[Where], str]
 
 #: Of a page that both sides have in the same state: field, attribute, and how a value reads.
-_VALUES: Final[tuple[tuple[str, str, Callable[[object], str]], ...]] = (
+_VALUES: Final[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
     ("mapcount", "mapcount", lambda value: f"mapcount {value}"),
     ("exclusive", "exclusive", lambda value: "exclusive" if value else "not exclusive"),
     ("anon", "anon", lambda value: "anonymous" if value else "of a file"),
     ("anon_excl", "anon_excl", lambda value: "AnonExclusive" if value else "not AnonExclusive"),
     ("swapcache", "swapcache", lambda value: "in the swap cache" if value else "not in the swap cache"),
+    ("mapping", "mapping", lambda value: f"mapping {anon_vma_name(value)}"),
+    ("index", "index", lambda value: f"index {value:#x}"),
 )
 _GROUPS: Final = (
     ("frame", "frame", "shares its frame with {}", "shares its frame with nobody"),
     ("slot", "slot", "shares its swap slot with {}", "shares its swap slot with nobody"),
 )
+
+_OF_A_VMA: Final = ("smaps", "pgoff", "anon_vma", "chain")
 
 
 @attrs.frozen
@@ -39,11 +44,12 @@ class Difference:
     One thing that the two sides do not agree on.
 
     Attributes:
-        field: Which of `FIELDS`.
+        field: Which of `FIELDS` and `TOPOLOGY`.
         subject: What it is about, as a person names it; "" for the command as a whole.
         process: Whose; "" for none.
         start, end: Addresses; 0 where it is about none.
         simulated, live: What each side says, in words.
+        anon_vma: The number of the anon_vma that it is about; 0 for none.
     """
 
     field: str
@@ -53,6 +59,7 @@ class Difference:
     end: int
     simulated: str
     live: str
+    anon_vma: int = 0
 
     @property
     def sentence(self) -> str:
@@ -65,7 +72,9 @@ def compare(
     simulated: Observed, live: Observed, name: Namer, unlike: frozenset[Where] = frozenset()
 ) -> tuple[Difference, ...]:
     """
-    What differs, in the order of `FIELDS`, then by process and address; equal neighbours in one.
+    What differs, in the order of `FIELDS` and `TOPOLOGY`, then by process and address.
+
+    Equal neighbours are one.
 
     Args:
         name: How a person names a page.
@@ -77,7 +86,7 @@ def compare(
     found = [
         difference for difference in _differences(simulated, live, name, unlike) if difference.field in common
     ]
-    order = list(FIELDS)
+    order = [*FIELDS, *TOPOLOGY]
     found.sort(key=lambda each: (order.index(each.field), each.process, each.start))
     return tuple(_folded(found))
 
@@ -112,6 +121,10 @@ def _differences(
             where = (task, address)
             yield from _page(where, one.pages.get(address), other.pages.get(address), name, sharers, unlike)
         yield from _smaps(task, one, other, name)
+        yield from _links(task, one, other, name)
+    for number in sorted(simulated.anon_vmas.keys() & live.anon_vmas.keys()):
+        for field, here, there in compare_anon_vma(simulated.anon_vmas[number], live.anon_vmas[number]):
+            yield Difference(field, anon_vma_name(number), "", 0, 0, here, there, number)
 
 
 def _vmas(task: str, one: ProcessSeen, other: ProcessSeen) -> Iterator[Difference]:
@@ -188,8 +201,17 @@ def _smaps(task: str, one: ProcessSeen, other: ProcessSeen, name: Namer) -> Iter
             assert there is not None
             values = vma.counts.get(key), there.counts.get(key)
             if None not in values and values[0] != values[1]:
-                said = [f"{word} {value} kB" for value in values]
-                yield Difference("smaps", name((task, vma.start)), task, vma.start, vma.end, *said)
+                here, away = (f"{word} {value} kB" for value in values)
+                yield Difference("smaps", name((task, vma.start)), task, vma.start, vma.end, here, away)
+
+
+def _links(task: str, one: ProcessSeen, other: ProcessSeen, name: Namer) -> Iterator[Difference]:
+    """The anon_vmas of the VMAs that both have."""
+    theirs = {vma.identity: vma for vma in other.vmas}
+    for vma in one.vmas:
+        other_vma = theirs.get(vma.identity)
+        for field, here, there in compare_links(vma, other_vma) if other_vma is not None else ():
+            yield Difference(field, name((task, vma.start)), task, vma.start, vma.end, here, there)
 
 
 def _folded(found: list[Difference]) -> Iterator[Difference]:
@@ -198,7 +220,9 @@ def _folded(found: list[Difference]) -> Iterator[Difference]:
     for each in found:
         if (
             run is not None
-            and each.field == run.field != "smaps"
+            and each.field == run.field
+            and each.field not in _OF_A_VMA
+            and not each.anon_vma
             and each.process == run.process
             and each.start == run.end
             and (each.simulated, each.live) == (run.simulated, run.live)

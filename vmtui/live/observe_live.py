@@ -8,6 +8,7 @@ from typing import Final
 
 import attrs
 
+from vmtui.errors import LiveError
 from vmtui.live.arena import in_arena
 from vmtui.live.errors import NoiseError
 from vmtui.live.frames import Frame, entries
@@ -16,6 +17,7 @@ from vmtui.live.observed import SHARED_MEMORY, Observed, PageSeen, ProcessSeen, 
 from vmtui.live.pagemap import PAGE_SIZE, PagemapEntry
 from vmtui.live.player import LivePlayer
 from vmtui.live.scan import pagemap_scan
+from vmtui.live.topology import Topology
 
 __all__ = ["LiveObserver"]
 
@@ -34,6 +36,7 @@ class _Look:
         frames: By pfn.
         cached: The swapped pages whose frame is in the swap cache.
         zeroes: The pages that map the zero page, as far as PAGEMAP_SCAN had to tell.
+        topology: The anon_vmas, if they are asked for.
     """
 
     smaps: Mapping[str, tuple[Smap, ...]] = attrs.field(factory=dict)
@@ -41,6 +44,7 @@ class _Look:
     frames: Mapping[int, Frame] = attrs.field(factory=dict)
     cached: frozenset[Where] = frozenset()
     zeroes: frozenset[Where] = frozenset()
+    topology: Topology | None = None
 
 
 class LiveObserver:
@@ -64,26 +68,39 @@ class LiveObserver:
         Raises:
             NoiseError: something else moves the pages.
         """
-        for _ in range(_TRIES):
-            look = self._look()
-            if look.entries == self._entries(look.smaps):
-                break
-        else:
-            raise NoiseError("pages move while they are looked at")
+        look = self._steady_look()
         self._find_what_came_back(look)
         pages = {where: self._page(where, look) for where in look.entries}
         self._before = look
         self._remember(look)
         processes = {
             name: ProcessSeen(
-                tuple(self._vma(smap) for smap in smaps),
+                tuple(self._vma(name, smap, look) for smap in smaps),
                 {address: page for (task, address), page in pages.items() if task == name},
             )
             for name, smaps in look.smaps.items()
         }
-        return Observed(processes, self._player.fields, errno)
+        topology = look.topology or Topology()
+        return Observed(processes, self._player.fields, errno, topology.anon_vmas)
 
     # Reading.
+
+    def _steady_look(self) -> _Look:
+        """
+        A look in which nothing moved.
+
+        An anon_vma that somebody else holds on to is looked at again; if it is still held then, that is told.
+        """
+        steady = None
+        for _ in range(_TRIES):
+            look = self._look()
+            if look.entries == self._entries(look.smaps):
+                steady = look
+                if look.topology is None or look.topology.settled:
+                    break
+        if steady is None:
+            raise NoiseError("pages move while they are looked at")
+        return steady
 
     def _look(self) -> _Look:
         smaps = {name: _smaps(agent.pid) for name, agent in self._player.processes.items()}
@@ -94,7 +111,23 @@ class LiveObserver:
             frames = self._player.frames.of([entry.pfn for entry in found.values() if entry.pfn])
         elif self._player.scan:
             zeroes.update(self._zeroes(smaps))
-        return _Look(smaps, found, frames, frozenset(self._cached(smaps, found)), frozenset(zeroes))
+        cached = frozenset(self._cached(smaps, found))
+        return _Look(smaps, found, frames, cached, frozenset(zeroes), self._topology(smaps, frames))
+
+    def _topology(
+        self, smaps: Mapping[str, tuple[Smap, ...]], frames: Mapping[int, Frame]
+    ) -> Topology | None:
+        """The anon_vmas of all VMAs and anonymous frames: what is left out would pass for equal."""
+        reader = self._player.topology
+        if reader is None:
+            return None
+        pids = {name: agent.pid for name, agent in self._player.processes.items()}
+        wanted = {pfn for pfn, frame in frames.items() if "ANON" in frame.flags}
+        topology = reader.read(pids, wanted)
+        vmas = {(name, smap.vma.start) for name, found in smaps.items() for smap in found}
+        if topology.vmas.keys() != vmas or topology.folios.keys() != wanted:
+            raise LiveError("the BPF programs tell of other VMAs or frames than /proc does")
+        return topology
 
     def _entries(self, smaps: Mapping[str, tuple[Smap, ...]]) -> dict[Where, PagemapEntry]:
         return {
@@ -126,7 +159,7 @@ class LiveObserver:
 
     # Telling.
 
-    def _vma(self, smap: Smap) -> VmaSeen:
+    def _vma(self, name: str, smap: Smap, look: _Look) -> VmaSeen:
         vma, kilobytes = smap.vma, smap.kilobytes
         counts = {
             "rss": kilobytes["Rss"],
@@ -137,7 +170,11 @@ class LiveObserver:
             "private": kilobytes["Private_Clean"] + kilobytes["Private_Dirty"],
             "shared": kilobytes["Shared_Clean"] + kilobytes["Shared_Dirty"],
         }
-        return VmaSeen(vma.start, vma.end, vma.perms, self._file(vma), vma.offset, counts)
+        seen = VmaSeen(vma.start, vma.end, vma.perms, self._file(vma), vma.offset, counts)
+        links = look.topology.vmas.get((name, vma.start)) if look.topology is not None else None
+        if links is None:
+            return seen
+        return attrs.evolve(seen, pgoff=links.pgoff, anon_vma=links.anon_vma, chain=links.chain)
 
     def _file(self, vma: MapsLine) -> str | None:
         """A file by the scenario's name for it."""
@@ -159,6 +196,7 @@ class LiveObserver:
         if frame is None:
             return PageSeen("present", exclusive=entry.exclusive, anon=not entry.file)
         anon = "ANON" in frame.flags
+        folio = look.topology.folios.get(entry.pfn) if look.topology is not None else None
         return PageSeen(
             "present",
             frame=entry.pfn,
@@ -168,6 +206,8 @@ class LiveObserver:
             anon=anon,
             anon_excl="OWNER_2" in frame.flags if anon else None,
             swapcache=anon and "SWAPCACHE" in frame.flags,
+            mapping=folio.anon_vma if folio is not None else None,
+            index=folio.index if folio is not None else None,
         )
 
     def _waits(self, where: Where, look: _Look) -> bool | None:

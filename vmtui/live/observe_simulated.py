@@ -6,15 +6,28 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
-from vmtui.live.observed import FIELDS, SHARED_MEMORY, Observed, PageSeen, ProcessSeen, VmaSeen, Where
+import attrs
+
+from vmtui.live.observed import (
+    FIELDS,
+    SHARED_MEMORY,
+    TOPOLOGY,
+    AnonVmaSeen,
+    Observed,
+    PageSeen,
+    ProcessSeen,
+    VmaSeen,
+    Where,
+)
 from vmtui.mm.machine import Machine
-from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE
+from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, Page
 from vmtui.mm.swap_state import lookup_swap_cache
 from vmtui.scenario.pages import shared_slots
 from vmtui.session import Session
 
 __all__ = ["SimulatedObserver"]
 
+_ANON_VMA: Final = tuple(field.name for field in attrs.fields(AnonVmaSeen))
 _PSS_SHIFT: Final = 12  # smaps divides in fixed point, and truncates each page's share
 
 Json = Mapping[str, Any]
@@ -26,22 +39,25 @@ class SimulatedObserver:
 
     Args:
         session: The session.
+        topology: Whether to tell of anon_vmas; of a machine that has them as today's kernel does.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, topology: bool = False) -> None:
         self._session = session
+        self._topology = topology
         self._before: dict[int, frozenset[Where]] = {}
 
     def observe(self, errno: str | None) -> Observed:
         """The state at the cursor, after a command that gave this errno."""
         machine = self._session.machine
-        told = self._session.state()["processes"]
+        state = self._session.state()
+        told = state["processes"]
         holders = Counter(
             page["swap"] for each in told.values() for page in each["pages"] if page["state"] == "swapped"
         )
         processes = {
             name: ProcessSeen(
-                tuple(_vma(machine, name, vma, process["pages"], holders) for vma in process["vmas"]),
+                tuple(self._vma(name, vma, process["pages"], holders) for vma in process["vmas"]),
                 {page["address"]: self._page(page) for page in process["pages"]},
             )
             for name, process in told.items()
@@ -50,13 +66,37 @@ class SimulatedObserver:
         fields = set(FIELDS)
         if not any(page.anon_excl is not None for each in processes.values() for page in each.pages.values()):
             fields.discard("anon_excl")
-        return Observed(processes, frozenset(fields), errno)
+        if not self._topology:
+            return Observed(processes, frozenset(fields), errno)
+        anon_vmas = {
+            each["id"]: AnonVmaSeen(**{name: each[name] for name in _ANON_VMA}) for each in state["anon_vmas"]
+        }
+        return Observed(processes, frozenset(fields | TOPOLOGY.keys()), errno, anon_vmas)
+
+    def _vma(self, name: str, told: Json, pages: list[Json], holders: Counter[int]) -> VmaSeen:
+        file = SHARED_MEMORY if told["shared_memory"] is not None else told["file"]
+        seen = VmaSeen(
+            told["start"],
+            told["end"],
+            told["perms"],
+            file,
+            0 if file is None else told["pgoff"] << PAGE_SHIFT,
+            _counts(self._session.machine, name, told, pages, holders),
+        )
+        if not self._topology:
+            return seen
+        links = {"pgoff": told["pgoff"], "anon_vma": told["anon_vma"] or 0, "chain": tuple(told["chain"])}
+        return attrs.evolve(seen, **links)
 
     def _page(self, told: Json) -> PageSeen:
         if told["state"] == "zero":
             return PageSeen("zero")
         if told["state"] == "swapped":
             return PageSeen("swapped", slot=told["swap"], swapcache=told["swapcache"])
+        mapping, index = None, None
+        if self._topology and told["anon"]:
+            page = Page(self._session.machine, told["pfn"])
+            mapping, index = page.mapping, page.index
         return PageSeen(
             "present",
             frame=told["pfn"],
@@ -66,6 +106,8 @@ class SimulatedObserver:
             anon=told["anon"],
             anon_excl=told["anon_exclusive"],
             swapcache=told["swapcache"] and told["anon"],
+            mapping=mapping,
+            index=index,
         )
 
     def _remember(self, machine: Machine, told: Json) -> None:
@@ -78,20 +120,6 @@ class SimulatedObserver:
                 if pfn:
                     owners.setdefault(pfn, set()).add((name, page["address"]))
         self._before = {pfn: frozenset(whose) for pfn, whose in owners.items()}
-
-
-def _vma(machine: Machine, name: str, told: Json, pages: list[Json], holders: Counter[int]) -> VmaSeen:
-    start, end = told["start"], told["end"]
-    shared_memory = told["shared_memory"] is not None
-    file = SHARED_MEMORY if shared_memory else told["file"]
-    return VmaSeen(
-        start,
-        end,
-        told["perms"],
-        file,
-        0 if file is None else told["pgoff"] << PAGE_SHIFT,
-        _counts(machine, name, told, pages, holders),
-    )
 
 
 def _counts(

@@ -17,6 +17,8 @@ __all__ = [
     "FIELDS",
     "PRIVILEGED",
     "SHARED_MEMORY",
+    "TOPOLOGY",
+    "AnonVmaSeen",
     "Observed",
     "PageSeen",
     "ProcessSeen",
@@ -44,6 +46,20 @@ FIELDS: Final[Mapping[str, str]] = {
     "smaps": "Rss, Pss, Anonymous, Swap, SwapPss, Private, Shared of each VMA",
 }
 """What is compared, in the order of the table's columns, and what it means."""
+
+TOPOLOGY: Final[Mapping[str, str]] = {
+    "pgoff": "vm_pgoff of each VMA",
+    "anon_vma": "whether a VMA has an anon_vma, and which",
+    "chain": "the anon_vmas of its anon_vma_chain, in order",
+    "root": "the root of each anon_vma",
+    "parent": "its parent",
+    "num_children": "the anon_vmas whose parent it is",
+    "num_active_vmas": "the VMAs that call it their own",
+    "refcount": "one of its own, and a root's one of each other of its family",
+    "mapping": "the anon_vma that an anonymous page points at",
+    "index": "the page's offset in it",
+}
+"""What ``--anon-vma`` compares besides."""
 
 PRIVILEGED: Final = frozenset({"frame", "was", "slot", "mapcount", "anon_excl", "swapcache"})
 """What only root can read of the kernel underneath."""
@@ -75,6 +91,9 @@ class VmaSeen:
         file: The file's name; ``shared memory`` for anonymous memory that is shared; None for private.
         offset: Where in the file it begins, in bytes; 0 for private anonymous memory.
         counts: What smaps says of it, in kB, by the names of `COUNTS`.
+        pgoff: Its vm_pgoff; None: not asked for, as are the next two.
+        anon_vma: Its anon_vma; 0 for none.
+        chain: The anon_vmas of its anon_vma_chain, in order.
     """
 
     start: int
@@ -83,10 +102,13 @@ class VmaSeen:
     file: str | None = None
     offset: int = 0
     counts: Mapping[str, int] = attrs.field(factory=dict)
+    pgoff: int | None = None
+    anon_vma: int | None = None
+    chain: tuple[int, ...] | None = None
 
     @property
     def identity(self) -> tuple[int, int, str, str | None, int]:
-        """The VMA without its counts."""
+        """The VMA without its counts and its anon_vmas."""
         return self.start, self.end, self.perms, self.file, self.offset
 
 
@@ -106,6 +128,8 @@ class PageSeen:
         anon_excl: Whether it is AnonExclusive.
         swapcache: Whether the frame is in the swap cache; of a swapped page, whether its frame still waits
             there, where that is known.
+        mapping: The anon_vma that an anonymous page points at; 0 for none.
+        index: Where in it the page is, in pages.
     """
 
     state: str
@@ -117,6 +141,8 @@ class PageSeen:
     anon: bool | None = None
     anon_excl: bool | None = None
     swapcache: bool | None = None
+    mapping: int | None = None
+    index: int | None = None
 
 
 @attrs.frozen
@@ -134,19 +160,38 @@ class ProcessSeen:
 
 
 @attrs.frozen
+class AnonVmaSeen:
+    """
+    An anon_vma.
+
+    Attributes:
+        root, parent: Other anon_vmas, or the same one.
+        num_children, num_active_vmas, refcount: As the kernel counts.
+    """
+
+    root: int
+    parent: int
+    num_children: int
+    num_active_vmas: int
+    refcount: int
+
+
+@attrs.frozen
 class Observed:
     """
     A state, after a command.
 
     Attributes:
         processes: The living, by name.
-        fields: What of `FIELDS` this side can say.
+        fields: What of `FIELDS` and `TOPOLOGY` this side can say.
         errno: What the command was refused with; None if it was not.
+        anon_vmas: Those in the chain of any VMA, by a number that means something on its own side alone.
     """
 
     processes: Mapping[str, ProcessSeen]
     fields: frozenset[str]
     errno: str | None = None
+    anon_vmas: Mapping[int, AnonVmaSeen] = attrs.field(factory=dict)
 
     def page(self, where: Where) -> PageSeen | None:
         """A page; None where there is no entry."""

@@ -31,6 +31,7 @@ from vmtui.live.maps import MapsLine
 from vmtui.live.pagemap import PagemapEntry
 from vmtui.live.premises import Premises
 from vmtui.live.swap import swapoff
+from vmtui.live.topology import TopologyReader
 
 __all__ = ["LivePlayer"]
 
@@ -81,6 +82,11 @@ class LivePlayer:
     def fields(self) -> frozenset[str]:
         """What can be said of a state here."""
         return self._premises.abilities.fields
+
+    @property
+    def topology(self) -> TopologyReader | None:
+        """What reads anon_vmas; None where it is not asked for."""
+        return self._premises.topology
 
     @property
     def scan(self) -> bool:

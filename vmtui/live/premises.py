@@ -19,11 +19,14 @@ import attrs
 
 from vmtui.errors import CannotError
 from vmtui.live.abilities import Abilities
+from vmtui.live.bpf_tools import BpfTools, load
 from vmtui.live.cgroups import MemoryCgroups
 from vmtui.live.maps import read_text
-from vmtui.live.record import PREFIX, Record, records_folder, start_time, undo
+from vmtui.live.mounts import mount_bpf, unmount
+from vmtui.live.record import PREFIX, Record, records_folders, start_time, undo
 from vmtui.live.swap import SWAP_BYTES, active_swap, make_swap_file, swapon
 from vmtui.live.sysctl import quieten
+from vmtui.live.topology import TopologyReader
 from vmtui.live.turn import Tell, take_turn
 
 __all__ = ["Premises"]
@@ -48,6 +51,7 @@ class Premises:
         folder: For files and the socket.
         cgroups: None where there can be none.
         readahead: Whether swap-in may read more than the page that is wanted.
+        topology: What reads anon_vmas; None where it is not asked for.
         own_swap: The swap file that was turned on; None where there was swap enough, or none is wanted.
     """
 
@@ -57,6 +61,7 @@ class Premises:
         self._turn = ExitStack()
         self.wants_swap = wants_swap
         self.cgroups: MemoryCgroups | None = None
+        self.topology: TopologyReader | None = None
         self.own_swap: Path | None = None
         self.readahead = True
         self._ended_by = 0
@@ -71,7 +76,7 @@ class Premises:
             self._record.write()
         except OSError as error:
             self._turn.close()
-            raise CannotError(f"{self._record.path}: {error.strerror or error}") from error
+            raise CannotError(f"{error.filename or self._record.name}: {error.strerror or error}") from error
         for number in _ENDINGS:
             if signal.getsignal(number) != signal.SIG_IGN:
                 self._handlers[number] = signal.signal(number, self._end)
@@ -87,6 +92,8 @@ class Premises:
 
     def _make(self) -> None:
         self.folder.mkdir(mode=0o700)
+        if self.abilities.bpf is not None:
+            self.topology = self._load(self.abilities.bpf)
         if self.abilities.hierarchy is not None:
             base = self.abilities.hierarchy.root / self.name
             self._note(attrs.evolve(self._record, cgroups=str(base)))
@@ -94,6 +101,21 @@ class Premises:
         if self.wants_swap:
             self._find_swap()
             self.readahead = not quieten(lambda old: self._note(attrs.evolve(self._record, page_cluster=old)))
+
+    def _load(self, tools: BpfTools) -> TopologyReader:
+        """Load our BPF programs: from a bpffs that is gone again before anything else is made."""
+        pins = self.folder / "bpf"
+        pins.mkdir()
+        self._note(attrs.evolve(self._record, mount=str(pins)))
+        mount_bpf(pins)
+        programs = load(tools, self.folder, pins)
+        try:
+            unmount(pins)
+            self._note(attrs.evolve(self._record, mount=""))
+            return TopologyReader(programs)
+        except BaseException:
+            programs.close()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
@@ -128,6 +150,9 @@ class Premises:
         """
         before = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDINGS}
         try:
+            if self.topology is not None:
+                self.topology.close()
+                self.topology = None
             undo(self._record)
         finally:
             self._turn.close()
@@ -146,7 +171,7 @@ class Premises:
         if not self.abilities.swap:
             raise CannotError("no swap is on, and turning a swap file on takes root")
         problems = []
-        for folder in dict.fromkeys((self.folder.parent, Path("/var/tmp"), records_folder())):
+        for folder in dict.fromkeys((self.folder.parent, Path("/var/tmp"), *records_folders())):
             path = folder / f"{self.name}.swap"
             self._note(attrs.evolve(self._record, swap=str(path)))
             try:

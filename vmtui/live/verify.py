@@ -14,13 +14,16 @@ from vmtui.errors import CannotError, FaultError, KernelError, ScenarioError, Sc
 from vmtui.live.abilities import Abilities
 from vmtui.live.calls import Call, resolve, why_not
 from vmtui.live.compare import Difference, Namer, compare, unlike_pages
+from vmtui.live.compare_topology import VMA_FIELDS
 from vmtui.live.errors import NoiseError
 from vmtui.live.observe_live import LiveObserver
 from vmtui.live.observe_simulated import SimulatedObserver
-from vmtui.live.observed import FIELDS, Observed, Where
+from vmtui.live.observed import FIELDS, TOPOLOGY, Observed, Where
+from vmtui.live.pairing import Pairing
 from vmtui.live.player import LivePlayer
 from vmtui.live.premises import Premises
 from vmtui.mm.mm_types import place_name
+from vmtui.mm.step import Step
 from vmtui.player import Player
 from vmtui.scenario import commands as c
 from vmtui.scenario.commands import Command
@@ -108,7 +111,13 @@ class Verification:
     @property
     def fields(self) -> tuple[str, ...]:
         """The fields that were compared."""
-        return tuple(field for field in FIELDS if any(row.says(field) is not None for row in self.rows))
+        return tuple(field for field in self.columns if any(row.says(field) is not None for row in self.rows))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The fields that a table of it has: those of anon_vmas where they were asked for."""
+        asked = any(row.live.fields & TOPOLOGY.keys() for row in self.rows)
+        return (*FIELDS, *TOPOLOGY) if asked else tuple(FIELDS)
 
     @property
     def pages(self) -> int:
@@ -204,7 +213,8 @@ class _Playing:
     def __init__(self, player: Player, live: LivePlayer) -> None:
         self._player = player
         self._live = live
-        self._simulated_observer = SimulatedObserver(player.session)
+        self._pairing = Pairing() if live.topology is not None else None
+        self._simulated_observer = SimulatedObserver(player.session, topology=self._pairing is not None)
         self._live_observer = LiveObserver(live)
         self._unlike: frozenset[Where] = frozenset()
         self._known: set[Difference] = set()
@@ -251,6 +261,8 @@ class _Playing:
         error = done.error.errno if done.error is not None else None
         simulated = self._simulated_observer.observe(error)
         live = self._live_observer.observe(self._live.perform(call) if call is not None else error)
+        if self._pairing is not None:
+            live = self._pairing.translate(simulated, live)
         names = self._name_all(simulated, live)
         differences = compare(simulated, live, _namer(names), self._unlike)
         self._unlike = unlike_pages(differences)
@@ -283,8 +295,8 @@ class _Playing:
 
     def _decision(self, done: Done, difference: Difference, simulated: Observed) -> Decision | None:
         """
-        The step that a difference goes back to: the last of this command that was about one of the frames in
-        question, else about the process, else the last.
+        The step that a difference goes back to: the last of this command that was about the anon_vma, the VMA
+        or one of the frames in question, else about the process, else the last.
         """
         records = self._player.session.steps[done.first : done.last]
         if not records:
@@ -298,13 +310,27 @@ class _Playing:
         }
         task = self._player.session.machine.task_named(difference.process)
         mm = task.mm.id if task is not None and task.mm is not None else 0
-        chosen = next((record for record in reversed(records) if record.step.page in frames), None)
-        chosen = chosen or next((record for record in reversed(records) if mm and record.step.mm == mm), None)
-        record = chosen or records[-1]
+        vma = self._vma_of(difference) if difference.field in VMA_FIELDS else 0
+        about: tuple[Callable[[Step], bool], ...] = (
+            lambda step: ("anon_vma", difference.anon_vma) in step.refs,
+            lambda step: vma != 0 and step.vma == vma,
+            lambda step: step.page in frames,
+            lambda step: mm != 0 and step.mm == mm,
+        )
+        found = (
+            next((record for record in reversed(records) if wanted(record.step)), None) for wanted in about
+        )
+        record = next((record for record in found if record is not None), records[-1])
         inner = [frame for frame in record.place.frames if frame.file.startswith("mm/")]
         if not inner:
             return None
         return Decision(inner[-1].function, inner[-1].file, inner[-1].line, record.step.sentence)
+
+    def _vma_of(self, difference: Difference) -> int:
+        """The number of the VMA that a difference is about; 0 if it has gone."""
+        task = self._player.session.machine.task_named(difference.process)
+        vma = task.mm.vmas.at(difference.start) if task is not None and task.mm is not None else None
+        return vma.id if vma is not None else 0
 
 
 def _namer(names: Mapping[Where, str]) -> Namer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -11,8 +11,9 @@ from vmtui import __version__
 from vmtui.errors import printable
 from vmtui.live.abilities import Abilities
 from vmtui.live.compare import Difference, describe_page
+from vmtui.live.compare_topology import VMA_FIELDS, describe_anon_vma, describe_links
 from vmtui.live.fuzz import Found, Tally
-from vmtui.live.observed import FIELDS, Observed
+from vmtui.live.observed import FIELDS, TOPOLOGY, Observed
 from vmtui.live.verify import Decision, Row, Verification
 
 __all__ = ["as_json", "cannot_lines", "document", "fuzz_document", "verification_lines"]
@@ -34,6 +35,20 @@ HEADINGS: Final = {
 }
 """What stands over each field's column."""
 
+TOPOLOGY_HEADINGS: Final = {
+    "pgoff": "pgoff",
+    "anon_vma": "av",
+    "chain": "chain",
+    "root": "root",
+    "parent": "parent",
+    "num_children": "child",
+    "num_active_vmas": "active",
+    "refcount": "ref",
+    "mapping": "map",
+    "index": "index",
+}
+"""The same with ``--anon-vma``, behind the others."""
+
 AGREES, DIFFERS, NOT_COMPARED = "✓", "✗", "-"
 
 _LABEL: Final = 30
@@ -46,10 +61,11 @@ def verification_lines(found: Verification) -> Iterator[str]:
     title = found.script.title or found.script.path or "commands"
     yield f"{printable(title)}  ({found.script.machine.text})"
     yield ""
-    heads = " ".join(f"{heading:>{len(heading)}}" for heading in HEADINGS.values())
+    headings = {field: _heading(field) for field in found.columns}
+    heads = " ".join(headings.values())
     yield f"{'line':>4} {'command':<{_LABEL}} {heads}"
     for row in found.rows:
-        yield _table_row(row)
+        yield _table_row(row, headings)
         for difference, decision in row.new[:_TOLD]:
             yield from _difference_lines(row, difference, decision)
         if len(row.new) > _TOLD:
@@ -60,8 +76,12 @@ def verification_lines(found: Verification) -> Iterator[str]:
     yield _verdict(found)
 
 
-def _table_row(row: Row) -> str:
-    cells = " ".join(f"{_cell(row, field):>{len(HEADINGS[field])}}" for field in FIELDS)
+def _heading(field: str) -> str:
+    return HEADINGS.get(field) or TOPOLOGY_HEADINGS[field]
+
+
+def _table_row(row: Row, headings: Mapping[str, str]) -> str:
+    cells = " ".join(f"{_cell(row, field):>{len(heading)}}" for field, heading in headings.items())
     text = printable(row.text)
     label = text if len(text) <= _LABEL else f"{text[: _LABEL - 1]}…"
     return f"{row.line:>4} {label:<{_LABEL}} {cells}"
@@ -73,15 +93,22 @@ def _cell(row: Row, field: str) -> str:
 
 
 def _difference_lines(row: Row, difference: Difference, decision: Decision | None) -> Iterator[str]:
-    yield f"     {HEADINGS[difference.field]}: {printable(difference.sentence)}"
-    process = row.simulated.processes.get(difference.process)
-    if difference.field not in ("errno", "processes", "vmas", "smaps") and process is not None:
-        where = (difference.process, difference.start)
+    yield f"     {_heading(difference.field)}: {printable(difference.sentence)}"
+    if difference.field not in ("errno", "processes", "vmas", "smaps"):
         for side, state in (("simulator", row.simulated), ("kernel", row.live)):
-            yield f"         {side + ':':<10} {printable(describe_page(state, where, row.name))}"
+            yield f"         {side + ':':<10} {printable(_description(row, difference, state))}"
     if decision is not None:
         at = f"{decision.file}:{decision.line} {decision.function}()"
         yield f"         decided at {at}: {printable(decision.text)}"
+
+
+def _description(row: Row, difference: Difference, state: Observed) -> str:
+    """All that a side says of what a difference is about."""
+    if difference.anon_vma:
+        return describe_anon_vma(state, difference.anon_vma)
+    if difference.field in VMA_FIELDS:
+        return describe_links(state, difference.process, difference.start)
+    return describe_page(state, (difference.process, difference.start), row.name)
 
 
 def _verdict(found: Verification) -> str:
@@ -97,7 +124,7 @@ def _verdict(found: Verification) -> str:
 def cannot_lines(abilities: Abilities) -> Iterator[str]:
     """What is missing on this machine, and what can be compared all the same."""
     yield from abilities.missing
-    fields = [field for field in FIELDS if field in abilities.fields]
+    fields = [field for field in (*FIELDS, *TOPOLOGY) if field in abilities.fields]
     yield f"fields that can be compared here: {', '.join(fields) or 'none'}"
 
 
@@ -115,7 +142,7 @@ def as_json(found: Verification) -> dict[str, Any]:
         "runs": found.runs,
         "noisy": found.noisy,
         "fields": list(found.fields),
-        "commands": [_row_json(row) for row in found.rows],
+        "commands": [_row_json(row, found.columns) for row in found.rows],
     }
 
 
@@ -147,17 +174,17 @@ def fuzz_document(seed: int, tally: Tally, found: Found | None, path: str | None
     }
 
 
-def _row_json(row: Row) -> dict[str, Any]:
+def _row_json(row: Row, columns: Sequence[str]) -> dict[str, Any]:
     new = dict(row.new)
     return {
         "line": row.line,
         "loop": dict(row.loop),
         "text": row.text,
         "asked": row.asked,
-        "fields": {field: row.says(field) for field in FIELDS},
+        "fields": {field: row.says(field) for field in columns},
         "differences": [
             {
-                **attrs.asdict(difference),
+                **_told(difference, columns),
                 "sentence": difference.sentence,
                 "new": difference in new,
                 "decided": _decision_json(new.get(difference)),
@@ -165,8 +192,8 @@ def _row_json(row: Row) -> dict[str, Any]:
             for difference in row.differences
         ],
         "states": {
-            "simulated": _state_json(row.simulated, row),
-            "live": _state_json(row.live, row),
+            "simulated": _state_json(row.simulated, row, columns),
+            "live": _state_json(row.live, row, columns),
         }
         if row.differences
         else None,
@@ -177,17 +204,24 @@ def _decision_json(decision: Decision | None) -> dict[str, Any] | None:
     return attrs.asdict(decision) if decision is not None else None
 
 
-def _state_json(state: Observed, row: Row) -> dict[str, Any]:
+def _told(value: Any, columns: Sequence[str]) -> dict[str, Any]:
+    """A value's attributes; those of anon_vmas only where they were asked for."""
+    told = attrs.asdict(value)
+    return {name: each for name, each in told.items() if name not in TOPOLOGY or name in columns}
+
+
+def _state_json(state: Observed, row: Row, columns: Sequence[str]) -> dict[str, Any]:
+    anon_vmas = [{"id": number, **attrs.asdict(each)} for number, each in sorted(state.anon_vmas.items())]
     return {
         "errno": state.errno,
         "processes": {
             task: {
-                "vmas": [{**attrs.asdict(vma), "counts": dict(vma.counts)} for vma in process.vmas],
+                "vmas": [{**_told(vma, columns), "counts": dict(vma.counts)} for vma in process.vmas],
                 "pages": [
                     {
                         "address": address,
                         "place": row.name((task, address)),
-                        **attrs.asdict(page),
+                        **_told(page, columns),
                         "was": None if page.was is None else sorted(row.name(where) for where in page.was),
                     }
                     for address, page in sorted(process.pages.items())
@@ -195,4 +229,5 @@ def _state_json(state: Observed, row: Row) -> dict[str, Any]:
             }
             for task, process in state.processes.items()
         },
+        **({"anon_vmas": anon_vmas} if TOPOLOGY.keys() & columns else {}),
     }
