@@ -12,7 +12,7 @@ PACKAGE = ROOT / "vmtui"
 
 # Right may import left, never the other way round.  The package root imports nothing; all may import it.
 LAYERS = (
-    {"errors"},
+    {"errors", "exits"},
     {"state"},
     {"mm"},
     {"scenario"},
@@ -21,7 +21,8 @@ LAYERS = (
     {"view"},
     {"report", "live"},
     {"tui", "testing"},
-    {"cli", "cli_verify"},
+    {"cli_verify"},
+    {"cli"},
     {"__main__"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -1,8 +1,7 @@
 """
 The command line: the only owner of standard output, standard error and exit codes.
 
-Exit codes: 0, all went well and every expect holds; 1, an expect failed or a command was refused; 2, a bad
-file or a bad usage; 3, a fault of vmtui's own; 4, this machine cannot do what was asked.
+Its exit codes are those of `vmtui.exits`.
 
 Everything heavy is imported inside the commands: ``--help`` pays for click alone.
 """
@@ -31,19 +30,12 @@ from vmtui.errors import (
     VmtuiError,
     printable,
 )
+from vmtui.exits import BAD, BROKEN_PIPE, CANNOT, FAILED, FAULT, INTERRUPTED, OK
 
 if TYPE_CHECKING:
     from vmtui.scenario.script import Script
 
 __all__ = ["MACHINE_OPTIONS", "main"]
-
-OK: Final = 0
-FAILED: Final = 1
-BAD: Final = 2
-FAULT: Final = 3
-CANNOT: Final = 4
-INTERRUPTED: Final = 130
-BROKEN_PIPE: Final = 141
 
 MACHINE_OPTIONS: Final = (
     "rmap",

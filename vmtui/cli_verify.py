@@ -14,8 +14,8 @@ from typing import Protocol
 
 import attrs
 
-from vmtui.cli import CANNOT, FAILED, OK
 from vmtui.errors import CannotError, OptionError, printable
+from vmtui.exits import CANNOT, FAILED, OK
 from vmtui.live import abilities, verify_text
 from vmtui.live.fuzz import Tally, fuzz
 from vmtui.live.record import undo_all
