@@ -79,9 +79,9 @@ class Eviction:
         ]
 
     def cached(self, page: ObjectPage, cgroup: int) -> None:
-        """A page of a file is about to be cached, if it is not, and charged to this cgroup."""
+        """A page of a file or of shared memory has been brought in, and charged to this cgroup."""
         self._cgroups.charged([cgroup])
-        self._objects.setdefault(page, cgroup)
+        self._objects[page] = cgroup
 
     def waiting(self, entry: PagemapEntry) -> int | None:
         """
@@ -127,7 +127,7 @@ class Eviction:
             pfn = entry.pfn if entry.present else self.waiting(entry)
             if not pfn and self._cgroups.has(self._homes.get(_slot(entry), 0)):
                 # A write that copied it may have read it into the swap cache, where it is charged as ever.
-                self._cgroups.empty(self._homes[_slot(entry)])
+                self._empty_home(agent, address, self._homes[_slot(entry)])
             if not pfn or pfn in done or "ZERO_PAGE" in self._frames.at(pfn).flags:
                 continue
             done.add(pfn)
@@ -220,6 +220,15 @@ class Eviction:
             agent.ask("touch", address, 1, False, [])
             agent.ask("madvise", address, PAGE_SIZE, ADVICE["pageout"])
         return True
+
+    def _empty_home(self, agent: Agent, address: int, cgroup: int) -> None:
+        """Free the frame that waits behind a swap entry, whichever it is; it too may take a while."""
+        end = time.monotonic() + _PATIENCE
+        waits = True
+        while waits and time.monotonic() < end:
+            self._cgroups.empty(cgroup)
+            number, text = agent.ask("mincore", address, 1)
+            waits = not number and bool(int(text, 16) & 1)
 
     def _note(self, pid: int, address: int, pfn: int, cgroup: int, lost: bool) -> None:
         """Remember which frame waits behind the swap entry, once it has been written."""

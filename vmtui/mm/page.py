@@ -46,12 +46,14 @@ PG_anon: Final = 1 << 20
 PG_anon_exclusive: Final = 1 << 21
 #: It goes to swap and not to a file; clear of one that MADV_FREE gave up.
 PG_swapbacked: Final = 1 << 22
+#: It stays in memory though no VMA that maps it is locked: a lock was taken from its VMA, and left on it.
+PG_mlocked: Final = 1 << 23
 #: Ours: the frame holds a page table.
 PG_table: Final = 1 << 24
 
 #: Flag names, without the prefix, and their bits.  Bit numbers are those of 2.6.0 and the RFC (PG_anon
-#: 20, PG_direct 16); PG_swapcache is 2.6.6's flag at a number of ours, as PG_swapbacked and PG_anon_exclusive
-#: are later kernels'; PG_table is ours.
+#: 20, PG_direct 16); PG_swapcache is 2.6.6's flag at a number of ours, as PG_swapbacked, PG_mlocked and
+#: PG_anon_exclusive are later kernels'; PG_table is ours.
 PAGE_FLAGS: Mapping[str, int] = MappingProxyType(
     {
         "locked": PG_locked,
@@ -67,6 +69,7 @@ PAGE_FLAGS: Mapping[str, int] = MappingProxyType(
         "anon": PG_anon,
         "anon_exclusive": PG_anon_exclusive,
         "swapbacked": PG_swapbacked,
+        "mlocked": PG_mlocked,
         "table": PG_table,
     }
 )

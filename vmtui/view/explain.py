@@ -351,6 +351,11 @@ _FLAG_TEXTS: Final = {
         "It goes to swap and not to a file.",
         "folio_add_new_anon_rmap; cleared by MADV_FREE",
     ),
+    "mlocked": (
+        "PG_mlocked, since 2.6.28; its number here is ours, and it is set of a page that a lock was left on",
+        "It stays in memory, though no VMA that maps it is locked.",
+        "dontunmap_complete",
+    ),
     "table": ("ours: no flag in 2.6", "The frame holds a page table.", "pte_alloc_map, free_pgtables"),
 }
 

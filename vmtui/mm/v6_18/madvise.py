@@ -18,7 +18,16 @@ from vmtui.mm.mm_types import (
     place_name,
     vma_name,
 )
-from vmtui.mm.page import Page, PG_active, PG_anon, PG_dirty, PG_referenced, PG_swapbacked, PG_swapcache
+from vmtui.mm.page import (
+    Page,
+    PG_active,
+    PG_anon,
+    PG_dirty,
+    PG_mlocked,
+    PG_referenced,
+    PG_swapbacked,
+    PG_swapcache,
+)
 from vmtui.mm.pgtable import (
     is_swap_pte,
     is_zero_page,
@@ -141,7 +150,8 @@ def may_be_freed(page: Page) -> bool:
 
 def mark_lazyfree(page: Page) -> None:
     """A page that goes without being written: to the inactive list, no more for swap (lru_lazyfree)."""
-    if page.test(PG_anon) and page.test(PG_swapbacked) and not page.test(PG_swapcache):
+    kept = PG_swapcache | PG_mlocked
+    if page.test(PG_anon) and page.test(PG_swapbacked) and not page.test(kept):
         lru_cache_del(page)
         page.clear(PG_swapbacked | PG_referenced | PG_active)
         lru_cache_add(page)
