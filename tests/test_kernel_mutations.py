@@ -142,6 +142,11 @@ def the_last_page_is_like_others(patch: Patch) -> None:
     patch.setattr(memory618, "can_map_large", lambda mapping, cached: True)
 
 
+def dirty_pages_are_like_others(patch: Patch) -> None:
+    """What page-out left to the flushers is mapped around a fault."""
+    patch.setattr(memory618, "PG_reclaim", 0)
+
+
 def free_takes_shared_pages(patch: Patch) -> None:
     """MADV_FREE drops the slot of a page, and does not ask who else maps it."""
 
@@ -189,6 +194,7 @@ MUTATIONS: tuple[tuple[Mutation, int], ...] = (
     (swap_in_makes_exclusive, 16),
     (no_fault_around, 22),
     (the_last_page_is_like_others, 30),
+    (dirty_pages_are_like_others, 34),
     (free_takes_shared_pages, 29),
     (locks_hold_nothing, 21),
     (no_lock_is_left_behind, 33),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vmtui.mm.bulk import Indices, blocks, chosen, chunks_of
 from vmtui.mm.mm_types import Vma
-from vmtui.mm.page import PAGE_SHIFT, ZERO_PFN, PG_active, PG_dirty, PG_swapcache
+from vmtui.mm.page import PAGE_SHIFT, ZERO_PFN, PG_active, PG_dirty, PG_reclaim, PG_swapcache
 from vmtui.mm.page_alloc import free_pages_bulk
 from vmtui.mm.pgtable import PAGE_DIRTY, PAGE_PRESENT, PAGE_PROTNONE, pte_offset
 from vmtui.mm.pte_runs import PteRuns
@@ -82,7 +82,7 @@ def release_pages_bulk(machine: Machine, pfns: Indices, dirty: NDArray[np.bool_]
     mem_map.count.put(pfns, left)
     kept = pfns[(left != 0) & dirty]
     if len(kept):
-        mem_map.flags.put(kept, mem_map.flags.all[kept] | PG_dirty)
+        mem_map.flags.put(kept, (mem_map.flags.all[kept] | PG_dirty) & ~np.uint32(PG_reclaim))
     gone = pfns[left == 0]
     if not len(gone):
         return

@@ -25,7 +25,7 @@ from vmtui.mm.mm_types import (
     place_name,
     vma_name,
 )
-from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, Page, PG_dirty
+from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, Page
 from vmtui.mm.pgtable import (
     mk_pte,
     pte_alloc,
@@ -128,7 +128,7 @@ def zap_pte(vma: Vma, address: int, ptep: int) -> Steps:
     vma.vm_mm.rss -= 1
     machine.work["tlb_flushes"] += 1
     if pte_dirty(pte):
-        old.set(PG_dirty)
+        old.mark_dirty()
     text = "{where}: frame {page:#x}, page {index} of the file, had to go"
     where = place_name(vma.vm_mm, address)
     yield Step(text, page=old.pfn, vma=vma.id, ptep=ptep, where=where, index=old.index)

@@ -336,6 +336,11 @@ _FLAG_TEXTS: Final = {
         "It has a swap slot, in private.",
         "add_to_swap_cache, delete_from_swap_cache",
     ),
+    "reclaim": (
+        "PG_reclaim, which is PG_readahead at other times; its number here is ours",
+        "It is dirty and was left to the flushers; no fault maps it on the way to another page.",
+        "shrink_folio_list; cleared when it is dirtied again",
+    ),
     "anon": (
         "PG_anon, bit 20 of the RFC",
         "It belongs to no file: the union is a VMA or an anon_vma.",

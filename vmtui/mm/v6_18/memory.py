@@ -23,6 +23,7 @@ from vmtui.mm.page import (
     Page,
     PG_anon,
     PG_anon_exclusive,
+    PG_reclaim,
     PG_swapcache,
     PG_uptodate,
 )
@@ -34,6 +35,7 @@ from vmtui.mm.pgtable import (
     maybe_mkwrite,
     mk_pte,
     pte_alloc,
+    pte_dirty,
     pte_mkdirty,
     pte_mkold,
     pte_mkwrite,
@@ -127,7 +129,8 @@ def do_read_fault(vma: Vma, mapping: AddressSpace, address: int) -> Steps:
     before = vma.vm_mm.rss
     mapped = yield from do_fault_around(vma, mapping, address)
     if not mapped:
-        waits = not mapping.shmem and not cached_pages(vma, mapping, address, address + PAGE_SIZE)
+        index = linear_page_index(vma, address)
+        waits = not mapping.shmem and index < mapping.end and not find_get_page(mapping, index)
         page = yield from fault(vma, mapping, address, partial=vma.vm_mm.rss > before)
         if waits:
             mapped = yield from do_fault_around(vma, mapping, address)
@@ -163,14 +166,26 @@ def do_fault_around(vma: Vma, mapping: AddressSpace, address: int) -> Steps:
 
 
 def cached_pages(vma: Vma, mapping: AddressSpace, start: int, end: int) -> list[tuple[int, Page]]:
-    """Each address of [start, end) whose page is cached, and that page (next_uptodate_folio)."""
+    """Each address of [start, end) whose page is cached, and that page (next_uptodate_folio).
+
+    But not those that page-out left to the flushers and nobody has written since: the flag that says so is
+    taken for the one that says where readahead is to go on.
+    """
     found = []
     for address in range(start, end, PAGE_SIZE):
         index = linear_page_index(vma, address)
         pfn = find_get_page(mapping, index) if index < mapping.end else 0
-        if pfn:
+        if pfn and not is_left_to_flushers(vma.machine.page(pfn)):
             found.append((address, vma.machine.page(pfn)))
     return found
+
+
+def is_left_to_flushers(page: Page) -> bool:
+    """Whether page-out met a file's page dirty, and no PTE through which it was written is there since."""
+    if not page.test(PG_reclaim):
+        return False
+    machine = page.machine
+    return not any(pte_dirty(machine.memory[ptep]) for ptep in machine.scheme.mappings(page))
 
 
 def can_map_large(mapping: AddressSpace, cached: list[tuple[int, Page]]) -> bool:

@@ -15,6 +15,7 @@ from vmtui.mm.page import (
     PG_anon,
     PG_dirty,
     PG_mlocked,
+    PG_reclaim,
     PG_referenced,
     PG_swapbacked,
     PG_swapcache,
@@ -91,6 +92,7 @@ def shrink_folio(page: Page, forced: bool) -> Steps:
 
     if page.test(PG_dirty):
         if not page.test(PG_swapbacked):
+            page.set(PG_reclaim)
             yield Step("frame {page:#x} is a file's and dirty: left to the flushers", page=page.pfn)
             return ACTIVATE
         written = yield from pageout(page)
