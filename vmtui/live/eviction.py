@@ -49,7 +49,7 @@ class Eviction:
         self._mappers_of = mappers_of
         self._waiting: dict[Slot, tuple[int, int]] = {}
         self._lost: set[Slot] = set()
-        self._objects: dict[ObjectPage, int] = {}
+        self._objects: dict[ObjectPage, tuple[int, int]] = {}  # cgroup, and frame if it is known
         self._written: set[int] = set()
         self._homes: dict[Slot, int] = {}
         self._writing = False
@@ -62,11 +62,11 @@ class Eviction:
             self._written.update(entry.pfn for entry in found.values() if entry.pfn)
         frames = self._frames.of([entry.pfn for entry in found.values() if entry.pfn])
         self._cgroups.charged(frame.cgroup for frame in frames.values())
-        shared = {address: frames[entry.pfn].cgroup for address, entry in found.items() if entry.file}
+        shared = {address: entry.pfn for address, entry in found.items() if entry.file}
         for vma in arena_vmas(pid) if shared else ():
-            for address, cgroup in shared.items():
+            for address, pfn in shared.items():
                 if vma.start <= address < vma.end:
-                    self._objects[page_of(vma, address)] = cgroup
+                    self._objects[page_of(vma, address)] = frames[pfn].cgroup, pfn
 
     def charged_to(self, cgroup: int, pid: int, start: int, pages: int) -> list[int]:
         """The addresses of a range's anonymous pages that are charged to this cgroup."""
@@ -81,7 +81,7 @@ class Eviction:
     def cached(self, page: ObjectPage, cgroup: int) -> None:
         """A page of a file or of shared memory has been brought in, and charged to this cgroup."""
         self._cgroups.charged([cgroup])
-        self._objects[page] = cgroup
+        self._objects[page] = cgroup, 0
 
     def waiting(self, entry: PagemapEntry) -> int | None:
         """
@@ -127,7 +127,7 @@ class Eviction:
             pfn = entry.pfn if entry.present else self.waiting(entry)
             if not pfn and self._cgroups.has(self._homes.get(_slot(entry), 0)):
                 # A write that copied it may have read it into the swap cache, where it is charged as ever.
-                self._empty_home(agent, address, self._homes[_slot(entry)])
+                self._empty_out(agent, address, self._homes[_slot(entry)])
             if not pfn or pfn in done or "ZERO_PAGE" in self._frames.at(pfn).flags:
                 continue
             done.add(pfn)
@@ -149,13 +149,12 @@ class Eviction:
         page = page_of(vma, address) if vma is not None else ("", 0, 0)
         if page not in self._objects:
             return
-        cgroup = self._objects[page]
         for other, place, pfn in self._mappers_of(page):
             self._unmap(other, place, pfn, hold=False)
             if until_free:
                 self._free(pfn)
             return
-        self._cgroups.empty(cgroup)
+        self._empty_out(agent, address, *self._objects[page])
         del self._objects[page]
 
     def _unmap(self, agent: Agent, address: int, pfn: int, *, hold: bool) -> None:
@@ -221,14 +220,22 @@ class Eviction:
             agent.ask("madvise", address, PAGE_SIZE, ADVICE["pageout"])
         return True
 
-    def _empty_home(self, agent: Agent, address: int, cgroup: int) -> None:
-        """Free the frame that waits behind a swap entry, whichever it is; it too may take a while."""
+    def _empty_out(self, agent: Agent, address: int, cgroup: int, pfn: int = 0) -> None:
+        """
+        Free the frame that is cached behind an entry, whichever it is; it too may take a while.
+
+        Args:
+            pfn: The frame, if it is known: a dirty one of a file, and a locked one, are not waited for.
+        """
         end = time.monotonic() + _PATIENCE
         waits = True
         while waits and time.monotonic() < end:
             self._cgroups.empty(cgroup)
             number, text = agent.ask("mincore", address, 1)
             waits = not number and bool(int(text, 16) & 1)
+            frame = self._frames.at(pfn) if pfn else None
+            if frame is not None and frame.cgroup == cgroup:
+                waits = waits and not _stays(frame)
 
     def _note(self, pid: int, address: int, pfn: int, cgroup: int, lost: bool) -> None:
         """Remember which frame waits behind the swap entry, once it has been written."""
@@ -273,6 +280,12 @@ def push_out_private(agent: Agent, start: int, pages: int) -> None:
                 f"process {agent.pid}, {address:#x} {what}: pushing it out takes root and cgroups"
             )
         agent.ask("madvise", address, PAGE_SIZE, ADVICE["pageout"])
+
+
+def _stays(frame: Frame) -> bool:
+    """Whether page-out leaves a frame alone: it is locked, or dirty and a file's."""
+    dirty = "DIRTY" in frame.flags and "SWAPBACKED" not in frame.flags
+    return dirty or "UNEVICTABLE" in frame.flags
 
 
 def _slot(entry: PagemapEntry) -> Slot:
