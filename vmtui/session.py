@@ -30,9 +30,6 @@ TAPE_BUDGET: Final = 256 << 20
 #: What a recorded step costs, in bytes, for the budget.
 STEP_BYTES: Final = 300
 
-#: Steps between two yields of `Session.running`.
-SLICE: Final = 64
-
 
 @attrs.define
 class Done:
@@ -188,10 +185,7 @@ class Session:
         records = StepLog()
         try:
             self.machine.housekeeping()
-            for step, place in self._driver.run(command.apply(self.machine)):
-                records.append(step, place, history.mark)
-                if len(records) % SLICE == 0:
-                    yield
+            yield from self._driver.run(command.apply(self.machine), records, history)
         except KernelError as error:
             done.error = error
             if not error.partial:

@@ -44,8 +44,8 @@ class Lab:
             results.append((yield from watched))
 
         try:
-            for step, place in Driver().run(outermost()):
-                self.records.append(step, place, history.mark)
+            for _ in Driver().run(outermost(), self.records, history):
+                pass
         except KernelError as error:
             if not error.partial:
                 history.seek(before)

@@ -29,6 +29,7 @@ from vmtui.mm.step import (
     Steps,
     walks_of,
 )
+from vmtui.state.history import History
 
 SOURCES = Path(vmtui.__file__).parent
 
@@ -44,11 +45,11 @@ def naive(outermost: Any) -> list[tuple[str, int]]:
 
 def stacks_agree(outermost: Steps) -> int:
     """Drive a watched function, comparing each stack with the naive one; how many steps."""
-    steps = 0
-    for _, place in Driver().run(outermost):
+    records = StepLog()
+    for _ in Driver().run(outermost, records, History(), every=1):
+        place = records[-1].place
         assert naive(outermost) == [(frame.function, frame.line) for frame in place.frames]
-        steps += 1
-    return steps
+    return len(records)
 
 
 class TestStep:
@@ -143,19 +144,29 @@ class TestDriver:
 
     def test_exception_leaves(self) -> None:
         """What a watched function raises comes out of the driver after the steps that were before it."""
-        steps = []
-        with pytest.raises(KeyError):  # noqa: PT012
-            for step, _ in Driver().run(raising(2)):
-                steps.append(step)
-        assert 2 == len(steps)
+        records = StepLog()
+        with pytest.raises(KeyError):
+            list(Driver().run(raising(2), records, History()))
+        assert 2 == len(records)
 
     def test_equal_stacks_are_one_place(self) -> None:
         """The same call from the same line is the same place, in any run of one driver."""
         driver = Driver()
-        first, second = ([place for _, place in driver.run(leaf(3))] for _ in range(2))
+        first, second, other = StepLog(), StepLog(), StepLog()
+        list(driver.run(leaf(3), first, History()))
+        list(driver.run(leaf(3), second, History()))
+        list(Driver().run(leaf(1), other, History()))
 
-        assert 1 == len({*map(id, first), *map(id, second)})
-        assert all(place is not first[0] for _, place in Driver().run(leaf(1)))
+        places = {id(record.place) for record in [*first, *second]}
+        assert 1 == len(places)
+        assert id(other[0].place) not in places
+
+    def test_breath(self) -> None:
+        """It stops after each so many steps, and the steps up to there are recorded."""
+        records = StepLog()
+
+        assert [2, 4] == [len(records) for _ in Driver().run(leaf(5), records, History(), every=2)]
+        assert 5 == len(records)
 
     def test_the_kernels_functions(self, lab: Lab) -> None:
         """Over a life of the machine, recorded stacks are the naive ones."""

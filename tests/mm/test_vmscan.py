@@ -188,7 +188,7 @@ class TestReclaim:
 
         assert 0 == reclaim(lab, 4)
         assert [True] * 4 == present(lab, task, address, 4)
-        assert "0 of 4 pages were freed" == lab.sentences[-1]
+        assert "pages freed: 0 of 4 asked for" == lab.sentences[-1]
 
     def test_stops_where_swap_is_full(self) -> None:
         """As many go as there are slots."""

@@ -122,6 +122,17 @@ async def test_the_end_is_said_by_every_key():
         assert "the end: u undoes a command, : takes another" in bench.text("narration")
 
 
+async def test_the_last_card_stays_at_the_end():
+    """Where nothing comes next, that is said below the last card, which stays to be read."""
+    async with lab(f"{STORY}\nsay The last word.\n") as bench:
+        while not bench.desk.at_end:
+            await bench.press("n")
+        assert "The last word." in bench.text("narration")
+        await bench.press("n")
+        assert "The last word." in bench.text("narration")
+        assert "the end: b goes back a beat" in bench.text("narration")
+
+
 async def test_what_a_key_ended_can_be_undone():
     """After x and d the narration says what happened, and that u undoes it."""
     async with lab(STORY) as bench:

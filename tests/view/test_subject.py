@@ -53,6 +53,16 @@ def test_a_subject_that_is_gone_stays_named(run, lines, said):
     assert describe(session, Subject.of(None, "sh.heap[1]")) == said
 
 
+def test_a_page_in_the_swap_cache_is_named_by_its_entry(run):
+    """Out of every page table, a page keeps the name of the place where its swap entry stands."""
+    session = run("spawn sh", "mmap sh heap 4 pages rw private", "write sh.heap", "swapout sh.heap[2]")
+    ref = resolve(session, Subject.of(None, "sh.heap[2]"))
+
+    assert ref is not None
+    assert session.machine.page(ref[1]).mapcount == 0
+    assert page_place(session.machine, ref[1]) == "sh.heap[2]"
+
+
 def test_other_subjects(cow):
     """VMAs, processes and lists are subjects by number, and have a first page."""
     for subject, said, pfn in (

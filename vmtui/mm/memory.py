@@ -48,6 +48,7 @@ from vmtui.mm.pgtable import (
     pte_present,
     pte_to_pgoff,
     pte_to_slot,
+    pte_user,
     pte_write,
     pte_wrprotect,
     vm_page_prot,
@@ -112,9 +113,7 @@ def touch(mm: Mm, address: int, write: bool) -> Steps:
     while True:
         ptep = pte_offset(mm, address)
         pte = memory[ptep] if ptep else 0
-        vma = mm.vmas.at(address)
-        allowed = vma is not None and vma.vm_flags & VM_ACCESS
-        if allowed and pte_present(pte) and (pte_write(pte) or not write):
+        if pte_user(pte) and (pte_write(pte) or not write):
             break
         faulted = True
         yield from do_page_fault(mm, address, write)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
 
 # Registers of a zone.
-_FREE, _USER_NEXT, _USER_TOP, _TABLE_NEXT, _TABLE_TOP, _REGISTERS = range(6)
+_USER_NEXT, _USER_TOP, _TABLE_NEXT, _TABLE_TOP, _REGISTERS = range(5)
 
 
 class Zone:
@@ -52,12 +52,14 @@ class Zone:
         self.user_stack = Column(history, frames, np.uint32, lambda: [slice(0, top[_USER_TOP])])
         self.table_stack = Column(history, frames, np.uint32, lambda: [slice(0, top[_TABLE_TOP])])
         cell = self.register.cell
-        cell[_FREE], cell[_USER_NEXT], cell[_TABLE_NEXT] = end - start, start, end - 1
+        cell[_USER_NEXT], cell[_TABLE_NEXT] = start, end - 1
 
     @property
     def free(self) -> int:
-        """Free frames."""
-        return self.register.cell[_FREE]
+        """Free frames: the freed ones of either kind, and the fresh ones between."""
+        cell = self.register.cell
+        fresh = cell[_TABLE_NEXT] - cell[_USER_NEXT] + 1
+        return fresh + cell[_USER_TOP] * self.cluster + cell[_TABLE_TOP]
 
     def room(self, users: int, tables: int) -> bool:
         """Whether each kind can be served from its own pool: freed frames of its kind, then fresh ones."""
@@ -80,7 +82,6 @@ class Zone:
     def take_user(self) -> int:
         """The first frame of a user page: the top of the stack of freed ones, else the next fresh one."""
         register = self.register
-        register[_FREE] -= self.cluster
         if register.cell[_USER_TOP]:
             return self._pop(self.user_stack, _USER_TOP)
         if register.cell[_USER_NEXT] + self.cluster <= register.cell[_TABLE_NEXT] + 1:
@@ -94,7 +95,6 @@ class Zone:
         As a last resort a free cluster is broken up: it serves page tables from then on.
         """
         register = self.register
-        register[_FREE] -= 1
         if register.cell[_TABLE_TOP]:
             return self._pop(self.table_stack, _TABLE_TOP)
         if register.cell[_USER_NEXT] <= register.cell[_TABLE_NEXT]:
@@ -107,7 +107,6 @@ class Zone:
 
     def give(self, pfn: int, *, table: bool) -> None:
         """Take a user page back, or the frame of a page table."""
-        self.register[_FREE] += 1 if table else self.cluster
         if table:
             self._push(self.table_stack, _TABLE_TOP, pfn)
         else:
@@ -119,7 +118,6 @@ class Zone:
         top, last = register.cell[_TABLE_TOP], register.cell[_TABLE_NEXT]
         depth = min(n, top)
         freed = self.table_stack.all[top - depth : top][::-1].astype(np.int64)
-        register[_FREE] -= n
         if depth:
             register[_TABLE_TOP] -= depth
         if n > depth:
@@ -134,7 +132,6 @@ class Zone:
         freed = self.user_stack.all[top - depth : top][::-1].astype(np.int64)
         fresh = n - depth
         first = register.cell[_USER_NEXT]
-        register[_FREE] -= n * self.cluster
         if depth:
             register[_USER_TOP] -= depth
         if fresh:
@@ -145,7 +142,6 @@ class Zone:
         """Take the frames of user pages back, in their order."""
         register, n = self.register, len(pfns)
         top = register.cell[_USER_TOP]
-        register[_FREE] += n
         self.user_stack.put(slice(top, top + n), pfns)
         register[_USER_TOP] = top + n
 

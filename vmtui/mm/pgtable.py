@@ -66,6 +66,11 @@ def pte_present(pte: int) -> bool:
     return pte & (PAGE_PRESENT | PAGE_PROTNONE) != 0
 
 
+def pte_user(pte: int) -> bool:
+    """Whether the CPU can use it: it maps a frame, and not of PROT_NONE."""
+    return pte & PAGE_PRESENT != 0
+
+
 def pte_none(pte: int) -> bool:
     """Whether it is empty."""
     return pte == 0
@@ -201,13 +206,14 @@ def pte_alloc(mm: Mm, address: int) -> int:
     """
     machine = mm.machine
     pmdp = machine.arch.pmd_alloc(mm, address)
-    if not machine.memory.cell[pmdp]:
+    pmd = machine.memory.cell[pmdp]
+    if not pmd:
         table = alloc_table(machine, highmem=machine.options.highpte)
         table.mapping = mm.id
         table.index = address & ~(PMD_SIZE - 1)
-        machine.memory[pmdp] = mk_pte(table.pfn, TABLE)
+        pmd = machine.memory[pmdp] = mk_pte(table.pfn, TABLE)
         machine.work["page_tables_made"] += 1
-    return pte_offset(mm, address)
+    return (pmd >> PAGE_SHIFT) * PTRS_PER_TABLE + ((address >> PAGE_SHIFT) & 511)
 
 
 def pte_alloc_bulk(mm: Mm, addresses: NDArray[np.int64]) -> NDArray[np.int64]:

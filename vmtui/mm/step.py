@@ -7,11 +7,15 @@ instruction each is suspended at gives the line.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
+from itertools import repeat
 from types import CodeType
 from typing import Any, Final, overload
 
 import attrs
+
+from vmtui.state.history import History
 
 #: (kind, number): how objects are named outside mm/.  Kinds: page (pfn), vma, mm, task, anon_vma, pte
 #: (its address in 8-byte units), swap (slot).
@@ -36,10 +40,22 @@ _READ_PTE: Final = frozenset({HIT, MISS_NOPTE, MISS_PFN, LEFT})
 WALK: Final = "walk"
 WALKED: Final = "walked"
 
+#: Steps after which the driver stops for breath.
+SLICE: Final = 64
+
 #: Why a walk ended.
 END: Final = "end"
 MAPCOUNT: Final = "mapcount"
 LOCKED: Final = "locked"
+
+
+#: The names under which a step says what it is about, and the kind of each.
+_KINDS: Final = {"page": "page", "vma": "vma", "mm": "mm", "anon_vma": "anon_vma", "ptep": "pte"}
+
+
+def _about(name: str, meaning: str) -> property:
+    """An object that a step is about, by the name it has among the values."""
+    return property(lambda step: step.values.get(name, 0), doc=meaning)
 
 
 class Step:
@@ -50,49 +66,30 @@ class Step:
     Attributes:
         text: The pattern, in the past tense, subject first.
         outcome: What became of a candidate, `WALK`, `WALKED`, or "".
-        page, vma, mm, anon_vma, ptep: What it is about, as numbers; 0 for none.
-        values: What the pattern needs.
+        values: What it is about, as numbers (page, vma, mm, anon_vma, ptep), and what the pattern needs.
     """
 
-    __slots__ = ("anon_vma", "mm", "outcome", "page", "ptep", "text", "values", "vma")
+    __slots__ = ("outcome", "text", "values")
 
-    def __init__(
-        self,
-        text: str,
-        outcome: str = "",
-        *,
-        page: int = 0,
-        vma: int = 0,
-        mm: int = 0,
-        anon_vma: int = 0,
-        ptep: int = 0,
-        **values: Any,
-    ) -> None:
+    def __init__(self, text: str, outcome: str = "", **values: Any) -> None:
         self.text = text
         self.outcome = outcome
-        self.page = page
-        self.vma = vma
-        self.mm = mm
-        self.anon_vma = anon_vma
-        self.ptep = ptep
         self.values = values
 
     @property
     def sentence(self) -> str:
         """The sentence."""
-        return self.text.format(page=self.page, ptep=self.ptep, **self.values)
+        return self.text.format_map(self.values)
+
+    page = _about("page", "The frame it is about; 0 for none.")
+    vma = _about("vma", "The VMA it is about; 0 for none.")
+    mm = _about("mm", "The mm it is about; 0 for none.")
+    ptep = _about("ptep", "The PTE it is about, its address in 8-byte units; 0 for none.")
 
     @property
     def refs(self) -> tuple[Ref, ...]:
         """What it is about, as references."""
-        numbers = (
-            ("page", self.page),
-            ("vma", self.vma),
-            ("mm", self.mm),
-            ("anon_vma", self.anon_vma),
-            ("pte", self.ptep),
-        )
-        return tuple((kind, number) for kind, number in numbers if number)
+        return tuple((kind, self.values[name]) for name, kind in _KINDS.items() if self.values.get(name))
 
     def __repr__(self) -> str:
         return f"<Step {self.outcome or '-'}: {self.sentence}>"
@@ -131,14 +128,14 @@ class Place:
         self.parent = parent
         self._code = code
         self._lasti = lasti
-        # By identity of the code, which each place keeps alive: to hash it would take longer than the rest.
-        self._inner: dict[tuple[int, int], Place] = {}
+        # By where the instruction lies: no two codes that live overlap, and each place keeps its own alive.
+        self._inner: dict[int, Place] = {}
 
     def inner(self, code: CodeType, lasti: int) -> Place:
         """The place of a function called from here, where it is suspended."""
-        place = self._inner.get((id(code), lasti))
+        place = self._inner.get(id(code) + lasti)
         if place is None:
-            place = self._inner[id(code), lasti] = Place(self, code, lasti)
+            place = self._inner[id(code) + lasti] = Place(self, code, lasti)
         return place
 
     @property
@@ -177,18 +174,19 @@ class StepLog(Sequence[StepRecord]):
     what Python's collector would go through again and again.
     """
 
-    __slots__ = ("_marks", "_places", "_rows", "_values")
+    __slots__ = ("_marks", "_outcomes", "_places", "_texts", "_values")
 
     def __init__(self) -> None:
-        #: Text, outcome and numbers of each step.
-        self._rows: list[tuple[str, str, int, int, int, int, int]] = []
+        self._texts: list[str] = []
+        self._outcomes: list[str] = []
         self._values: list[dict[str, Any]] = []
         self._places: list[Place] = []
         self._marks: list[int] = []
 
     def append(self, step: Step, place: Place, mark: int) -> None:
         """Record one more step."""
-        self._rows.append((step.text, step.outcome, step.page, step.vma, step.mm, step.anon_vma, step.ptep))
+        self._texts.append(step.text)
+        self._outcomes.append(step.outcome)
         self._values.append(step.values)
         self._places.append(place)
         self._marks.append(mark)
@@ -218,17 +216,32 @@ class StepLog(Sequence[StepRecord]):
         """Say that the state of a step is at another position."""
         self._marks[index] = mark
 
-    def parts(self) -> Iterator[tuple[str, int, dict[str, Any]]]:
-        """Outcome, page and values of each step: what walks are counted from."""
-        return ((row[1], row[2], values) for row, values in zip(self._rows, self._values, strict=True))
+    @property
+    def outcomes(self) -> Sequence[str]:
+        """What came of each step."""
+        return self._outcomes
+
+    def where(self, outcome: str) -> list[int]:
+        """The steps of this outcome."""
+        return [index for index, found in enumerate(self._outcomes) if found == outcome]
+
+    def tally(self) -> tuple[Counter[str], int]:
+        """How many steps have each outcome; and the nodes that were followed to their candidates."""
+        steps = zip(self._outcomes, self._values, strict=True)
+        nodes = sum(values.get("nodes", 0) for outcome, values in steps if outcome in CANDIDATE)
+        return Counter(self._outcomes), nodes
 
     def read(self, start: int, stop: int) -> list[tuple[int, int, int]]:
         """ptep, VMA and mm of each candidate, from `start` to `stop`, whose PTE was read."""
-        rows = self._rows[start:stop]
-        return [(row[6], row[3], row[4]) for row in rows if row[6] and row[1] in CANDIDATE]
+        steps = zip(self._outcomes[start:stop], self._values[start:stop], strict=True)
+        return [
+            (values["ptep"], values.get("vma", 0), values.get("mm", 0))
+            for outcome, values in steps
+            if outcome in CANDIDATE and "ptep" in values
+        ]
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._texts)
 
     @overload
     def __getitem__(self, index: int) -> StepRecord: ...
@@ -240,8 +253,7 @@ class StepLog(Sequence[StepRecord]):
             for name in self.__slots__:
                 setattr(part, name, getattr(self, name)[index])
             return part
-        text, outcome, page, vma, mm, anon_vma, ptep = self._rows[index]
-        step = Step(text, outcome, page=page, vma=vma, mm=mm, anon_vma=anon_vma, ptep=ptep)
+        step = Step(self._texts[index], self._outcomes[index])
         step.values = self._values[index]
         return StepRecord(step, self._places[index], self._marks[index])
 
@@ -258,23 +270,29 @@ class Driver:
     def __init__(self) -> None:
         self._outside = Place(None, None, 0)
 
-    def run(self, outermost: Steps) -> Iterator[tuple[Step, Place]]:
-        """The steps of a watched function, each with its place."""
+    def run(self, outermost: Steps, records: StepLog, history: History, every: int = SLICE) -> Iterator[None]:
+        """Pull a watched function to its end and record its steps; stop for breath after `every` of them."""
         chain: list[Any] = [outermost]
         places = [self._outside]
+        record = records.append
+        breath = every
         for step in outermost:
-            while len(chain) > 1 and not chain[-1].gi_suspended:
+            while not chain[-1].gi_suspended:
                 chain.pop()
             # The last generator still there has moved on; those outside it have not.
-            del places[len(chain) :]
             generator = chain[-1]
+            del places[len(chain) :]
             place = places[-1].inner(generator.gi_code, generator.gi_frame.f_lasti)
             places.append(place)
             while (generator := generator.gi_yieldfrom) is not None:
                 chain.append(generator)
                 place = place.inner(generator.gi_code, generator.gi_frame.f_lasti)
                 places.append(place)
-            yield step, place
+            record(step, place, history.mark)
+            breath -= 1
+            if not breath:
+                breath = every
+                yield
 
 
 @attrs.frozen(kw_only=True)
@@ -314,47 +332,30 @@ class WalkRecord:
 
 def walks_of(records: StepLog) -> tuple[WalkRecord, ...]:
     """The walks among the steps of one command, counted from the steps' outcomes."""
-    walks: list[WalkRecord] = []
-    counts: dict[str, int] = {}
-    begun: tuple[int, dict[str, Any]] | None = None
-    first = 0
+    begins = records.where(WALK)
+    return tuple(map(_walk, repeat(records), begins, [*begins[1:], len(records)]))
 
-    def close(last: int, stopped: str | None) -> None:
-        assert begun is not None
-        page, values = begun
-        hits = counts.get(HIT, 0)
-        examined = sum(counts.get(outcome, 0) for outcome in CANDIDATE)
-        nodes = counts.get("nodes", 0)
-        ptes = sum(counts.get(outcome, 0) for outcome in _READ_PTE)
-        misses = {key: counts.get(key, 0) for key in CANDIDATE if key != HIT}
-        walks.append(
-            WalkRecord(
-                kind=values["kind"],
-                page=page,
-                scheme=values["scheme"],
-                examined=examined,
-                hits=hits,
-                misses=examined - hits,
-                nodes=nodes,
-                ptes=ptes,
-                stopped=stopped,
-                first=first,
-                last=last,
-                **misses,
-            )
-        )
 
-    for index, (outcome, page, values) in enumerate(records.parts()):
-        if not outcome:
-            continue
-        if outcome == WALK:
-            begun, first, counts = (page, values), index, {}
-        elif begun is not None and outcome == WALKED:
-            close(index + 1, values["stopped"])
-            begun = None
-        elif begun is not None and outcome in CANDIDATE:
-            counts[outcome] = counts.get(outcome, 0) + 1
-            counts["nodes"] = counts.get("nodes", 0) + values.get("nodes", 0)
-    if begun is not None:
-        close(len(records), None)
-    return tuple(walks)
+def _walk(records: StepLog, first: int, stop: int) -> WalkRecord:
+    """The walk that begins at `first`; its end, if it has come to one, lies before `stop`."""
+    steps = records[first:stop]
+    ends = steps.where(WALKED)
+    if ends:
+        steps = steps[: ends[0] + 1]
+    begun, ended = steps[0].step.values, steps[-1].step.values if ends else {}
+    counts, nodes = steps.tally()
+    examined = sum(counts[outcome] for outcome in CANDIDATE)
+    return WalkRecord(
+        kind=begun["kind"],
+        page=begun["page"],
+        scheme=begun["scheme"],
+        examined=examined,
+        hits=counts[HIT],
+        misses=examined - counts[HIT],
+        nodes=nodes,
+        ptes=sum(counts[outcome] for outcome in _READ_PTE),
+        stopped=ended.get("stopped"),
+        first=first,
+        last=first + len(steps),
+        **{outcome: counts[outcome] for outcome in CANDIDATE if outcome != HIT},
+    )

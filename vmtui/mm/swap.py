@@ -15,7 +15,7 @@ from vmtui.mm.page import Page, PG_active, PG_lru
 from vmtui.state.column import Column
 from vmtui.state.history import History
 
-_HEAD, _TAIL, _LIVE = range(3)
+_HEAD, _TAIL, _HOLES = range(3)
 
 #: Tickets a list has, for each frame of the machine; half of them used up and it is compacted.
 TICKETS_PER_FRAME: Final = 8
@@ -34,7 +34,8 @@ class LruList:
         self.register.cell[_HEAD] = self.register.cell[_TAIL] = 1
 
     def __len__(self) -> int:
-        return self.register.cell[_LIVE]
+        cell = self.register.cell
+        return cell[_TAIL] - cell[_HEAD] - cell[_HOLES]
 
     def append(self, pfn: int) -> int:
         """Put a page at the young end; its ticket."""
@@ -42,7 +43,6 @@ class LruList:
         ticket = register.cell[_TAIL]
         self.order[ticket] = pfn
         register[_TAIL] = ticket + 1
-        register[_LIVE] += 1
         return ticket
 
     def append_bulk(self, pfns: np.ndarray[tuple[int], np.dtype[np.int64]]) -> int:
@@ -51,18 +51,17 @@ class LruList:
         ticket = register.cell[_TAIL]
         self.order.put(slice(ticket, ticket + len(pfns)), pfns)
         register[_TAIL] = ticket + len(pfns)
-        register[_LIVE] += len(pfns)
         return ticket
 
     def remove(self, ticket: int) -> None:
         """Take a page off."""
         self.order[ticket] = 0
-        self.register[_LIVE] -= 1
+        self.register[_HOLES] += 1
 
     def remove_bulk(self, tickets: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
         """Take many pages off."""
         self.order.put(tickets, 0)
-        self.register[_LIVE] -= len(tickets)
+        self.register[_HOLES] += len(tickets)
 
     def oldest(self, n: int) -> list[int]:
         """The `n` oldest pfns."""
@@ -97,6 +96,7 @@ class LruList:
         lru.put(live, np.arange(1, 1 + len(live), dtype=np.int64))
         self.register[_HEAD] = 1
         self.register[_TAIL] = 1 + len(live)
+        self.register[_HOLES] = 0
 
 
 def lru_cache_add_active(page: Page) -> None:

@@ -163,7 +163,7 @@ def reclaim(machine: Machine, nr_pages: int) -> Steps:
         freed = yield from machine.scheme.try_to_free_pages(nr_pages)
     else:
         freed = yield from try_to_free_pages(machine, nr_pages)
-    yield Step("{n:,} of {asked:,} pages were freed", n=freed, asked=nr_pages)
+    yield Step("pages freed: {n:,} of {asked:,} asked for", n=freed, asked=nr_pages)
     return freed
 
 

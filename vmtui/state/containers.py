@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from operator import attrgetter
-from typing import Any, Final, Generic, Protocol, TypeVar, cast
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from vmtui.state.history import History
 from vmtui.state.struct import Struct
@@ -242,8 +242,8 @@ class OrderedSet(Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         slots = reversed(self._slots) if self.newest_first else iter(self._slots)
-        if not self.holes:
-            return cast(Iterator[T], slots)
+        if len(self._slots) == len(self._ticket):
+            return slots  # type: ignore[return-value]
         return (item for item in slots if item is not None)
 
     def __len__(self) -> int:

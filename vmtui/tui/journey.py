@@ -25,6 +25,8 @@ class Note:
     text: str
     role: str = "text"
     """``error``, ``warn``, ``good``, ``card`` or ``text``."""
+    below: bool = False
+    """A card stays; this comes in the last row, if that is free."""
 
 
 class Journey:
@@ -47,9 +49,9 @@ class Journey:
         """The number of the command whose steps the timeline shows."""
         self._hurry: tuple[Done, Hurry] | None = None
 
-    def say(self, text: str, role: str = "text") -> None:
-        """Put a sentence into the narration, until the next move."""
-        self.note = Note(text, role)
+    def say(self, text: str, role: str = "text", *, below: bool = False) -> None:
+        """Put a sentence into the narration, until the next move; `below`, under a card that stands there."""
+        self.note = Note(text, role, below and self.player is not None and bool(self.player.card))
 
     def say_undo(self) -> None:
         """What the command just done did, and that it can be taken back."""
@@ -96,7 +98,7 @@ class Journey:
         elif player is not None and player.detour:
             self.say(f"the end of {session.branch_name}: R goes back to the script, : takes a command")
         elif player is not None:
-            self.say("the end: b goes back a beat, : takes a command")
+            self.say("the end: b goes back a beat, : takes a command", below=True)
         else:
             self.say("the end: u undoes a command, : takes another")
 

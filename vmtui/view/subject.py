@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -16,8 +16,8 @@ import attrs
 from vmtui.mm.cluster import page_number
 from vmtui.mm.filemap import page_mapping
 from vmtui.mm.memory import follow_page
-from vmtui.mm.mm_types import Mm, Vma, find_label, label_at, vma_name
-from vmtui.mm.page import PAGE_SHIFT, ZERO_PFN, PG_reserved, PG_table
+from vmtui.mm.mm_types import Mm, Vma, find_label, label_at, vma_address, vma_name
+from vmtui.mm.page import PAGE_SHIFT, ZERO_PFN, Page, PG_reserved, PG_swapcache, PG_table
 from vmtui.mm.pgtable import (
     PMD_SIZE,
     is_swap_pte,
@@ -309,13 +309,27 @@ def page_place(machine: Machine, pfn: int, mm: int = 0) -> str:
     if page.test(PG_table):
         return ""
     found = ""
-    for ptep in islice(machine.scheme.mappings(page), _NAME_LIMIT):
-        owner, address = ptep_to_mm_address(machine, ptep)
+    places = chain(
+        (ptep_to_mm_address(machine, ptep) for ptep in machine.scheme.mappings(page)), _swapped(page)
+    )
+    for owner, address in islice(places, _NAME_LIMIT):
         if owner is not None and (not found or owner.id == mm):
             found = typed_place(owner, address)
             if not mm or owner.id == mm:
                 break
     return found
+
+
+def _swapped(page: Page) -> Iterator[tuple[Mm, int]]:
+    """Where a swap entry stands for a page of the swap cache: in a VMA that has its index, if at all."""
+    if not page.test(PG_swapcache):
+        return
+    memory = page.machine.memory
+    for vma in islice(page.machine.vmas, _NAME_LIMIT):
+        address = vma_address(page.index, vma)
+        ptep = pte_offset(vma.vm_mm, address) if vma.vm_start <= address < vma.vm_end else 0
+        if ptep and is_swap_pte(memory[ptep]) and pte_to_slot(memory[ptep]) == page.private:
+            yield vma.vm_mm, address
 
 
 def typed_place(mm: Mm, address: int, vma: Vma | None = None) -> str:

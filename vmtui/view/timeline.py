@@ -298,5 +298,5 @@ def _note(session: Session, script: Player | None) -> str:
     text = f"command {done.number + 1 if done is not None else 0:,} of {commands:,}"
     if done is not None:
         text += f" · step {session.cursor - done.first:,} of {done.last - done.first:,}"
-    text += f" · {session.cursor:,} of {len(session.steps):,} in all"
+    text += f" · {session.cursor:,} of {max(session.end, session.cursor):,} in all"
     return text if session.branch_name == "main" else f"{session.branch_name} · {text}"

@@ -116,7 +116,7 @@ def trail_of(session: Session, done: Done, walk: WalkRecord | Going) -> Trail:
     trail = Trail([], [], [])
     start = done.first + whole.first
     steps = session.steps[start : done.first + whole.last]
-    for cursor, (outcome, _, _) in enumerate(steps.parts(), start + 1):
+    for cursor, outcome in enumerate(steps.outcomes, start + 1):
         if outcome in CANDIDATE:
             if outcome == HIT:
                 trail.hits.append(len(trail.outcomes))

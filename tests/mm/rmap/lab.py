@@ -45,8 +45,8 @@ class Lab:
         before = self.machine.work.as_dict()
         self.machine.work.begin()
         records = StepLog()
-        for step, place in self.driver.run(whole()):
-            records.append(step, place, 0)
+        for _ in self.driver.run(whole(), records, self.machine.history):
+            pass
         self.sentences = [record.step.sentence for record in records]
         self.walks = walks_of(records)
         self.work = work_of(self.machine, before, records, self.walks)

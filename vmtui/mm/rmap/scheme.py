@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vmtui.mm.cluster import Mappings, cluster_addresses, maps_page
-from vmtui.mm.mm_types import VM_LOCKED, AnonVma, Mm, Vma, vma_name
+from vmtui.mm.mm_types import VM_LOCKED, AnonVma, Mm, Vma, vma_address, vma_name
 from vmtui.mm.page import Page
 from vmtui.mm.pgtable import pte_offset, pte_pfn, pte_present
 from vmtui.mm.rmap import SCHEMES
@@ -343,16 +343,44 @@ WALK_END_TEXT: Mapping[str, str] = {
 def page_check_address(page: Page, vma: Vma, nodes: int = 1) -> Steps:
     """The pteps through which `vma` maps `page` (page_check_address, mm/rmap.c).
 
-    One candidate: from page->index and vm_pgoff the address, from the page tables the entry; of a cluster
-    several, which are one hit.
+    One candidate: from page->index and vm_pgoff the address, from the page tables the entry.
 
     Args:
         nodes: List elements or tree nodes that were followed to reach this candidate.
     """
-    memory = page.machine.memory
-    addresses = cluster_addresses(page.index, vma)
-    about: dict[str, Any] = {"page": page.pfn, "vma": vma.id, "nodes": nodes, "who": vma_name(vma)}
+    if page.machine.cluster > 1:
+        return (yield from page_check_cluster(page, vma, nodes))
 
+    address = vma_address(page.index, vma)
+    about: dict[str, Any] = {"page": page.pfn, "vma": vma.id, "nodes": nodes, "who": vma_name(vma)}
+    if not vma.vm_start <= address < vma.vm_end:
+        yield Step("{who}: the page would be outside this VMA: ruled out", MISS_RANGE, **about)
+        return []
+
+    ptep = pte_offset(vma.vm_mm, address)
+    if not ptep:
+        yield Step("{who}: no page table there: miss", MISS_NOTABLE, **about)
+        return []
+
+    pte = page.machine.memory[ptep]
+    if not pte_present(pte):
+        yield Step("{who}: its PTE is empty or swapped: miss", MISS_NOPTE, ptep=ptep, **about)
+        return []
+
+    if pte_pfn(pte) != page.pfn:
+        text = "{who}: its PTE holds frame {other:#x}, not {page:#x}: miss"
+        yield Step(text, MISS_PFN, ptep=ptep, other=pte_pfn(pte), **about)
+        return []
+
+    yield Step("{who}: its PTE maps frame {page:#x}: hit", HIT, ptep=ptep, **about)
+    return [ptep]
+
+
+def page_check_cluster(page: Page, vma: Vma, nodes: int) -> Steps:
+    """`page_check_address` for a page of several frames: up to as many PTEs, which are one hit (*ours*)."""
+    memory = page.machine.memory
+    about: dict[str, Any] = {"page": page.pfn, "vma": vma.id, "nodes": nodes, "who": vma_name(vma)}
+    addresses = cluster_addresses(page.index, vma)
     if not addresses:
         yield Step("{who}: the page would be outside this VMA: ruled out", MISS_RANGE, **about)
         return []
@@ -362,16 +390,15 @@ def page_check_address(page: Page, vma: Vma, nodes: int = 1) -> Steps:
         yield Step("{who}: no page table there: miss", MISS_NOTABLE, **about)
         return []
 
-    ptep = next((ptep for ptep in pteps if pte_present(memory[ptep])), 0)
-    if not ptep:
+    present = [ptep for ptep in pteps if pte_present(memory[ptep])]
+    if not present:
         yield Step("{who}: its PTE is empty or swapped: miss", MISS_NOPTE, ptep=pteps[0], **about)
         return []
 
-    found = [ptep for ptep in pteps if maps_page(page, memory[ptep])]
+    found = [ptep for ptep in present if maps_page(page, memory[ptep])]
     if not found:
         text = "{who}: its PTE holds frame {other:#x}, not {page:#x}: miss"
-        pte = memory[ptep]
-        yield Step(text, MISS_PFN, ptep=ptep, other=pte_pfn(pte), **about)
+        yield Step(text, MISS_PFN, ptep=present[0], other=pte_pfn(memory[present[0]]), **about)
         return []
 
     yield Step("{who}: its PTE maps frame {page:#x}: hit", HIT, ptep=found[0], **about)

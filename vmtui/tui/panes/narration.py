@@ -12,6 +12,7 @@ from vmtui.tui.panes.pane import redraw
 from vmtui.tui.widgets.strip_text import StripText
 from vmtui.view.model import Row, Span
 from vmtui.view.narration import narration, wrap
+from vmtui.view.text import pad
 
 BAR = 24
 """Cells of the bar that shows that work goes on."""
@@ -63,8 +64,12 @@ class Narration(StripText):
 def answered(note: Note, rows: Sequence[Row], width: int) -> tuple[Row, ...]:
     """The answer to the last key or line in the place of all but the status, which stays if there is room.
 
-    What is said of a card goes with it: half of one says nothing.
+    What is said of a card goes with it: half of one says nothing.  A note that goes below a card leaves it.
     """
+    if note.below:
+        last = rows[-1]
+        free = last.spans[0].role == "dim" or not last.text.strip()
+        return (*rows[:-1], Row((Span(f" {pad(note.text, width - 1)}", "key"),)) if free else last)
     texts = [row for part in note.text.split("\n") for row in wrap(part, width - 2)]
     texts += [""] * (len(rows) - 1 - len(texts))
     lines = [Row((Span(f" {text}", note.role),)) for text in texts[: len(rows)]]

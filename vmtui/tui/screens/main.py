@@ -19,7 +19,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from vmtui.errors import VmtuiError
-from vmtui.session import SLICE
+from vmtui.mm.step import SLICE
 from vmtui.tui import arrangement, keymap
 from vmtui.tui.arrangement import PANES
 from vmtui.tui.desk import Desk, Wanted
