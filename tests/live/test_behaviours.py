@@ -446,6 +446,16 @@ def test_what_mlock_read_is_pushed_out_page_by_page(stage):
     assert ["-ppp"] * 2 == [stage.states(task, "s", 4) for task in "ac"]
 
 
+def test_mprotect_copies_of_locked_memory_what_it_can(stage):
+    """Private pages of a file are copied once they may be written; what lies behind its end is left."""
+    stage.do("file data 2 pages", "spawn a", "mmap a m 3 pages r private data")
+    assert "ENOMEM" == stage.do("mlock a.m")
+    assert stage.do("mprotect a.m rw") is None
+
+    assert "pp-" == stage.states("a", "m", 3)
+    assert stage.page("a.m[1]").anon
+
+
 def test_a_file_is_one_file_to_all_its_mappings(stage):
     """Mapped piece by piece, it is one VMA, in a child too."""
     stage.do("file data 8 pages", "spawn a", "mmap a m 2 pages r private data", "fork a b")
