@@ -20,6 +20,7 @@ PAGE = 4096
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_THP_DISABLE = 41
 PROT_READ = MAP_SHARED = 1
+MADV_PAGEOUT = 21
 
 Answer = tuple[int, int | str | list[int]]
 
@@ -224,6 +225,16 @@ class Agent:
             if errno:
                 return errno, list(range(at))
         return 0, list(range(len(pages)))
+
+    def do_page_out(self, path: str, offset: int) -> Answer:
+        """Page out a page of a file that nobody maps, through a mapping that lasts no longer than that."""
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        errno, there = _mmap(0, PAGE, PROT_READ, MAP_SHARED, fd, offset)
+        os.close(fd)
+        if not errno:
+            errno = self.load(there) or _madvise(there, PAGE, MADV_PAGEOUT)[0]
+            _munmap(there, PAGE)
+        return errno, 0
 
     def do_hold(self, address: int) -> Answer:
         """Take a reference to a page, so that its frame stays when it is unmapped."""

@@ -18,6 +18,7 @@ from vmtui.live.arena import ObjectPage, arena_vmas, page_of
 from vmtui.live.calls import ADVICE
 from vmtui.live.cgroups import MemoryCgroups
 from vmtui.live.frames import Frame, Frames, entries
+from vmtui.live.gains import link
 from vmtui.live.pagemap import PAGE_SIZE, PagemapEntry
 
 __all__ = ["Eviction", "push_out_private"]
@@ -154,7 +155,15 @@ class Eviction:
             if until_free:
                 self._free(pfn)
             return
-        self._empty_out(agent, address, *self._objects[page])
+        cgroup, pfn = self._objects[page]
+        frame = self._frames.at(pfn) if pfn else None
+        if vma is not None and frame is not None and frame.cgroup == cgroup:
+            if "UNEVICTABLE" in frame.flags:
+                return
+            if _is_to_be_flushed(frame):
+                agent.ask("page_out", f"/proc/self/{link(vma)}", page[2])
+                return
+        self._empty_out(agent, address, cgroup)
         del self._objects[page]
 
     def _unmap(self, agent: Agent, address: int, pfn: int, *, hold: bool) -> None:
@@ -175,6 +184,8 @@ class Eviction:
                 break
             if frame.mapcount == 1:
                 agent.ask("madvise", address, PAGE_SIZE, ADVICE["pageout"])
+            elif _is_to_be_flushed(frame):
+                self._take_from_others(agent, address, pfn)
             elif not self._cgroups.has(cgroup):
                 break
             elif hold and self._is_to_wait(pfn, frame):
@@ -184,6 +195,17 @@ class Eviction:
             if lazily:
                 break
         self._note(agent.pid, address, pfn, cgroup, lost)
+
+    def _take_from_others(self, agent: Agent, address: int, pfn: int) -> None:
+        """
+        Leave a dirty page of a file to one process.
+
+        Its cgroup must not be emptied: reclaim that meets such pages alone has them written, some time soon,
+        and what is clean is another matter.
+        """
+        for other, place in list(self._mappers(pfn)):
+            if (other.pid, place) != (agent.pid, address):
+                other.ask("madvise", place, PAGE_SIZE, ADVICE["dontneed"])
 
     def _is_to_wait(self, pfn: int, frame: Frame) -> bool:
         """
@@ -220,22 +242,14 @@ class Eviction:
             agent.ask("madvise", address, PAGE_SIZE, ADVICE["pageout"])
         return True
 
-    def _empty_out(self, agent: Agent, address: int, cgroup: int, pfn: int = 0) -> None:
-        """
-        Free the frame that is cached behind an entry, whichever it is; it too may take a while.
-
-        Args:
-            pfn: The frame, if it is known: a dirty one of a file, and a locked one, are not waited for.
-        """
+    def _empty_out(self, agent: Agent, address: int, cgroup: int) -> None:
+        """Free the frame that is cached behind an entry, whichever it is; it too may take a while."""
         end = time.monotonic() + _PATIENCE
         waits = True
         while waits and time.monotonic() < end:
             self._cgroups.empty(cgroup)
             number, text = agent.ask("mincore", address, 1)
             waits = not number and bool(int(text, 16) & 1)
-            frame = self._frames.at(pfn) if pfn else None
-            if frame is not None and frame.cgroup == cgroup:
-                waits = waits and not _stays(frame)
 
     def _note(self, pid: int, address: int, pfn: int, cgroup: int, lost: bool) -> None:
         """Remember which frame waits behind the swap entry, once it has been written."""
@@ -263,6 +277,8 @@ class Eviction:
             frame = self._frames.at(pfn)
             if frame.cgroup != cgroup or frame.mapcount or not self._cgroups.has(cgroup):
                 return
+            if _is_to_be_flushed(frame):
+                return
             self._cgroups.empty(cgroup)
 
 
@@ -282,10 +298,9 @@ def push_out_private(agent: Agent, start: int, pages: int) -> None:
         agent.ask("madvise", address, PAGE_SIZE, ADVICE["pageout"])
 
 
-def _stays(frame: Frame) -> bool:
-    """Whether page-out leaves a frame alone: it is locked, or dirty and a file's."""
-    dirty = "DIRTY" in frame.flags and "SWAPBACKED" not in frame.flags
-    return dirty or "UNEVICTABLE" in frame.flags
+def _is_to_be_flushed(frame: Frame) -> bool:
+    """Whether a frame is a file's and dirty: page-out takes it from page tables, and leaves it so."""
+    return "DIRTY" in frame.flags and not {"ANON", "SWAPBACKED"} & frame.flags
 
 
 def _slot(entry: PagemapEntry) -> Slot:
