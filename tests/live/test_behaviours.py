@@ -496,6 +496,15 @@ def test_dirty_pages_of_a_file_stay_cached_and_are_mapped_one_by_one(stage):
     assert "-p-p" == stage.states("b", "m", 4)
 
 
+def test_dirty_pages_of_a_file_stay_dirty_whoever_maps_them(stage):
+    """Pushed out of two processes, or where nobody maps them, they are not written, and keep the mark."""
+    stage.do("file data 3 pages", "spawn a", "mmap a m 3 pages rw shared data", "write a.m", "spawn b")
+    stage.do("mmap b m 3 pages rw shared data", "read b.m", "evict b.m[0]", "munmap a.m[1]", "munmap b.m[1]")
+    stage.do("spawn c", "mmap c m 3 pages r shared data", "swapout c.m[1]", "read c.m[2]")
+
+    assert ("--p", "--p") == (stage.states("c", "m", 3), stage.states("a", "m", 3))
+
+
 def test_remap_file_pages_cuts_and_joins(stage):
     """A window out of order is a VMA a piece, mapped at once; back in order it is one VMA."""
     stage.do("file data 16 pages", "spawn a", "mmap a w 6 pages rw shared data", "write a.w")

@@ -22,10 +22,12 @@ PAGE = 4096
 HEAP = 0x200000000000
 PFN = 77
 ANON = frozenset({"ANON", "SWAPBACKED", "LRU", "UPTODATE"})
+DIRTY = frozenset({"DIRTY", "LRU", "UPTODATE"})
+DONTNEED, PAGEOUT = 4, 21
 
 
 class Agent:
-    """A process that maps the page; what it is asked is noted."""
+    """A process that maps the page; what it is asked is noted, and advice about the page is taken."""
 
     def __init__(self, world, pid):
         self.world = world
@@ -37,27 +39,34 @@ class Agent:
         self.asked.append(word)
         if word == "mincore":
             return 0, "01" if self.world.cached else "00"
+        if word == "madvise":
+            self.world.advised.append((self.pid, arguments[-1]))
+            if arguments[-1] == DONTNEED or self.world.mapcount == 1:
+                self.world.mapcount -= 1
         return 0, 0
 
 
 @attrs.define
 class World:
     """
-    One anonymous page, mapped by two, in a cgroup of its own.
+    One page, mapped by two, in a cgroup of its own.
 
     Attributes:
         stubborn: How often it is not taken though it is asked for.
         answer: The errno of those that fail; 0: they say that they succeeded.
-        mapped, cached: The state of the page.
+        mapcount, cached, flags: The state of the page.
         written: What was written, and to which file.
+        advised: Who was advised what.
     """
 
     cgroups: MemoryCgroups
     stubborn: int = 0
     answer: int = errno.EAGAIN
-    mapped: bool = True
+    mapcount: int = 2
     cached: bool = True
+    flags: frozenset[str] = ANON
     written: list[tuple[str, str]] = attrs.field(factory=list)
+    advised: list[tuple[int, int]] = attrs.field(factory=list)
 
     def write_text(self, path, text):
         """A file of a cgroup is written."""
@@ -66,8 +75,8 @@ class World:
             self.stubborn -= 1
             if self.answer:
                 raise OSError(self.answer, "not now")
-        elif self.mapped:
-            self.mapped = False
+        elif self.mapcount:
+            self.mapcount = 0
         else:
             self.cached = False
 
@@ -81,12 +90,15 @@ class World:
         assert pfn == PFN
         if not self.cached:
             return Frame(0, frozenset(), 0)
-        return Frame(2, ANON, self.cgroup) if self.mapped else Frame(0, ANON | {"SWAPCACHE"}, self.cgroup)
+        cache = {"SWAPCACHE"} if "ANON" in self.flags and not self.mapcount else set()
+        return Frame(self.mapcount, self.flags | cache, self.cgroup)
 
     def entries(self, pid, start, end):
         """The pagemap of either process."""
-        if self.mapped:
-            return {HEAP: PagemapEntry(present=True, pfn=PFN)}
+        if self.mapcount:
+            return {HEAP: PagemapEntry(present=True, file="ANON" not in self.flags, pfn=PFN)}
+        if "ANON" not in self.flags:
+            return {}
         return {HEAP: PagemapEntry(swapped=True, swap_type=0, swap_offset=9)}
 
 
@@ -128,7 +140,7 @@ def test_a_shared_page_is_asked_for_until_it_goes(world, eviction, agents):
     assert [request_of(world)] * 3 == world.written
     assert "hold" in agents[0].asked
     assert "let_go" in agents[0].asked
-    assert (False, True) == (world.mapped, world.cached)
+    assert (0, True) == (world.mapcount, world.cached)
     assert PFN == eviction.waiting(world.entries(1, HEAP, HEAP + PAGE)[HEAP])
 
 
@@ -146,3 +158,13 @@ def test_another_refusal_is_told(world, eviction, agents):
     world.stubborn, world.answer = 1, errno.EPERM
     with pytest.raises(LiveError, match=request_of(world)[0]):
         eviction.push_out(agents[0], HEAP, 1)
+
+
+@pytest.mark.parametrize("until_free", [False, True])
+def test_a_dirty_page_of_a_file_is_left_to_the_flushers(world, eviction, agents, until_free):
+    """Its cgroup is not emptied: all but one process drop it, and that one pages it out; it stays cached."""
+    world.flags = DIRTY
+    eviction.push_out(agents[0], HEAP, 1, until_free=until_free)
+
+    assert [(2, DONTNEED), (1, PAGEOUT)] == world.advised
+    assert ([], 0, True) == (world.written, world.mapcount, world.cached)
