@@ -156,6 +156,11 @@ def free_takes_shared_pages(patch: Patch) -> None:
     patch.setattr(madvise618, "may_be_freed", may_be_freed)
 
 
+def free_does_not_ask_for_locks(patch: Patch) -> None:
+    """A page that another process has locked is given up as any."""
+    patch.setattr(madvise618, "folio_evictable", lambda page: True)
+
+
 def locks_hold_nothing(patch: Patch) -> None:
     """Page-out does not ask for locks before the walk, and the walk meets those of others too late."""
     patch.setattr(vmscan618, "VM_LOCKED", 0)
@@ -196,6 +201,7 @@ MUTATIONS: tuple[tuple[Mutation, int], ...] = (
     (the_last_page_is_like_others, 30),
     (dirty_pages_are_like_others, 34),
     (free_takes_shared_pages, 29),
+    (free_does_not_ask_for_locks, 36),
     (locks_hold_nothing, 21),
     (no_lock_is_left_behind, 33),
     (what_stays_mapped_keeps_its_anon_vma, 32),

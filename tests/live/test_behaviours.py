@@ -446,6 +446,13 @@ def test_what_mlock_read_is_pushed_out_page_by_page(stage):
     assert ["-ppp"] * 2 == [stage.states(task, "s", 4) for task in "ac"]
 
 
+def test_a_page_that_another_has_locked_is_not_given_up(stage):
+    """MADV_FREE leaves it for swap; that the lock has gone later changes nothing."""
+    stage.do(*HEAP, "mlock a.h", "fork a b", "madvise b.h[1] free", "exit a", "fork b c", "swapout c.h")
+
+    assert ["ssss"] * 2 == [stage.states(task, "h", 4) for task in "bc"]
+
+
 def test_mprotect_copies_of_locked_memory_what_it_can(stage):
     """Private pages of a file are copied once they may be written; what lies behind its end is left."""
     stage.do("file data 2 pages", "spawn a", "mmap a m 3 pages r private data")

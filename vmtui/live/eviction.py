@@ -270,14 +270,14 @@ class Eviction:
 
     def _free(self, pfn: int) -> None:
         """Free a frame that nobody maps any more; as with unmapping, that may take a while."""
-        self._waiting = {slot: frame for slot, frame in self._waiting.items() if frame[0] != pfn}
         cgroup = self._frames.at(pfn).cgroup
         end = time.monotonic() + _PATIENCE
         while time.monotonic() < end:
             frame = self._frames.at(pfn)
-            if frame.cgroup != cgroup or frame.mapcount or not self._cgroups.has(cgroup):
+            if frame.cgroup != cgroup:
+                self._waiting = {slot: there for slot, there in self._waiting.items() if there[0] != pfn}
                 return
-            if _is_to_be_flushed(frame):
+            if frame.mapcount or not self._cgroups.has(cgroup) or _is_to_be_flushed(frame):
                 return
             self._cgroups.empty(cgroup)
 
