@@ -20,7 +20,7 @@ class Stage:
 
     def __init__(self, abilities):
         self.premises = Premises(abilities)
-        self.session = Session()
+        self.session = Session(rmap="anon_vma_chain")
 
     def __enter__(self):
         self.premises.__enter__()

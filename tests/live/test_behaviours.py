@@ -433,3 +433,115 @@ def test_what_a_write_read_into_the_swap_cache_is_freed_by_name(stage):
     stage.do("swapout c.h[1]")
 
     assert ("swapped", False) == (stage.page("c.h[1]").state, stage.page("c.h[1]").swapcache)
+
+
+def test_what_mlock_read_is_pushed_out_page_by_page(stage):
+    """Each page of a file, and of shared memory, that a lock had faulted in goes alone."""
+    stage.do("file data 4 pages", "spawn a", "mmap a f 4 pages rw private data", "mlock a.f", "munlock a.f")
+    stage.do("spawn b", "mmap b f 4 pages r private data", "read b.f[3]", "evict b.f[1]")
+    assert "p-pp" == stage.states("b", "f", 4)
+    stage.do("mmap a s 4 pages rw shared", "mlock a.s", "munlock a.s", "write a.s", "fork a c", "read c.s")
+    stage.do("swapout a.s[0]")
+
+    assert ["-ppp"] * 2 == [stage.states(task, "s", 4) for task in "ac"]
+
+
+def test_a_page_that_another_has_locked_is_not_given_up(stage):
+    """MADV_FREE leaves it for swap; that the lock has gone later changes nothing."""
+    stage.do(*HEAP, "mlock a.h", "fork a b", "madvise b.h[1] free", "exit a", "fork b c", "swapout c.h")
+
+    assert ["ssss"] * 2 == [stage.states(task, "h", 4) for task in "bc"]
+
+
+def test_mprotect_copies_of_locked_memory_what_it_can(stage):
+    """Private pages of a file are copied once they may be written; what lies behind its end is left."""
+    stage.do("file data 2 pages", "spawn a", "mmap a m 3 pages r private data")
+    assert "ENOMEM" == stage.do("mlock a.m")
+    assert stage.do("mprotect a.m rw") is None
+
+    assert "pp-" == stage.states("a", "m", 3)
+    assert stage.page("a.m[1]").anon
+
+
+def test_a_file_is_one_file_to_all_its_mappings(stage):
+    """Mapped piece by piece, it is one VMA, in a child too."""
+    stage.do("file data 8 pages", "spawn a", "mmap a m 2 pages r private data", "fork a b")
+    for task in "ab":
+        stage.do(f"mmap {task} n 3 pages r private data + 2 pages after m")
+
+    assert (["5 r--p"], ["5 r--p"]) == (stage.vmas("a"), stage.vmas("b"))
+
+
+@pytest.mark.parametrize("table", [False, True])
+def test_the_last_page_of_a_file_is_mapped_around_where_there_is_a_page_table(stage, table):
+    """If it is the first of those that are cached; a fault behind the end of the file shows it."""
+    stage.do("file data 2 pages", "spawn a", "mmap a m 8 pages r private data", "read a.m[1]", "spawn b")
+    stage.do("mmap b m 8 pages r private data")
+    if table:
+        stage.do("mmap b h 1 pages rw private after m", "write b.h")
+
+    assert "EFAULT" == stage.do("read b.m[4]")
+    assert (".p......" if table else "........").replace(".", "-") == stage.states("b", "m", 8)
+
+
+def test_a_fault_that_waits_for_its_page_is_tried_again(stage):
+    """So the last page is mapped around one that had to be read, though there was no page table."""
+    stage.do("file data 8 pages", "spawn a", "mmap a m 8 pages r private data", "read a.m[7]", "spawn b")
+    stage.do("mmap b m 8 pages r private data", "read b.m[4]")
+
+    assert "----p--p" == stage.states("b", "m", 8)
+
+
+def test_dirty_pages_of_a_file_stay_cached_and_are_mapped_one_by_one(stage):
+    """Page-out leaves them to the flushers, with a mark that makes faults on other pages pass them over."""
+    stage.do("file data 4 pages", "spawn a", "mmap a m 4 pages rw shared data", "write a.m")
+    frame = stage.page("a.m[0]").frame
+    stage.do("swapout a.m[0:3]", "read a.m[0]")
+    assert ("p--p", frame) == (stage.states("a", "m", 4), stage.page("a.m[0]").frame)
+    stage.do("write a.m[1]", "spawn b", "mmap b m 4 pages r shared data", "read b.m[3]")
+
+    assert "-p-p" == stage.states("b", "m", 4)
+
+
+def test_dirty_pages_of_a_file_stay_dirty_whoever_maps_them(stage):
+    """Pushed out of two processes, or where nobody maps them, they are not written, and keep the mark."""
+    stage.do("file data 3 pages", "spawn a", "mmap a m 3 pages rw shared data", "write a.m", "spawn b")
+    stage.do("mmap b m 3 pages rw shared data", "read b.m", "evict b.m[0]", "munmap a.m[1]", "munmap b.m[1]")
+    stage.do("spawn c", "mmap c m 3 pages r shared data", "swapout c.m[1]", "read c.m[2]")
+
+    assert ("--p", "--p") == (stage.states("c", "m", 3), stage.states("a", "m", 3))
+
+
+def test_remap_file_pages_cuts_and_joins(stage):
+    """A window out of order is a VMA a piece, mapped at once; back in order it is one VMA."""
+    stage.do("file data 16 pages", "spawn a", "mmap a w 6 pages rw shared data", "write a.w")
+    stage.do("remap_file_pages a.w[2:4] to 0x8000")
+    assert (["2 rw-s"] * 3, "pppppp") == (stage.vmas("a"), stage.states("a", "w", 6))
+    assert [0, 0x8000, 0x4000] == [vma.offset for vma in stage.seen.processes["a"].vmas]
+    stage.do("remap_file_pages a.w[2:4] to 0x2000")
+    assert ["6 rw-s"] == stage.vmas("a")
+    stage.do("remap_file_pages a.w[0:2] to 0xf000")
+
+    assert "p-pppp" == stage.states("a", "w", 6)
+    assert "EINVAL" == stage.do("mmap a p 2 pages rw private data", "remap_file_pages a.p to 0")
+
+
+def test_dontunmap_leaves_the_vma_and_takes_its_lock(stage):
+    """Of all the VMA, though only a part of it moves; the pages that do not move stay in memory for good."""
+    stage.do(*HEAP, "mlock a.h", "mremap a.h[0:2] 2 pages to 0x50000000 as n dontunmap")
+    assert ("--pp", "pp") == (stage.states("a", "h", 4), stage.states("a", "n", 2))
+    assert stage.do("madvise a.h[3] pageout") is None
+    stage.do("write a.h[0]", "swapout a.h[0]", "swapout a.h[2]")
+
+    assert "s-pp" == stage.states("a", "h", 4)
+
+
+def test_dontunmap_moves_many_vmas_to_a_place_and_one_to_any(stage):
+    """Holes and all; where no place is asked for, the range must be within one VMA."""
+    stage.do(*HEAP, "write a.h", "munmap a.h[1]")
+    assert "EFAULT" == stage.do("mremap a.h 4 pages as n dontunmap")
+    assert stage.do("mremap a.h 4 pages to 0x50000000 as n dontunmap") is None
+    assert ("----", "p-pp") == (stage.states("a", "h", 4), stage.states("a", "n", 4))
+    assert stage.do("mremap a.n[2:4] 2 pages as k dontunmap") is None
+
+    assert ("p---", "pp") == (stage.states("a", "n", 4), stage.states("a", "k", 2))

@@ -99,15 +99,32 @@ def test_mremap_moves_where_the_simulator_moves_it(session):
     assert 0x50000000 == call(session, "mremap sh.heap 6 pages to 0x50000000").to
 
 
+def test_what_stays_mapped_is_moved_with_a_flag(session):
+    """To an address that is asked for, or one that may serve; the pages need a name of their own there."""
+    there = call(session, "mremap sh.heap 4 pages to 0x50000000 as n dontunmap")
+    assert (True, False, 0x50000000) == (there.keep, there.hint, there.to)
+    anywhere = call(session, "mremap sh.heap 4 pages as n dontunmap")
+    assert (True, True, 4 * PAGE) == (anywhere.keep, anywhere.hint, anywhere.new_length)
+    assert call(session, "mremap sh.heap 4 pages dontunmap") is None
+    session.do("munmap sh.heap[2:4]")
+    assert 0 == call(session, "mremap sh.heap 4 pages as n dontunmap").to
+
+
+def test_a_window_is_counted_in_bytes_and_asked_for_in_pages(session):
+    """An offset within a page cannot be said to the kernel."""
+    assert 3 * PAGE == call(session, "remap_file_pages sh.heap to 0x3000").offset
+    assert call(session, "remap_file_pages sh.heap to 0x3001") is None
+
+
 def test_the_heap_is_a_mapping(session):
     """brk maps what the heap gains and unmaps what it loses."""
     start = 0x08100000
-    assert Call(word="mmap", task="sh", start=start, length=2 * PAGE, prot=3) == call(
+    assert Call(word="brk", task="sh", start=start, length=2 * PAGE, prot=3) == call(
         session, "brk sh arena 2 pages"
     )
     session.do("brk sh arena 2 pages")
 
-    grown = Call(word="mmap", task="sh", start=start + 2 * PAGE, length=PAGE, prot=3)
+    grown = Call(word="brk", task="sh", start=start + 2 * PAGE, length=PAGE, prot=3)
     assert grown == call(session, "brk sh arena 3 pages")
     cut = Call(word="munmap", task="sh", start=start + PAGE, length=PAGE)
     assert cut == call(session, "brk sh arena 1 pages")

@@ -19,6 +19,19 @@ ADVICE = ("dontneed", "free", "pageout", "dontfork", "dofork", "wipeonfork", "ke
 
 
 @st.composite
+def moved(draw: st.DrawFn, pages: int) -> str:
+    """A line that moves pages and leaves the VMA, or puts a window on a file, or on memory, out of order."""
+    first = draw(st.integers(0, pages - 1))
+    many = draw(st.integers(1, pages - first))
+    if draw(st.booleans()):
+        place = f"{draw(st.sampled_from('ab'))}.{draw(st.sampled_from('hkt'))}[{first}:{first + many}]"
+        where = draw(st.sampled_from(("", f" to 0x{0x60000 + draw(st.integers(0, 64)):x}000")))
+        return f"mremap {place} {many} pages{where} as {draw(st.sampled_from('kts'))} dontunmap"
+    place = f"{draw(st.sampled_from('ab'))}.{draw(st.sampled_from('mts'))}[{first}:{first + many}]"
+    return f"remap_file_pages {place} to {draw(st.integers(0, 2 * pages)) * 4096}"
+
+
+@st.composite
 def advised(draw: st.DrawFn, pages: int = 8, size: int = 40) -> list[str]:
     """A program whose advice is any that this kernel knows, and more of it."""
     program = []
@@ -27,6 +40,8 @@ def advised(draw: st.DrawFn, pages: int = 8, size: int = 40) -> list[str]:
         if draw(st.integers(0, 5)) == 0:
             place = draw(st.sampled_from(("a.h", "b.h", "a.h[1:4]", "b.h[2]", "a.t", "b.m", "a.s")))
             program.append(f"madvise {place} {draw(st.sampled_from(ADVICE))}")
+        if draw(st.integers(0, 7)) == 0:
+            program.append(draw(moved(pages)))
     return program
 
 

@@ -19,19 +19,21 @@ from collections.abc import Callable
 PAGE = 4096
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_THP_DISABLE = 41
+PROT_READ = MAP_SHARED = 1
+MADV_PAGEOUT = 21
 
-Answer = tuple[int, int | str]
+Answer = tuple[int, int | str | list[int]]
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _size, _pointer, _int = ctypes.c_size_t, ctypes.c_void_p, ctypes.c_int
 
 
-def _call(name: str, result: type, *arguments: type) -> Callable[..., Answer]:
+def _call(name: str, result: type, *arguments: type) -> Callable[..., tuple[int, int]]:
     """A function of the C library that answers with its errno and its value."""
     function = getattr(_libc, name)
     function.argtypes, function.restype = list(arguments), result
 
-    def call(*values: int) -> Answer:
+    def call(*values: int) -> tuple[int, int]:
         ctypes.set_errno(0)
         value = function(*values)
         return ctypes.get_errno() if value in (-1, 2**64 - 1) else 0, value or 0
@@ -43,6 +45,7 @@ _mmap = _call("mmap", _pointer, _pointer, _size, _int, _int, _int, ctypes.c_long
 _munmap = _call("munmap", _int, _pointer, _size)
 _mprotect = _call("mprotect", _int, _pointer, _size, _int)
 _mremap = _call("mremap", _pointer, _pointer, _size, _size, _int, _pointer)
+_remap_file_pages = _call("remap_file_pages", _int, _pointer, _size, _int, _size, _int)
 _madvise = _call("madvise", _int, _pointer, _size, _int)
 _mlock = _call("mlock", _int, _pointer, _size)
 _munlock = _call("munlock", _int, _pointer, _size)
@@ -75,6 +78,7 @@ class Agent:
         self.tasks = tasks
         self.longest = longest
         self.holding = (-1, -1)
+        self.files: dict[str, int] = {}
         self.connect()
         self.pipe = os.pipe()
 
@@ -92,14 +96,16 @@ class Agent:
             self.socket.send(json.dumps(answer).encode())
 
     def do_mmap(self, start: int, length: int, prot: int, flags: int, path: str, offset: int) -> Answer:
-        """Map anonymous memory, or a file, which is open no longer than that takes."""
+        """
+        Map anonymous memory, or a file, which stays open for this process and its children.
+
+        VMAs of a file that was opened twice are of two files to the kernel, and do not merge.
+        """
         if not path:
             return _mmap(start, length, prot, flags, -1, 0)
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            return _mmap(start, length, prot, flags, fd, offset)
-        finally:
-            os.close(fd)
+        if path not in self.files:
+            self.files[path] = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        return _mmap(start, length, prot, flags, self.files[path], offset)
 
     def do_munmap(self, start: int, length: int) -> Answer:
         """Unmap."""
@@ -112,6 +118,10 @@ class Agent:
     def do_mremap(self, start: int, length: int, new_length: int, flags: int, to: int) -> Answer:
         """Move, or give another length."""
         return _mremap(start, length, new_length, flags, to)
+
+    def do_remap_file_pages(self, start: int, length: int, index: int, flags: int) -> Answer:
+        """Let a part of a shared mapping show other pages of its object, from this one on."""
+        return _remap_file_pages(start, length, 0, index, flags)
 
     def do_madvise(self, start: int, length: int, advice: int) -> Answer:
         """Give advice."""
@@ -178,17 +188,53 @@ class Agent:
         return errno, found.raw.hex()
 
     def do_cache(self, pages: list[tuple[str, str, int]]) -> Answer:
-        """Read pages of files into the page cache, and no others: each a cgroup, a path and an offset."""
-        for cgroup, path, offset in pages:
+        """
+        Read pages of files into the page cache, and no others: each a cgroup, a path and an offset.
+
+        The value: which of them were not there.
+        """
+        new = []
+        for at, (cgroup, path, offset) in enumerate(pages):
             if cgroup:
                 self.enter(cgroup)
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
-                os.pread(fd, 1, offset)
+                if not is_cached(fd, offset):
+                    os.pread(fd, 1, offset)
+                    new.append(at)
             finally:
                 os.close(fd)
-        return 0, len(pages)
+        return 0, new
+
+    def do_bring(self, pages: list[tuple[str, str, int]]) -> Answer:
+        """
+        Bring pages of shared memory into its object, up to the first that it does not have, and map none.
+
+        Each a cgroup, a link to the object as in /proc/self/map_files, and an offset: the page is touched in
+        a mapping somewhere else, which lasts no longer than that.  The value: which were touched.
+        """
+        for at, (cgroup, path, offset) in enumerate(pages):
+            self.enter(cgroup)
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            errno, there = _mmap(0, PAGE, PROT_READ, MAP_SHARED, fd, offset)
+            os.close(fd)
+            if not errno:
+                errno = self.load(there)
+                _munmap(there, PAGE)
+            if errno:
+                return errno, list(range(at))
+        return 0, list(range(len(pages)))
+
+    def do_page_out(self, path: str, offset: int) -> Answer:
+        """Page out a page of a file that nobody maps, through a mapping that lasts no longer than that."""
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        errno, there = _mmap(0, PAGE, PROT_READ, MAP_SHARED, fd, offset)
+        os.close(fd)
+        if not errno:
+            errno = self.load(there) or _madvise(there, PAGE, MADV_PAGEOUT)[0]
+            _munmap(there, PAGE)
+        return errno, 0
 
     def do_hold(self, address: int) -> Answer:
         """Take a reference to a page, so that its frame stays when it is unmapped."""
@@ -220,6 +266,17 @@ class Agent:
     def do_exit(self) -> None:
         """End at once: the connection's end tells the controller, after the memory has gone."""
         os._exit(0)
+
+
+def is_cached(fd: int, offset: int) -> bool:
+    """Whether a page of a file is in the page cache: asked of a mapping that lasts no longer than that."""
+    errno, there = _mmap(0, PAGE, PROT_READ, MAP_SHARED, fd, offset)
+    if errno:
+        return False
+    found = ctypes.create_string_buffer(1)
+    errno, _ = _mincore(there, PAGE, ctypes.addressof(found))
+    _munmap(there, PAGE)
+    return not errno and bool(found.raw[0] & 1)
 
 
 def main() -> None:

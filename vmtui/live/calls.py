@@ -42,7 +42,7 @@ ADVICE: Mapping[str, int] = MappingProxyType(
 _NO_CALL: Final = (c.Walk, c.Referenced)
 _CALLS: Final = (
     *(c.Spawn, c.Fork, c.Exec, c.Exit, c.Mmap, c.Munmap, c.Mprotect, c.Madvise, c.Mlock, c.Munlock, c.Mremap),
-    *(c.Brk, c.Read, c.Write, c.Swapout, c.Evict, c.Swapoff, c.File, c.Truncate),
+    *(c.Brk, c.Read, c.Write, c.Swapout, c.Evict, c.Swapoff, c.File, c.Truncate, c.RemapFilePages),
 )
 
 
@@ -53,18 +53,19 @@ class Call:
 
     Attributes:
         word: ``spawn``, ``exec``, ``fork``, ``exit``, ``mmap``, ``munmap``, ``mprotect``, ``madvise``,
-            ``mlock``, ``munlock``, ``mremap``, ``touch``, ``swapout``, ``evict``, ``swapoff``, ``file``,
-            ``truncate``.
+            ``mlock``, ``munlock``, ``mremap``, ``remap_file_pages``, ``brk`` that grows, ``touch``,
+            ``swapout``, ``evict``, ``swapoff``, ``file``, ``truncate``.
         task: Which process; "" where that means nothing.
         start, length: A range, in bytes.
         child: Of fork: the child's name.
         prot: PROT_* bits, which are those of VM_READ, VM_WRITE and VM_EXEC.
         shared, growsdown, write: Of mmap, of mmap, of touch.
         file: Of mmap, file and truncate: its name; "" for none.
-        offset: Of mmap: where in the file, in bytes.
+        offset: Of mmap and remap_file_pages: where in the file, in bytes.
         advice: MADV_*.
         new_length, to: Of mremap; `to` None: in place.
         keep: Of mremap: the old range stays, emptied (MREMAP_DONTUNMAP).
+        hint: Of mremap: `to` is only where it may go.
     """
 
     word: str
@@ -82,6 +83,7 @@ class Call:
     new_length: int = 0
     to: int | None = None
     keep: bool = False
+    hint: bool = False
 
 
 def why_not(command: Command) -> str | None:
@@ -132,6 +134,10 @@ def _resolve(machine: Machine, command: Command) -> Call | None:
             if there == isinstance(command, c.File):
                 return None
             return Call(word=command.keyword, file=file, length=size.bytes)
+        case c.RemapFilePages(place, offset):
+            if known_number(offset) % PAGE_SIZE:
+                return None  # the call counts pages
+            return _on(machine, place, "remap_file_pages", offset=known_number(offset))
         case c.Mprotect(place, protection):
             return _on(machine, place, "mprotect", prot=c.PROTECTIONS[protection])
         case c.Madvise(place, advice):
@@ -214,21 +220,38 @@ def _brk(mm: Mm, label: str, size: int) -> Call | None:
         return None
     if new_end < old_end:
         return Call(word="munmap", task=mm.name, start=new_end, length=old_end - new_end)
-    return Call(word="mmap", task=mm.name, start=old_end, length=new_end - old_end, prot=VM_READ | VM_WRITE)
+    return Call(word="brk", task=mm.name, start=old_end, length=new_end - old_end, prot=VM_READ | VM_WRITE)
 
 
 def _mremap(machine: Machine, command: c.Mremap) -> Call | None:
     """Where the simulator would move it, the real kernel is told to: both sides must lay out alike."""
     where = find_range(machine, command.place)
     mm, start, end = where.mm, where.start, where.end
-    label, whole = mremap.label_of_range(mm, start, end)
-    mremap.check_label(mm, label, whole, None if command.label is None else known_name(command.label))
+    name = None if command.label is None else known_name(command.label)
+    if command.dontunmap:
+        mremap.check_new_label(mm, name)
+    else:
+        mremap.check_label(mm, *mremap.label_of_range(mm, start, end), name)
     length = (command.size.bytes + PAGE_SIZE - 1) & PAGE_MASK
     to = None if command.address is None else known_number(command.address)
     if to is not None and mm.vmas.overlapping(to, to + length) and not (start < to + length and to < end):
         return None
     vma = mm.vmas.at(start)
     grows = vma is not None and vma.vm_end >= end and length > end - start
-    if to is None and vma is not None and grows and not mremap.room_behind(mm, vma, end, start + length):
+    hint = command.dontunmap and to is None
+    if hint or (
+        to is None and vma is not None and grows and not mremap.room_behind(mm, vma, end, start + length)
+    ):
         to = get_unmapped_area(mm, length)
-    return Call(word="mremap", task=mm.name, start=start, length=end - start, new_length=length, to=to)
+    if hint and to is not None and start < to + length and to < end:
+        to = 0  # there is a hole in the range itself, which is what the kernel is to refuse
+    return Call(
+        word="mremap",
+        task=mm.name,
+        start=start,
+        length=end - start,
+        new_length=length,
+        to=to,
+        keep=command.dontunmap,
+        hint=hint,
+    )

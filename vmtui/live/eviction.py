@@ -18,6 +18,7 @@ from vmtui.live.arena import ObjectPage, arena_vmas, page_of
 from vmtui.live.calls import ADVICE
 from vmtui.live.cgroups import MemoryCgroups
 from vmtui.live.frames import Frame, Frames, entries
+from vmtui.live.gains import link
 from vmtui.live.pagemap import PAGE_SIZE, PagemapEntry
 
 __all__ = ["Eviction", "push_out_private"]
@@ -49,7 +50,7 @@ class Eviction:
         self._mappers_of = mappers_of
         self._waiting: dict[Slot, tuple[int, int]] = {}
         self._lost: set[Slot] = set()
-        self._objects: dict[ObjectPage, int] = {}
+        self._objects: dict[ObjectPage, tuple[int, int]] = {}  # cgroup, and frame if it is known
         self._written: set[int] = set()
         self._homes: dict[Slot, int] = {}
         self._writing = False
@@ -62,11 +63,11 @@ class Eviction:
             self._written.update(entry.pfn for entry in found.values() if entry.pfn)
         frames = self._frames.of([entry.pfn for entry in found.values() if entry.pfn])
         self._cgroups.charged(frame.cgroup for frame in frames.values())
-        shared = {address: frames[entry.pfn].cgroup for address, entry in found.items() if entry.file}
+        shared = {address: entry.pfn for address, entry in found.items() if entry.file}
         for vma in arena_vmas(pid) if shared else ():
-            for address, cgroup in shared.items():
+            for address, pfn in shared.items():
                 if vma.start <= address < vma.end:
-                    self._objects[page_of(vma, address)] = cgroup
+                    self._objects[page_of(vma, address)] = frames[pfn].cgroup, pfn
 
     def charged_to(self, cgroup: int, pid: int, start: int, pages: int) -> list[int]:
         """The addresses of a range's anonymous pages that are charged to this cgroup."""
@@ -79,9 +80,9 @@ class Eviction:
         ]
 
     def cached(self, page: ObjectPage, cgroup: int) -> None:
-        """A page of a file is about to be cached, if it is not, and charged to this cgroup."""
+        """A page of a file or of shared memory has been brought in, and charged to this cgroup."""
         self._cgroups.charged([cgroup])
-        self._objects.setdefault(page, cgroup)
+        self._objects[page] = cgroup, 0
 
     def waiting(self, entry: PagemapEntry) -> int | None:
         """
@@ -127,7 +128,7 @@ class Eviction:
             pfn = entry.pfn if entry.present else self.waiting(entry)
             if not pfn and self._cgroups.has(self._homes.get(_slot(entry), 0)):
                 # A write that copied it may have read it into the swap cache, where it is charged as ever.
-                self._cgroups.empty(self._homes[_slot(entry)])
+                self._empty_out(agent, address, self._homes[_slot(entry)])
             if not pfn or pfn in done or "ZERO_PAGE" in self._frames.at(pfn).flags:
                 continue
             done.add(pfn)
@@ -149,13 +150,20 @@ class Eviction:
         page = page_of(vma, address) if vma is not None else ("", 0, 0)
         if page not in self._objects:
             return
-        cgroup = self._objects[page]
         for other, place, pfn in self._mappers_of(page):
             self._unmap(other, place, pfn, hold=False)
             if until_free:
                 self._free(pfn)
             return
-        self._cgroups.empty(cgroup)
+        cgroup, pfn = self._objects[page]
+        frame = self._frames.at(pfn) if pfn else None
+        if vma is not None and frame is not None and frame.cgroup == cgroup:
+            if "UNEVICTABLE" in frame.flags:
+                return
+            if _is_to_be_flushed(frame):
+                agent.ask("page_out", f"/proc/self/{link(vma)}", page[2])
+                return
+        self._empty_out(agent, address, cgroup)
         del self._objects[page]
 
     def _unmap(self, agent: Agent, address: int, pfn: int, *, hold: bool) -> None:
@@ -176,6 +184,8 @@ class Eviction:
                 break
             if frame.mapcount == 1:
                 agent.ask("madvise", address, PAGE_SIZE, ADVICE["pageout"])
+            elif _is_to_be_flushed(frame):
+                self._take_from_others(agent, address, pfn)
             elif not self._cgroups.has(cgroup):
                 break
             elif hold and self._is_to_wait(pfn, frame):
@@ -185,6 +195,17 @@ class Eviction:
             if lazily:
                 break
         self._note(agent.pid, address, pfn, cgroup, lost)
+
+    def _take_from_others(self, agent: Agent, address: int, pfn: int) -> None:
+        """
+        Leave a dirty page of a file to one process.
+
+        Its cgroup must not be emptied: reclaim that meets such pages alone has them written, some time soon,
+        and what is clean is another matter.
+        """
+        for other, place in list(self._mappers(pfn)):
+            if (other.pid, place) != (agent.pid, address):
+                other.ask("madvise", place, PAGE_SIZE, ADVICE["dontneed"])
 
     def _is_to_wait(self, pfn: int, frame: Frame) -> bool:
         """
@@ -221,6 +242,15 @@ class Eviction:
             agent.ask("madvise", address, PAGE_SIZE, ADVICE["pageout"])
         return True
 
+    def _empty_out(self, agent: Agent, address: int, cgroup: int) -> None:
+        """Free the frame that is cached behind an entry, whichever it is; it too may take a while."""
+        end = time.monotonic() + _PATIENCE
+        waits = True
+        while waits and time.monotonic() < end:
+            self._cgroups.empty(cgroup)
+            number, text = agent.ask("mincore", address, 1)
+            waits = not number and bool(int(text, 16) & 1)
+
     def _note(self, pid: int, address: int, pfn: int, cgroup: int, lost: bool) -> None:
         """Remember which frame waits behind the swap entry, once it has been written."""
         entry = entries(pid, address, address + PAGE_SIZE).get(address)
@@ -240,12 +270,14 @@ class Eviction:
 
     def _free(self, pfn: int) -> None:
         """Free a frame that nobody maps any more; as with unmapping, that may take a while."""
-        self._waiting = {slot: frame for slot, frame in self._waiting.items() if frame[0] != pfn}
         cgroup = self._frames.at(pfn).cgroup
         end = time.monotonic() + _PATIENCE
         while time.monotonic() < end:
             frame = self._frames.at(pfn)
-            if frame.cgroup != cgroup or frame.mapcount or not self._cgroups.has(cgroup):
+            if frame.cgroup != cgroup:
+                self._waiting = {slot: there for slot, there in self._waiting.items() if there[0] != pfn}
+                return
+            if frame.mapcount or not self._cgroups.has(cgroup) or _is_to_be_flushed(frame):
                 return
             self._cgroups.empty(cgroup)
 
@@ -264,6 +296,11 @@ def push_out_private(agent: Agent, start: int, pages: int) -> None:
                 f"process {agent.pid}, {address:#x} {what}: pushing it out takes root and cgroups"
             )
         agent.ask("madvise", address, PAGE_SIZE, ADVICE["pageout"])
+
+
+def _is_to_be_flushed(frame: Frame) -> bool:
+    """Whether a frame is a file's and dirty: page-out takes it from page tables, and leaves it so."""
+    return "DIRTY" in frame.flags and not {"ANON", "SWAPBACKED"} & frame.flags
 
 
 def _slot(entry: PagemapEntry) -> Slot:

@@ -7,14 +7,13 @@ behind, and is so every time.
 
 from __future__ import annotations
 
-import ctypes
 import errno
-import mmap
 import os
-import platform
 import shutil
 import tempfile
 from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
@@ -25,8 +24,10 @@ from vmtui.live.agents import Agent, Agents
 from vmtui.live.arena import ObjectPage, arena_vmas, page_of
 from vmtui.live.calls import ADVICE, Call
 from vmtui.live.cgroups import HOME
+from vmtui.live.drain import drain_by_move_pages
 from vmtui.live.eviction import Eviction, push_out_private
 from vmtui.live.frames import Frames, entries
+from vmtui.live.gains import Wanted, gains, is_behind_end, link
 from vmtui.live.maps import MapsLine
 from vmtui.live.pagemap import PagemapEntry
 from vmtui.live.premises import Premises
@@ -39,10 +40,10 @@ PAGE: Final = 4096
 
 MAP_SHARED, MAP_PRIVATE, MAP_ANONYMOUS, MAP_GROWSDOWN = 0x01, 0x02, 0x20, 0x100
 MAP_FIXED_NOREPLACE: Final = 0x100000
-MREMAP_MAYMOVE_FIXED, MREMAP_DONTUNMAP = 3, 4
+MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP = 1, 2, 4
+MAP_NONBLOCK: Final = 0x10000
 MADV_RANDOM, MADV_DONTNEED_LOCKED = 1, 24
 _TOUCHING: Final = ("touch", "mlock", "swapout", "evict")
-_MOVE_PAGES: Final = {"x86_64": 279, "aarch64": 239}  # the system call's number
 MAX_PAGES: Final = 20_000
 """Pages of one command: each has a cgroup of its own, and is looked at after every command."""
 
@@ -162,7 +163,7 @@ class LivePlayer:
     def drain(self) -> None:
         """Empty the per-CPU batches of every LRU list."""
         if self._cgroups is None or not self._cgroups.drain():
-            _drain_by_move_pages()
+            drain_by_move_pages()
 
     # Processes.
 
@@ -197,6 +198,11 @@ class LivePlayer:
             agent.ask("madvise", call.start, call.length, MADV_RANDOM)
         return number
 
+    def _brk(self, call: Call) -> int:
+        """Done by mmap, which has another word for what is in the way."""
+        number = self._mmap(call)
+        return errno.ENOMEM if number == errno.EEXIST else number
+
     def _munmap(self, call: Call) -> int:
         return self.processes[call.task].ask("munmap", call.start, call.length)[0]
 
@@ -205,15 +211,35 @@ class LivePlayer:
         return self._faulting(call, "mprotect", arguments, call.start, call.length)
 
     def _mremap(self, call: Call) -> int:
-        flags = 0 if call.to is None else MREMAP_MAYMOVE_FIXED
+        flags = 0 if call.to is None else MREMAP_MAYMOVE
+        flags |= 0 if call.to is None or call.hint else MREMAP_FIXED
         flags |= MREMAP_DONTUNMAP if call.keep else 0
         arguments = (call.start, call.length, call.new_length, flags, call.to or 0)
         start = call.start if call.to is None else call.to
         return self._faulting(call, "mremap", arguments, start, call.new_length)
 
+    def _remap_file_pages(self, call: Call) -> int:
+        """
+        The call maps the range anew, and reads its pages.
+
+        Those of a file are left to be read after what is said of every mapping of a file is said of it.
+        """
+        agent = self.processes[call.task]
+        file = any(
+            vma.start <= call.start < vma.end and vma.path.startswith(str(self._folder))
+            for vma in arena_vmas(agent.pid)
+        )
+        arguments = (call.start, call.length, call.offset // PAGE, MAP_NONBLOCK if file else 0)
+        number = self._faulting(call, "remap_file_pages", arguments, call.start, call.length)
+        if file and not number:
+            agent.ask("madvise", call.start, call.length, MADV_RANDOM)
+            self._touch(call)
+        return number
+
     def _faulting(self, call: Call, word: str, arguments: tuple[int, ...], start: int, length: int) -> int:
         """A call that faults pages in where memory is locked; then each page is given a cgroup of its own."""
         agent = self.processes[call.task]
+        self._bring(agent, list(gains(agent.pid, call)))
         if self._eviction is None or self._cgroups is None:
             return int(agent.ask(word, *arguments)[0])
         name = self._cgroups.spare(1)[0]
@@ -259,7 +285,7 @@ class LivePlayer:
     def _touch_some(self, call: Call, start: int, pages: int) -> int:
         """Touch each page in a cgroup of its own, so that it can be pushed out by itself."""
         agent = self.processes[call.task]
-        self._cache(agent, start, pages, call.write)
+        self._bring(agent, list(self._uncached(agent, start, pages, call.write)) if self.files else [])
         cgroups = []
         if self._eviction is not None and self._cgroups is not None:
             cgroups = [*self._cgroups.spare(pages), HOME]
@@ -268,31 +294,44 @@ class LivePlayer:
             self._eviction.charged(agent.pid, start, pages, write=call.write)
         return number
 
-    def _cache(self, agent: Agent, start: int, pages: int, write: bool) -> None:
+    def _bring(self, agent: Agent, wanted: list[Wanted]) -> None:
         """
-        Read into the cache what faults on file pages are going to read, and that alone.
+        Bring into the cache, or into shared memory, what faults are going to read, and that alone.
 
         So the cache's page and a private copy of it are charged apart; and on executable pages the kernel
         reads ahead whatever MADV_RANDOM says.
         """
-        wanted = list(self._uncached(agent, start, pages, write)) if self.files else []
-        if not wanted:
-            return
-        names = [""] * len(wanted)
-        if self._eviction is not None and self._cgroups is not None:
-            names = self._cgroups.spare(len(wanted))
-            for name, (vma, address) in zip(names, wanted, strict=True):
-                self._eviction.cached(page_of(vma, address), self._cgroups.inode(name))
-        requests = [
-            (name, vma.path, page_of(vma, address)[2])
-            for name, (vma, address) in zip(names, wanted, strict=True)
-        ]
-        agent.ask("cache", requests)
-        if self._eviction is not None:
+        for vma, group in groupby(wanted, key=itemgetter(0)):
+            offsets = [page_of(vma, address)[2] for _, address in group]
+            for first in range(0, len(offsets), _TOUCHES):
+                if not self._bring_some(agent, vma, offsets[first : first + _TOUCHES]):
+                    break
+        if wanted and self._eviction is not None:
             agent.ask("enter", HOME)
 
-    def _uncached(self, agent: Agent, start: int, pages: int, write: bool) -> Iterator[tuple[MapsLine, int]]:
-        """The pages of our files in a range that a touch would fault in, up to the first it cannot."""
+    def _bring_some(self, agent: Agent, vma: MapsLine, offsets: list[int]) -> bool:
+        """Bring pages of one object; whether it has all of them."""
+        is_file = vma.path.startswith(str(self._folder))
+        names = [""] * len(offsets)
+        if self._eviction is not None and self._cgroups is not None:
+            names = self._cgroups.spare(len(offsets))
+        elif not is_file:
+            return True
+        path = vma.path if is_file else f"/proc/self/{link(vma)}"
+        requests = [(name, path, offset) for name, offset in zip(names, offsets, strict=True)]
+        number, new = agent.ask("cache" if is_file else "bring", requests)
+        if self._eviction is not None and self._cgroups is not None:
+            for at in new:
+                page = (vma.device, vma.inode, offsets[at])
+                self._eviction.cached(page, self._cgroups.inode(names[at]))
+        return not number
+
+    def _uncached(self, agent: Agent, start: int, pages: int, write: bool) -> Iterator[Wanted]:
+        """
+        The pages of our files that a touch reads along with other things, up to the first it cannot touch.
+
+        A read of a page that is not executable brings that page alone: it is left to the fault.
+        """
         there = entries(agent.pid, start, start + pages * PAGE)
         vmas = [vma for vma in arena_vmas(agent.pid) if vma.start < start + pages * PAGE and start < vma.end]
         for address in range(start, start + pages * PAGE, PAGE):
@@ -300,7 +339,10 @@ class LivePlayer:
             if vma is None or vma.perms[1 if write else 0] == "-":
                 return
             if address not in there and vma.path.startswith(str(self._folder)):
-                yield vma, address
+                if is_behind_end(agent.pid, vma, address):
+                    return
+                if write or vma.perms[2] == "x":
+                    yield vma, address
 
     def in_core(self, agent: Agent, start: int, end: int) -> set[int]:
         """
@@ -367,28 +409,3 @@ class LivePlayer:
         except OSError as error:
             return error.errno or errno.EINVAL
         return 0
-
-
-def _drain_by_move_pages() -> None:
-    """
-    Ask the kernel to move a page of ours to where it is: it drains the batches of all CPUs before.
-
-    Raises:
-        CannotError: the call's number on this processor is not known.
-        LiveError: it refuses.
-    """
-    number = _MOVE_PAGES.get(platform.machine())
-    if number is None:
-        raise CannotError(f"no way to drain the LRU batches on {platform.machine()} without memory cgroups")
-    page = mmap.mmap(-1, PAGE)
-    page[0] = 1
-    buffer = (ctypes.c_char * PAGE).from_buffer(page)
-    libc = ctypes.CDLL(None, use_errno=True)
-    pages = (ctypes.c_void_p * 1)(ctypes.addressof(buffer))
-    nodes, status = (ctypes.c_int * 1)(0), (ctypes.c_int * 1)(0)
-    done = libc.syscall(number, 0, ctypes.c_ulong(1), pages, nodes, status, 0)
-    error = ctypes.get_errno()
-    del buffer
-    page.close()
-    if done < 0:
-        raise LiveError(f"move_pages: {os.strerror(error)}")

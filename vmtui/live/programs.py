@@ -13,9 +13,11 @@ from typing import Any, Final
 
 from vmtui.errors import KernelError
 from vmtui.live.calls import ADVICE, resolve
-from vmtui.mm.mm_types import Label, Mm
+from vmtui.mm.mm_types import VM_SHARED, Label, Mm
 from vmtui.mm.page import PAGE_SIZE
 from vmtui.scenario import parse_command
+from vmtui.scenario.parser import parse_place
+from vmtui.scenario.places import find_range
 from vmtui.session import Session
 
 __all__ = ["program", "scenario_lines"]
@@ -43,6 +45,9 @@ _WEIGHTS: Final = {
     "spawn": 2,
     "exec": 1,
     "file": 1,
+    "truncate": 1,
+    "brk": 2,
+    "remap_file_pages": 4,
 }
 
 
@@ -79,13 +84,16 @@ class _Maker:
         self._makers: dict[str, Callable[[], str | None]] = {
             "mmap": self._mmap,
             "mremap": self._mremap,
-            "mprotect": lambda: self._on("mprotect", self._pick("rw", "rw", "r", "none")),
+            "mprotect": lambda: self._on("mprotect", self._pick("rw", "rw", "rw", "r", "rx", "none")),
             "madvise": lambda: self._on("madvise", self._random.choice(self._advice)),
             "fork": self._fork,
             "spawn": self._spawn,
             "exit": lambda: self._of_process("exit", least=2),
             "exec": lambda: self._of_process("exec", least=2),
             "file": self._file,
+            "truncate": self._truncate,
+            "brk": self._brk,
+            "remap_file_pages": self._remap_file_pages,
         }
 
     def next(self) -> str:
@@ -157,6 +165,29 @@ class _Maker:
         self._files.append(self._name("f"))
         return f"file {self._files[-1]} {self._random.randint(1, 2 * _MAX_PAGES)} pages"
 
+    def _truncate(self) -> str | None:
+        if not self._files:
+            return None
+        return f"truncate {self._random.choice(self._files)} {self._random.randint(1, 2 * _MAX_PAGES)} pages"
+
+    def _brk(self) -> str | None:
+        living = self._living()
+        if not living:
+            return None
+        return f"brk {self._random.choice(living).name} heap {self._random.randint(0, _MAX_PAGES)} pages"
+
+    def _remap_file_pages(self) -> str | None:
+        shared = [
+            (mm, label)
+            for mm in self._living()
+            for label in mm.labels
+            if any(vma.vm_flags & VM_SHARED for vma in mm.vmas.overlapping(label.start, label.end))
+        ]
+        if not shared:
+            return None
+        offset = self._random.randint(0, _MAX_PAGES) * PAGE_SIZE
+        return f"remap_file_pages {self._place(*self._random.choice(shared))} to {offset:#x}"
+
     def _mmap(self) -> str | None:
         living = self._living()
         if not living:
@@ -182,9 +213,16 @@ class _Maker:
             return None
         mm, label = found
         place = self._place(mm, label)
-        words = ["mremap", place, f"{self._random.randint(1, _MAX_PAGES)} pages"]
+        keep = self._session.options.rules != "2.6" and self._random.random() < 0.2
+        pages = self._random.randint(1, _MAX_PAGES)
+        if keep and self._random.random() < 0.9:
+            where = find_range(self._session.machine, parse_place(place))
+            pages = (where.end - where.start) // PAGE_SIZE
+        words = ["mremap", place, f"{pages} pages"]
         if self._random.random() < 0.6:
             words.append(f"to {self._near(self._random.choice(list(mm.labels)))}")
-        if "[" in place:
+        if "[" in place or keep:
             words.append(f"as {self._name('m')}")
+        if keep:
+            words.append("dontunmap")
         return " ".join(words)

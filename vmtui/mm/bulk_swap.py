@@ -22,6 +22,7 @@ from vmtui.mm.page import (
     PG_anon_exclusive,
     PG_dirty,
     PG_lru,
+    PG_mlocked,
     PG_referenced,
     PG_swapbacked,
     PG_swapcache,
@@ -112,7 +113,7 @@ class Batch:
         memory = self.mapped & self.test(PG_anon)
         if self.machine.kernel.anon_exclusive:
             memory, waits = memory & self.test(PG_swapbacked), waits & self.test(PG_swapbacked)
-        plain: Mask = (memory | waits) & (self.count == self.mapcount + self.cached)
+        plain: Mask = (memory | waits) & (self.count == self.mapcount + self.cached) & ~self.test(PG_mlocked)
         return plain
 
     def used_lately(self) -> Mask:

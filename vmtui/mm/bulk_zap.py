@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vmtui.mm.bulk import Indices, blocks, chosen, chunks_of
 from vmtui.mm.mm_types import Vma
-from vmtui.mm.page import PAGE_SHIFT, ZERO_PFN, PG_dirty, PG_swapcache
+from vmtui.mm.page import PAGE_SHIFT, ZERO_PFN, PG_dirty, PG_reclaim, PG_swapcache
 from vmtui.mm.page_alloc import free_pages_bulk
 from vmtui.mm.pgtable import (
     PAGE_DIRTY,
@@ -150,7 +150,8 @@ def drop_pages(vma: Vma, pteps: Indices, entries: Indices, slots: Indices) -> In
         return pfns
     dirty = pfns[~gone & (entries & PAGE_DIRTY != 0)]
     if len(dirty):
-        mem_map.flags.put(dirty, mem_map.flags.all[dirty] | np.uint32(PG_dirty))
+        flags = mem_map.flags.all[dirty] | np.uint32(PG_dirty)
+        mem_map.flags.put(dirty, flags & ~np.uint32(PG_reclaim))
     return np.where(gone, pfns, 0)
 
 

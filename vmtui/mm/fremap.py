@@ -6,7 +6,7 @@ VMA becomes VM_NONLINEAR, and its vm_pgoff tells no more where a page is.  A PTE
 index, so that a fault knows what to bring back (PAGE_FILE).
 
 A reverse map by PTEs does not care.  One by VMAs cannot find such a page by arithmetic, and needs an answer
-of its own, or has none.
+of its own, or has none.  Since 4.0 the call makes VMAs instead (`vmtui.mm.v6_18.mmap`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from vmtui.mm.mm_types import (
     place_name,
     vma_name,
 )
-from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, Page, PG_dirty
+from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, Page
 from vmtui.mm.pgtable import (
     mk_pte,
     pte_alloc,
@@ -43,23 +43,30 @@ from vmtui.mm.swapfile import free_page_and_swap_cache
 def sys_remap_file_pages(mm: Mm, start: int, end: int, offset: int) -> Steps:
     """Let [start, end) map its file from `offset` on, and nothing else change (sys_remap_file_pages).
 
+    Raises:
+        KernelError: EINVAL (an offset not of whole pages); what the kernel's remap_file_pages raises.
+    """
+    if offset % PAGE_SIZE:
+        raise KernelError("EINVAL", f"the offset {offset:#x} is not a multiple of {PAGE_SIZE}")
+    yield from mm.machine.kernel.remap_file_pages(mm, start, end, offset >> PAGE_SHIFT)
+
+
+def remap_file_pages(mm: Mm, start: int, end: int, pgoff: int) -> Steps:
+    """Any page of the file at any place of the VMA (the body of sys_remap_file_pages).
+
     The pages are mapped at once, read from the file where they are not cached.
 
     Raises:
         KernelError: ENOSYS (the reverse map could not find them; or, *ours*, with page clustering); EINVAL
-            (not within one shared mapping of a file or of shared memory, an offset not of whole pages, or
-            behind the end); ENOMEM.
+            (not within one shared mapping of a file or of shared memory, or behind the end); ENOMEM.
     """
     if mm.machine.scheme.no_nonlinear:
         raise KernelError("ENOSYS", f"remap_file_pages: {mm.machine.scheme.no_nonlinear}")
     if mm.machine.cluster > 1:
         raise KernelError("ENOSYS", "remap_file_pages: page clustering has no place for a page out of order")
-    if offset % PAGE_SIZE:
-        raise KernelError("EINVAL", f"the offset {offset:#x} is not a multiple of {PAGE_SIZE}")
     vma = mm.vmas.at(start)
     if vma is None or vma.vm_file is None or not vma.vm_flags & VM_SHARED or end > vma.vm_end:
         raise KernelError("EINVAL", f"{start:#x}-{end:#x} is not within one shared mapping of {mm.name}")
-    pgoff = offset >> PAGE_SHIFT
     if pgoff + ((end - start) >> PAGE_SHIFT) > vma.vm_file.end:
         raise KernelError(
             "EINVAL", f"{vma.vm_file.name} ends at page {vma.vm_file.end:,}, before the range does"
@@ -121,7 +128,7 @@ def zap_pte(vma: Vma, address: int, ptep: int) -> Steps:
     vma.vm_mm.rss -= 1
     machine.work["tlb_flushes"] += 1
     if pte_dirty(pte):
-        old.set(PG_dirty)
+        old.mark_dirty()
     text = "{where}: frame {page:#x}, page {index} of the file, had to go"
     where = place_name(vma.vm_mm, address)
     yield Step(text, page=old.pfn, vma=vma.id, ptep=ptep, where=where, index=old.index)

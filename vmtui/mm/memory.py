@@ -24,7 +24,7 @@ from vmtui.mm.mm_types import (
     place_name,
     vma_address,
 )
-from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, PG_dirty, PG_referenced
+from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE, ZERO_PFN, PG_referenced
 from vmtui.mm.page_alloc import alloc_page
 from vmtui.mm.pgtable import (
     PMD_SIZE,
@@ -470,7 +470,7 @@ def zap_pte(vma: Vma, address: int) -> Steps:
     page = machine.page(pte_pfn(pte))
     mm.rss -= 1
     if pte_dirty(pte):
-        page.set(PG_dirty)
+        page.mark_dirty()
     yield from machine.scheme.page_remove_rmap(page, ptep)
     freed = free_page_and_swap_cache(page)
     fate = "and is free" if freed else "others still have it" if page.mapcount else "stays cached"

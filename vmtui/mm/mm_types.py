@@ -67,6 +67,7 @@ class AddressSpace(Struct):
         shmem: Shared anonymous memory: it has no file, its pages go to swap, and it ends with its last VMA.
         height: Levels of its radix tree.
         nrpages: Pages in the page cache.
+        f_count: Who holds it beside its VMAs (of struct file).
         i_mmap: Its private VMAs.
         i_mmap_shared: Its shared VMAs.
         i_mmap_nonlinear: Its nonlinear VMAs, where the reverse map keeps them by themselves.
@@ -84,6 +85,7 @@ class AddressSpace(Struct):
     shmem: bool = False
     height: int = 1
     nrpages: int = 0
+    f_count: int = 0
     i_mmap: ListHead[Vma] = attrs.field(init=False)
     i_mmap_shared: ListHead[Vma] = attrs.field(init=False)
     i_mmap_nonlinear: ListHead[Vma] = attrs.field(init=False)

@@ -179,7 +179,7 @@ def vma_free(vma: Vma) -> None:
     file = vma.vm_file
     vma.vm_mm.vmas.remove(vma)
     file_unlink(vma)
-    if file is not None and file.shmem and not len(file.i_mmap_shared):
+    if file is not None and file.shmem and not len(file.i_mmap_shared) and not file.f_count:
         shmem_delete_inode(file)
     machine.scheme.vma_unlink(vma)
     machine.vmas.free(vma)
@@ -362,7 +362,7 @@ def do_brk(mm: Mm, label: str, length: int) -> Steps:
     new_end = start + ((length + PAGE_SIZE - 1) & PAGE_MASK)
     if new_end > mm.machine.task_size:
         raise KernelError("ENOMEM", f"{mm.name}: the heap would end at {new_end:#x}, above user addresses")
-    if mm.vmas.overlapping(old_end, new_end):
+    if new_end > old_end and mm.vmas.overlapping(old_end, new_end):
         raise KernelError("ENOMEM", f"{mm.name}: something is mapped where the heap would grow")
     if heap is not None:
         heap.end = new_end

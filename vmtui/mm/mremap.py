@@ -21,11 +21,23 @@ from vmtui.mm.step import Step, Steps
 
 
 def sys_mremap(
-    mm: Mm, start: int, old_end: int, new_length: int, new_addr: int | None = None, rename: str | None = None
+    mm: Mm,
+    start: int,
+    old_end: int,
+    new_length: int,
+    new_addr: int | None = None,
+    rename: str | None = None,
+    *,
+    keep: bool = False,
 ) -> Steps:
     """Make [start, old_end) `new_length` long, and move it if it must (sys_mremap, MREMAP_MAYMOVE).
 
     What a locked VMA gains is faulted in.
+
+    Args:
+        new_addr: Where to (MREMAP_FIXED); None: where it is, or where there is room.
+        rename: What commands call it from now on.
+        keep: The old range stays mapped, without its pages (MREMAP_DONTUNMAP).
 
     Raises:
         KernelError: EINVAL; what the kernel's do_mremap raises.
@@ -34,18 +46,20 @@ def sys_mremap(
     new_length = (new_length + PAGE_SIZE - 1) & PAGE_MASK
     if new_length <= 0:
         raise KernelError("EINVAL", "mremap: the new length is 0")
-    yield from mm.machine.kernel.do_mremap(mm, start, old_end, new_length, new_addr, rename)
+    yield from mm.machine.kernel.do_mremap(mm, start, old_end, new_length, new_addr, rename, keep)
 
 
 def do_mremap(
-    mm: Mm, start: int, old_end: int, new_length: int, new_addr: int | None, rename: str | None
+    mm: Mm, start: int, old_end: int, new_length: int, new_addr: int | None, rename: str | None, keep: bool
 ) -> Steps:
     """The range must lie within one VMA (the body of sys_mremap).
 
     Raises:
-        KernelError: EINVAL; EFAULT (the range is not within one VMA); EEXIST (label or address taken);
-            ENOMEM (no room).
+        KernelError: EINVAL (`keep` too: that flag is of 5.7); EFAULT (the range is not within one VMA);
+            EEXIST (label or address taken); ENOMEM (no room).
     """
+    if keep:
+        raise KernelError("EINVAL", "mremap: MREMAP_DONTUNMAP came with 5.7, and rules=2.6 do not know it")
     vma = mm.vmas.at(start)
     if vma is None or vma.vm_end < old_end:
         raise KernelError("EFAULT", f"{start:#x}-{old_end:#x} is not within one VMA of {mm.name}")
@@ -89,6 +103,14 @@ def check_label(mm: Mm, label: Label | None, whole: bool, rename: str | None) ->
         raise KernelError("EINVAL", f"only part of {whose} would change: name that part with `as`")
 
 
+def check_new_label(mm: Mm, name: str | None) -> None:
+    """What stays mapped keeps its name, so what its pages move to needs one of its own."""
+    if name is None:
+        raise KernelError("EINVAL", "what stays mapped keeps its name: name where the pages go with `as`")
+    if find_label(mm, name) is not None:
+        raise KernelError("EEXIST", f"{mm.name} has a mapping called {name} already")
+
+
 def check_target(mm: Mm, start: int, end: int, new_addr: int, new_length: int) -> None:
     """MREMAP_FIXED, and the target must be free (the kernel would unmap what is there)."""
     if new_addr % PAGE_SIZE:
@@ -130,13 +152,24 @@ def move_vma(vma: Vma, start: int, end: int, new_addr: int, new_length: int) -> 
     Where page->index is counted from it, vm_pgoff moves along unchanged and every page is still found.
     """
     mm = vma.vm_mm
+    yield from copy_vma_and_data(vma, start, end, new_addr, new_length)
+    yield from unmap_range(mm, start, end)
+
+
+def copy_vma_and_data(vma: Vma, start: int, end: int, new_addr: int, new_length: int) -> Steps:
+    """The VMA for the new address, with the PTEs of the old range (the first half of move_vma).
+
+    Returns:
+        The VMA.
+    """
+    mm = vma.vm_mm
     yield from mm.machine.scheme.move_prepare(vma, start, end)
-    new = yield from copy_vma(vma, start, new_addr, new_length)
+    new: Vma = yield from copy_vma(vma, start, new_addr, new_length)
     moved = move_page_tables(mm, start, end, new_addr)
     text = "{n:,} PTEs moved to {who}"
     yield Step(text, vma=new.id, mm=mm.id, n=moved, who=vma_name(new))
     yield from mm.machine.scheme.vma_move(vma, new)
-    yield from unmap_range(mm, start, end)
+    return new
 
 
 def copy_vma(vma: Vma, start: int, new_addr: int, new_length: int) -> Steps:

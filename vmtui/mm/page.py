@@ -41,17 +41,22 @@ PG_reserved: Final = 1 << 11
 PG_writeback: Final = 1 << 13
 PG_direct: Final = 1 << 16
 PG_swapcache: Final = 1 << 17
+#: It is to be written for page-out's sake; the same bit in a kernel says that readahead goes on from here.
+PG_reclaim: Final = 1 << 18
 PG_anon: Final = 1 << 20
 #: Of an anonymous page under 6.18: one process has it for itself.
 PG_anon_exclusive: Final = 1 << 21
 #: It goes to swap and not to a file; clear of one that MADV_FREE gave up.
 PG_swapbacked: Final = 1 << 22
+#: It stays in memory though no VMA that maps it is locked: a lock was taken from its VMA, and left on it.
+PG_mlocked: Final = 1 << 23
 #: Ours: the frame holds a page table.
 PG_table: Final = 1 << 24
 
 #: Flag names, without the prefix, and their bits.  Bit numbers are those of 2.6.0 and the RFC (PG_anon
-#: 20, PG_direct 16); PG_swapcache is 2.6.6's flag at a number of ours, as PG_swapbacked and PG_anon_exclusive
-#: are later kernels'; PG_table is ours.
+#: 20, PG_direct 16); PG_swapcache is 2.6.6's flag at a number of ours, as PG_swapbacked, PG_mlocked and
+#: PG_anon_exclusive are later kernels'; PG_reclaim is as 6.18 sets it;
+#: PG_table is ours.
 PAGE_FLAGS: Mapping[str, int] = MappingProxyType(
     {
         "locked": PG_locked,
@@ -64,9 +69,11 @@ PAGE_FLAGS: Mapping[str, int] = MappingProxyType(
         "writeback": PG_writeback,
         "direct": PG_direct,
         "swapcache": PG_swapcache,
+        "reclaim": PG_reclaim,
         "anon": PG_anon,
         "anon_exclusive": PG_anon_exclusive,
         "swapbacked": PG_swapbacked,
+        "mlocked": PG_mlocked,
         "table": PG_table,
     }
 )
@@ -150,6 +157,11 @@ class Page:
         """Clear flags."""
         flags = self.machine.mem_map.flags
         flags[self.pfn] = flags.cell[self.pfn] & ~bits
+
+    def mark_dirty(self) -> None:
+        """A dirty PTE goes, the page is dirty, and as if page-out had never met it (set_page_dirty)."""
+        flags = self.machine.mem_map.flags
+        flags[self.pfn] = (flags.cell[self.pfn] | PG_dirty) & ~PG_reclaim
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Page) and other.pfn == self.pfn

@@ -29,7 +29,7 @@ class Kernel(Protocol):
     """A kernel's rules.
 
     Generators (called by ``yield from``): handle_mm_fault, dup_mmap, copy_one_pte, mprotect_fixup,
-    do_madvise, do_mlock, do_mremap, shrink_list, shrink_active_list.  The rest are plain.
+    do_madvise, do_mlock, do_mremap, remap_file_pages, shrink_list, shrink_active_list.  The rest are plain.
     """
 
     #: What the ``rules`` option calls it.
@@ -76,9 +76,19 @@ class Kernel(Protocol):
         """mlock and munlock."""
 
     def do_mremap(
-        self, mm: Mm, start: int, old_end: int, new_length: int, new_addr: int | None, rename: str | None
+        self,
+        mm: Mm,
+        start: int,
+        old_end: int,
+        new_length: int,
+        new_addr: int | None,
+        rename: str | None,
+        keep: bool,
     ) -> Steps:
-        """mremap, of whole pages."""
+        """mremap, of whole pages; `keep`: MREMAP_DONTUNMAP."""
+
+    def remap_file_pages(self, mm: Mm, start: int, end: int, pgoff: int) -> Steps:
+        """Let part of a shared mapping show its file from another page on."""
 
     def shrink_list(self, machine: Machine, pfns: list[int], *, forced: bool) -> Steps:
         """Try to free each page of a list; how many were freed."""

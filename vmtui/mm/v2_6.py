@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from vmtui.mm import fork, madvise, memory, mlock, mprotect, mremap, swapfile, vmscan
+from vmtui.mm import fork, fremap, madvise, memory, mlock, mprotect, mremap, swapfile, vmscan
 from vmtui.mm.page import PG_active, PG_lru, PG_referenced
 from vmtui.mm.swap import lru_cache_add_active
 
@@ -36,6 +36,7 @@ class Kernel26:
     do_madvise = staticmethod(madvise.madvise_vmas)
     do_mlock = staticmethod(mlock.do_mlock)
     do_mremap = staticmethod(mremap.do_mremap)
+    remap_file_pages = staticmethod(fremap.remap_file_pages)
     shrink_list = staticmethod(vmscan.shrink_list)
     check_references_bulk = staticmethod(vmscan.check_references_bulk)
     free_swap_bulk = staticmethod(swapfile.free_swap_bulk)

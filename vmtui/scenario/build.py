@@ -65,7 +65,7 @@ ADVICE = ("dontneed", "free", "pageout", "dontfork", "dofork", "wipeonfork", "ke
 _NOT_VARIABLES = frozenset(
     {
         *("and", "or", "not", "true", "false"),
-        *("pfn", "full", "pages", "at", "after", "growsdown", "to", "as"),
+        *("pfn", "full", "pages", "at", "after", "growsdown", "to", "as", "dontunmap"),
         *ADVICE,
     }
 )
@@ -154,7 +154,6 @@ class _Builder(Transformer[Token, Any]):
     munmap = commands.Munmap
     mlock = commands.Mlock
     munlock = commands.Munlock
-    mremap = commands.Mremap
     brk = commands.Brk
     read = commands.Read
     write = commands.Write
@@ -191,6 +190,11 @@ class _Builder(Transformer[Token, Any]):
             after,
             growsdown is not None,
         )
+
+    def mremap(
+        self, place: Place, size: commands.Size, address: Expr | None, label: Name | None, keep: Token | None
+    ) -> commands.Mremap:
+        return commands.Mremap(place, size, address, label, keep is not None)
 
     def mapped(self, name: Name, plus: Token | None, size: commands.Size | None) -> Any:
         if plus is not None and plus != "+":

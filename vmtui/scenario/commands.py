@@ -345,13 +345,14 @@ class Mremap(Command):
     """A mapping that grows, shrinks or moves."""
 
     keyword: ClassVar[str] = "mremap"
-    usage: ClassVar[str] = "mremap PLACE SIZE [to ADDRESS] [as LABEL]"
-    help: ClassVar[str] = "give pages another length, another address, another name"
+    usage: ClassVar[str] = "mremap PLACE SIZE [to ADDRESS] [as LABEL] [dontunmap]"
+    help: ClassVar[str] = "give pages another length, another address, another name; dontunmap: leave the VMA"
 
     place: Place
     size: Size
     address: Expr | None = None
     label: Name | None = None
+    dontunmap: bool = False
 
     def words(self) -> list[str]:
         """What follows the keyword."""
@@ -360,6 +361,8 @@ class Mremap(Command):
             words.append(f"to {self.address}")
         if self.label is not None:
             words.append(f"as {print_name(self.label)}")
+        if self.dontunmap:
+            words.append("dontunmap")
         return words
 
     def apply(self, machine: Machine) -> Work:
@@ -367,7 +370,9 @@ class Mremap(Command):
         where = find_range(machine, self.place)
         address = None if self.address is None else known_number(self.address)
         label = None if self.label is None else known_name(self.label)
-        yield from mremap.sys_mremap(where.mm, where.start, where.end, self.size.bytes, address, label)
+        yield from mremap.sys_mremap(
+            where.mm, where.start, where.end, self.size.bytes, address, label, keep=self.dontunmap
+        )
 
 
 @attrs.frozen

@@ -35,6 +35,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "PAGES": ("pages",),
         "FULL": ("full",),
         "GROWSDOWN": ("growsdown",),
+        "DONTUNMAP": ("dontunmap",),
         "_AS": ("as",),
         "_AT": ("at",),
         "_AFTER": ("after",),

@@ -23,7 +23,7 @@ __all__ = ["NOT_NAMES", "Name", "NameTemplate", "check_quoted", "known_name", "p
 NOT_NAMES: Final = frozenset({"r", "rw", "rx", "rwx", "none", "private", "shared"})
 """Words that stand where a name could stand, and so are none."""
 
-_AFTER_A_NAME: Final = frozenset({"at", "after", "to", "growsdown", "and", "or"})
+_AFTER_A_NAME: Final = frozenset({"at", "after", "to", "growsdown", "dontunmap", "and", "or"})
 """Words that may follow a name, and so are names in quotes alone."""
 
 _BARE = re.compile(r"[^\W\d]\w*")

@@ -336,6 +336,11 @@ _FLAG_TEXTS: Final = {
         "It has a swap slot, in private.",
         "add_to_swap_cache, delete_from_swap_cache",
     ),
+    "reclaim": (
+        "PG_reclaim, which is PG_readahead at other times; its number here is ours",
+        "It is dirty and was left to the flushers; no fault maps it on the way to another page.",
+        "shrink_folio_list; cleared when it is dirtied again",
+    ),
     "anon": (
         "PG_anon, bit 20 of the RFC",
         "It belongs to no file: the union is a VMA or an anon_vma.",
@@ -350,6 +355,11 @@ _FLAG_TEXTS: Final = {
         "PG_swapbacked, since 2.6.28; its number here is ours",
         "It goes to swap and not to a file.",
         "folio_add_new_anon_rmap; cleared by MADV_FREE",
+    ),
+    "mlocked": (
+        "PG_mlocked, since 2.6.28; its number here is ours, and it is set of a page that a lock was left on",
+        "It stays in memory, though no VMA that maps it is locked.",
+        "dontunmap_complete",
     ),
     "table": ("ours: no flag in 2.6", "The frame holds a page table.", "pte_alloc_map, free_pgtables"),
 }

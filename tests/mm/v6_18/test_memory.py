@@ -69,6 +69,40 @@ def test_a_fault_that_fails_leaves_what_it_did_first() -> None:
     assert "PP......" == machine.state("b", "t")
 
 
+def test_the_last_page_is_not_mapped_around_without_a_page_table() -> None:
+    """If it is the first that is cached there; shared memory needs none."""
+    machine = Modern("file f 2 pages", "spawn a", "mmap a t 8 pages r private f", "read a.t[1]", "spawn b")
+    machine.do("mmap b t 8 pages r private f")
+    assert ("EFAULT", False) == machine.refused("read b.t[4]")
+    machine.do("mmap b h 1 pages rw private after t", "write b.h")
+    assert ("EFAULT", True) == machine.refused("read b.t[4]")
+    assert ".P......" == machine.state("b", "t")
+    machine = Modern(
+        "spawn a", "mmap a s 2 pages rw shared", "fork a b", "mremap b.s 8 pages", "write a.s[1]"
+    )
+    assert ("EFAULT", True) == machine.refused("read b.s[4]")
+
+    assert ".P......" == machine.state("b", "s")
+
+
+def test_what_page_out_left_to_the_flushers_is_not_mapped_around() -> None:
+    """A dirty page of a file keeps a mark until it is dirtied again; faults on others pass it over."""
+    machine = Modern("file f 4 pages", "spawn a", "mmap a t 4 pages rw shared f", "write a.t", "swapout a.t")
+    machine.do("read a.t[0]", "write a.t[1]")
+    assert "PP.." == machine.state("a", "t")
+    machine.do("munmap a.t[1]", "spawn b", "mmap b t 4 pages r shared f", "read b.t[3]")
+
+    assert ".P.P" == machine.state("b", "t")
+
+
+def test_a_fault_that_waited_for_its_file_is_tried_again() -> None:
+    """So the last page is mapped around one that had to be read, though there was no page table."""
+    machine = Modern("file f 8 pages", "spawn a", "mmap a t 8 pages r private f", "read a.t[7]", "spawn b")
+    machine.do("mmap b t 8 pages r private f", "read b.t[4]")
+
+    assert "....P..P" == machine.state("b", "t")
+
+
 def test_new_memory_is_inactive_and_exclusive() -> None:
     """A new page is its process's own, swap-backed, on the inactive list."""
     page = heap(1).view("a.h[0]").page

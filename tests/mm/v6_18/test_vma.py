@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.mm.v6_18.modern import Modern, heap
 from vmtui.mm.mm_types import VM_ACCOUNT, VM_LOCKED
 from vmtui.mm.pgtable import pte_write
@@ -113,3 +115,64 @@ def test_mremap_leaves_what_cannot_be_faulted_in() -> None:
     )
 
     assert "PP.." == machine.state("a", "s")
+
+
+def test_what_stays_mapped_has_no_anon_vma() -> None:
+    """MREMAP_DONTUNMAP of a whole VMA: pages and trees are the new one's; written, it has a new root."""
+    machine = heap(2, "mremap a.h 2 pages to 0x200000100000 as n dontunmap")
+    old, new = machine.vma("a", 0), machine.vma("a", 1)
+
+    assert ("..", "PP") == (machine.state("a", "h"), machine.state("a", "n"))
+    assert old.anon_vma is None
+    assert new.anon_vma is not None
+    assert (1, old.vm_pgoff) == (new.anon_vma.num_active_vmas, new.vm_pgoff)
+    machine.do("write a.h")
+    assert old.anon_vma is not new.anon_vma
+
+
+def test_what_stays_mapped_in_part_keeps_its_anon_vma() -> None:
+    """Both have it then; a range of VMAs with a hole in it moves as it is."""
+    machine = heap(4, "mremap a.h[0:2] 2 pages to 0x200000100000 as n dontunmap")
+    assert machine.vma("a", 0).anon_vma is machine.vma("a", 1).anon_vma is not None
+    machine = heap(4, "munmap a.h[1]", "mremap a.h 4 pages to 0x200000100000 as n dontunmap")
+
+    assert ("....", "P.PP") == (machine.state("a", "h"), machine.state("a", "n"))
+    assert [1, 2, 1, 2] == machine.spans("a")
+
+
+def test_what_was_never_touched_may_merge_with_where_it_goes() -> None:
+    """Nothing is counted from its address yet: one VMA, and both names."""
+    machine = Modern("spawn a", "mmap a h 2 pages rw private")
+    machine.do("mremap a.h 2 pages to 0x200000002000 as n dontunmap", "write a.h", "write a.n")
+
+    assert ([4], "PP", "PP") == (machine.spans("a"), machine.state("a", "h"), machine.state("a", "n"))
+
+
+@pytest.mark.parametrize(
+    ("line", "errno"),
+    [
+        ("mremap a.h 3 pages as n dontunmap", "EINVAL"),
+        ("mremap a.h 4 pages dontunmap", "EINVAL"),
+        ("mremap a.h 4 pages as h dontunmap", "EEXIST"),
+        ("mremap a.h 4 pages to 0x200000001000 as n dontunmap", "EINVAL"),
+        ("mremap a.h 4 pages to 0x200000005000 as n dontunmap", "EEXIST"),
+        ("mremap a.h 4 pages as n dontunmap", "EFAULT"),
+        ("mremap a:0x200000300000 1 pages as n dontunmap", "EFAULT"),
+    ],
+)
+def test_what_cannot_be_kept_mapped(line: str, errno: str) -> None:
+    """Another length, no new name, a place that is taken; without a place, more than one VMA."""
+    machine = heap(4, "mmap a k 1 pages r private", "mprotect a.h[2:4] r")
+
+    assert (errno, False) == machine.refused(line)
+
+
+def test_a_lock_is_left_on_the_pages_that_stay() -> None:
+    """It goes from the VMA; the pages that did not move are neither swapped out nor given up any more."""
+    machine = Modern("spawn a", "mmap a h 4 pages rw private", "mlock a.h")
+    machine.do("mremap a.h[0] 1 pages to 0x200000100000 as n dontunmap", "write a.h[0]")
+    machine.do("madvise a.h[3] free", "madvise a.h pageout", "swapout a.h[1]")
+
+    assert ("SPPP", "P") == (machine.state("a", "h"), machine.state("a", "n"))
+    machine.do("munmap a.h", "mmap a o 4 pages rw private", "write a.o", "swapout a.o")
+    assert "SSSS" == machine.state("a", "o")

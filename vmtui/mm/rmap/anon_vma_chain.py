@@ -50,7 +50,7 @@ class AnonVmaChain(ChainWalk):
         {
             "mremap": "VMAs that other schemes let merge stay two here, or the reverse, and mremap wants one",
             "mlock": "of a page that only some have locked, the walk unmaps what it meets before the lock",
-            "remap_file_pages": "refused: this kernel has no nonlinear VMA any more",
+            "remap_file_pages": "refused under 2.6 rules: its own kernel makes VMAs, and none nonlinear",
         }
     )
 

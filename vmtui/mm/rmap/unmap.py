@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vmtui.mm.cluster import page_index
 from vmtui.mm.mm_types import Mm
-from vmtui.mm.page import Page, PG_anon, PG_dirty
+from vmtui.mm.page import Page, PG_anon
 from vmtui.mm.pgtable import (
     pgoff_to_pte,
     pte_dirty,
@@ -36,7 +36,7 @@ def unmap_pte(page: Page, mm: Mm, ptep: int) -> str:
     """
     machine = page.machine
     if pte_dirty(machine.memory[ptep]):
-        page.set(PG_dirty)
+        page.mark_dirty()
     mm.rss -= 1
     page.count -= 1
     machine.work["tlb_flushes"] += 1

@@ -12,7 +12,7 @@ from typing import ClassVar, Final
 from vmtui.mm.mm_types import VM_ACCOUNT, VM_SHARED, VM_WRITE
 from vmtui.mm.page import PG_anon_exclusive, PG_lru, PG_referenced, PG_swapbacked, PG_uptodate
 from vmtui.mm.swap import lru_cache_add
-from vmtui.mm.v6_18 import check, fork, madvise, memory, mlock, mprotect, mremap, swapfile, vmscan
+from vmtui.mm.v6_18 import check, fork, madvise, memory, mlock, mmap, mprotect, mremap, swapfile, vmscan
 
 __all__ = ["KERNEL", "Kernel618"]
 
@@ -38,6 +38,7 @@ class Kernel618:
     do_madvise = staticmethod(madvise.do_madvise)
     do_mlock = staticmethod(mlock.do_mlock)
     do_mremap = staticmethod(mremap.do_mremap)
+    remap_file_pages = staticmethod(mmap.remap_file_pages)
     shrink_list = staticmethod(vmscan.shrink_folio_list)
     check_references_bulk = staticmethod(vmscan.check_references_bulk)
     free_swap_bulk = staticmethod(swapfile.free_swap_bulk)

@@ -45,6 +45,7 @@ from vmtui.mm.swap import lru_cache_add, lru_cache_del
 from vmtui.mm.swapfile import free_swap_and_cache
 from vmtui.mm.v6_18.swapfile import folio_free_swap
 from vmtui.mm.v6_18.vma import vma_modify_flags
+from vmtui.mm.v6_18.vmscan import folio_evictable
 from vmtui.mm.vmscan import swapout
 
 __all__ = ["do_madvise"]
@@ -150,8 +151,12 @@ def may_be_freed(page: Page) -> bool:
 
 
 def mark_lazyfree(page: Page) -> None:
-    """A page that goes without being written: to the inactive list, no more for swap (lru_lazyfree)."""
-    if page.test(PG_anon) and page.test(PG_swapbacked) and not page.test(PG_swapcache):
+    """A page that goes without being written: to the inactive list, no more for swap (lru_lazyfree).
+
+    One that anybody has locked in memory is left as it is (folio_mark_lazyfree).
+    """
+    mine = page.test(PG_anon) and page.test(PG_swapbacked) and not page.test(PG_swapcache)
+    if mine and folio_evictable(page):
         lru_cache_del(page)
         page.clear(PG_swapbacked | PG_referenced | PG_active)
         lru_cache_add(page)

@@ -23,6 +23,7 @@ from vmtui.mm.page import (
     Page,
     PG_anon,
     PG_anon_exclusive,
+    PG_reclaim,
     PG_swapcache,
     PG_uptodate,
 )
@@ -34,6 +35,7 @@ from vmtui.mm.pgtable import (
     maybe_mkwrite,
     mk_pte,
     pte_alloc,
+    pte_dirty,
     pte_mkdirty,
     pte_mkold,
     pte_mkwrite,
@@ -62,12 +64,12 @@ FAULT_AROUND_PAGES: Final = 16
 
 def handle_mm_fault(mm: Mm, vma: Vma, address: int, write: bool) -> Steps:
     """The page tables down to the PTE, then what its content asks for (handle_mm_fault, handle_pte_fault)."""
-    ptep = pte_alloc(mm, address)
-    pte = mm.machine.memory[ptep]
+    ptep = pte_offset(mm, address)
+    pte = mm.machine.memory[ptep] if ptep else 0
     if pte_none(pte) and vma.vm_file is not None:
-        yield from do_fault(mm, vma, address, ptep, write)
+        yield from do_fault(vma, address, write)
     elif pte_none(pte):
-        yield from do_anonymous_page(mm, vma, address, ptep, write)
+        yield from do_anonymous_page(mm, vma, address, pte_alloc(mm, address), write)
     elif not pte_present(pte):
         yield from do_swap_page(mm, vma, address, ptep, write)
     elif write:
@@ -103,32 +105,43 @@ def add_new_anon(page: Page, vma: Vma, address: int, ptep: int, text: str, **val
     yield from vma.machine.scheme.page_add_rmap(page, vma, address, ptep, fresh=True)
 
 
-def do_fault(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Steps:
-    """First touch of a page of a file, or of shared memory (do_fault)."""
+def do_fault(vma: Vma, address: int, write: bool) -> Steps:
+    """First touch of a page of a file, or of shared memory (do_fault).
+
+    The page table may be missing yet; it is made once there is a page to map.
+    """
     mapping = vma.vm_file
     assert mapping is not None
     if not write:
-        yield from do_read_fault(vma, mapping, address, ptep)
+        yield from do_read_fault(vma, mapping, address)
     elif vma.vm_flags & VM_SHARED:
-        yield from do_shared_fault(vma, mapping, address, ptep)
+        yield from do_shared_fault(vma, mapping, address)
     else:
-        yield from do_cow_fault(vma, mapping, address, ptep)
+        yield from do_cow_fault(vma, mapping, address)
 
 
-def do_read_fault(vma: Vma, mapping: AddressSpace, address: int, ptep: int) -> Steps:
-    """A read maps what is cached around the page; if it was not, then it alone, once read (do_read_fault).
+def do_read_fault(vma: Vma, mapping: AddressSpace, address: int) -> Steps:
+    """A read maps what is cached around the page, and the page if it is; else that is read (do_read_fault).
 
+    While it is read from a file the process's VMAs are not locked, so the fault is tried again after that.
     What lies around is mapped even if the page itself turns out to be behind the end of its file.
     """
     before = vma.vm_mm.rss
-    mapped = yield from do_fault_around(vma, mapping, address, ptep)
-    if mapped:
-        return
-    page = yield from fault(vma, mapping, address, partial=vma.vm_mm.rss > before)
-    yield from map_file_page(vma, page, address, ptep, mk_pte(page.pfn, vm_page_prot(vma)))
+    mapped = yield from do_fault_around(vma, mapping, address)
+    if not mapped:
+        index = linear_page_index(vma, address)
+        waits = not mapping.shmem and index < mapping.end and not find_get_page(mapping, index)
+        page = yield from fault(vma, mapping, address, partial=vma.vm_mm.rss > before)
+        if waits:
+            mapped = yield from do_fault_around(vma, mapping, address)
+        if mapped:
+            release_page(page)
+            return
+        ptep = pte_alloc(vma.vm_mm, address)
+        yield from map_file_page(vma, page, address, ptep, mk_pte(page.pfn, vm_page_prot(vma)))
 
 
-def do_fault_around(vma: Vma, mapping: AddressSpace, address: int, ptep: int) -> Steps:
+def do_fault_around(vma: Vma, mapping: AddressSpace, address: int) -> Steps:
     """Map the cached pages of the 64 KB around an address (do_fault_around, filemap_map_pages).
 
     The window is cut to the VMA and to the page table; what has an entry keeps it.
@@ -136,19 +149,52 @@ def do_fault_around(vma: Vma, mapping: AddressSpace, address: int, ptep: int) ->
     Returns:
         Whether the page that was asked for is mapped now.
     """
-    slot = ptep % PTRS_PER_TABLE
+    slot = (address >> PAGE_SHIFT) % PTRS_PER_TABLE
     offset = (address - vma.vm_start) >> PAGE_SHIFT
     first = max(slot & ~(FAULT_AROUND_PAGES - 1), slot - min(slot, offset))
     end = min(first + FAULT_AROUND_PAGES, PTRS_PER_TABLE, slot + vma.pages - offset)
-    for near in range(first - slot, end - slot):
-        at = address + near * PAGE_SIZE
-        index = linear_page_index(vma, at)
-        pfn = find_get_page(mapping, index) if index < mapping.end else 0
-        if pfn and pte_none(vma.machine.memory[ptep + near]):
-            page = vma.machine.page(pfn)
+    start = address + (first - slot) * PAGE_SIZE
+    cached = cached_pages(vma, mapping, start, address + (end - slot) * PAGE_SIZE)
+    if not pte_offset(vma.vm_mm, address) and not can_map_large(mapping, cached):
+        return False
+    for at, page in cached:
+        ptep = pte_alloc(vma.vm_mm, at)
+        if pte_none(vma.machine.memory[ptep]):
             page.count += 1
-            yield from map_file_page(vma, page, at, ptep + near, mk_pte(pfn, vm_page_prot(vma)))
-    return not pte_none(vma.machine.memory[ptep])
+            yield from map_file_page(vma, page, at, ptep, mk_pte(page.pfn, vm_page_prot(vma)))
+    return bool(cached) and not pte_none(vma.machine.memory[pte_offset(vma.vm_mm, address)])
+
+
+def cached_pages(vma: Vma, mapping: AddressSpace, start: int, end: int) -> list[tuple[int, Page]]:
+    """Each address of [start, end) whose page is cached, and that page (next_uptodate_folio).
+
+    But not those that page-out left to the flushers and nobody has written since: the flag that says so is
+    taken for the one that says where readahead is to go on.
+    """
+    found = []
+    for address in range(start, end, PAGE_SIZE):
+        index = linear_page_index(vma, address)
+        pfn = find_get_page(mapping, index) if index < mapping.end else 0
+        if pfn and not is_left_to_flushers(vma.machine.page(pfn)):
+            found.append((address, vma.machine.page(pfn)))
+    return found
+
+
+def is_left_to_flushers(page: Page) -> bool:
+    """Whether page-out met a file's page dirty, and no PTE through which it was written is there since."""
+    if not page.test(PG_reclaim):
+        return False
+    machine = page.machine
+    return not any(pte_dirty(machine.memory[ptep]) for ptep in machine.scheme.mappings(page))
+
+
+def can_map_large(mapping: AddressSpace, cached: list[tuple[int, Page]]) -> bool:
+    """Whether cached pages may be mapped where there is no page table yet.
+
+    They may not if the first of them is the last page of its file: a large one might reach beyond the end,
+    and the page table would be made on the way to mapping it as such (can_map_large in filemap_map_pages).
+    """
+    return bool(cached) and (mapping.shmem or cached[0][1].index != mapping.end - 1)
 
 
 def fault(vma: Vma, mapping: AddressSpace, address: int, *, partial: bool) -> Steps:
@@ -178,13 +224,14 @@ def map_file_page(vma: Vma, page: Page, address: int, ptep: int, pte: int) -> St
     yield from vma.machine.scheme.page_add_file_rmap(page, vma, ptep)
 
 
-def do_shared_fault(vma: Vma, mapping: AddressSpace, address: int, ptep: int) -> Steps:
+def do_shared_fault(vma: Vma, mapping: AddressSpace, address: int) -> Steps:
     """A write to a shared mapping maps that one page, dirty (do_shared_fault)."""
     page = yield from fault(vma, mapping, address, partial=False)
+    ptep = pte_alloc(vma.vm_mm, address)
     yield from map_file_page(vma, page, address, ptep, pte_mkdirty(mk_pte(page.pfn, vm_page_prot(vma))))
 
 
-def do_cow_fault(vma: Vma, mapping: AddressSpace, address: int, ptep: int) -> Steps:
+def do_cow_fault(vma: Vma, mapping: AddressSpace, address: int) -> Steps:
     """A write to a private mapping copies the file's page, which is not mapped at all (do_cow_fault).
 
     The VMA has its anon_vma before the file is asked for the page, which may have none there.
@@ -195,6 +242,7 @@ def do_cow_fault(vma: Vma, mapping: AddressSpace, address: int, ptep: int) -> St
     page = yield from fault(vma, mapping, address, partial=fresh)
     copy = alloc_page(machine)
     vma.vm_mm.rss += 1
+    ptep = pte_alloc(vma.vm_mm, address)
     machine.memory[ptep] = pte_mkwrite(pte_mkdirty(mk_pte(copy.pfn, vm_page_prot(vma))))
     release_page(page)
     text = "{where}: a private copy of frame {old:#x} in frame {page:#x}"

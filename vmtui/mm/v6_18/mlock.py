@@ -61,3 +61,13 @@ def mm_populate(mm: Mm, start: int, end: int) -> Steps:
             if error.errno != "EFAULT":
                 raise
             raise KernelError("ENOMEM", str(error), partial=True) from error
+
+
+def try_to_populate(mm: Mm, start: int, end: int) -> Steps:
+    """Fault in what memory that is mapped already should have; what cannot be is left (mm_populate)."""
+    try:
+        yield from mm_populate(mm, start, end)
+    except KernelError as error:
+        if not error.partial:
+            raise
+        yield Step("the rest cannot be faulted in, and is left", mm=mm.id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from vmtui.mm.memory import access
 from vmtui.mm.mm_types import VM_ACCESS, VM_ACCOUNT, VM_LOCKED, VM_SHARED, VM_WRITE, Vma, vma_name
 from vmtui.mm.page import PG_anon_exclusive
 from vmtui.mm.pgtable import (
@@ -16,13 +15,17 @@ from vmtui.mm.pgtable import (
     vm_page_prot,
 )
 from vmtui.mm.step import Step, Steps
+from vmtui.mm.v6_18.mlock import try_to_populate
 from vmtui.mm.v6_18.vma import vma_modify_flags
 
 __all__ = ["mprotect_fixup"]
 
 
 def mprotect_fixup(vma: Vma, start: int, end: int, prot: int) -> Steps:
-    """One VMA's part: its flags, its PTEs; locked memory that may be written now is copied now."""
+    """One VMA's part: its flags, its PTEs; locked memory that may be written now is copied now.
+
+    What cannot be, behind the end of a file, is left, and the call succeeds.
+    """
     old = vma.vm_flags
     flags = old & ~VM_ACCESS | prot
     if flags == old:
@@ -35,7 +38,7 @@ def mprotect_fixup(vma: Vma, start: int, end: int, prot: int) -> Steps:
     text = "{who}: protection changed, {n:,} PTEs rewritten"
     yield Step(text, vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma), n=changed)
     if old & (VM_WRITE | VM_SHARED | VM_LOCKED) == VM_LOCKED and flags & VM_WRITE:
-        yield from access(vma.vm_mm, start, end, write=True)
+        yield from try_to_populate(vma.vm_mm, start, end)
 
 
 def accounted(vma: Vma, flags: int) -> int:

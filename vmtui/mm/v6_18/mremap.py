@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from vmtui.errors import KernelError
 from vmtui.mm.mm_types import VM_LOCKED, Mm, Vma, vma_name
 from vmtui.mm.mmap import can_vma_merge, get_unmapped_area, unmap_range, vma_adjust
-from vmtui.mm.mremap import check_label, check_target, label_of_range, move_vma, relabel, room_behind
-from vmtui.mm.page import PAGE_SHIFT
+from vmtui.mm.mremap import (
+    check_label,
+    check_new_label,
+    check_target,
+    copy_vma_and_data,
+    label_of_range,
+    move_vma,
+    relabel,
+    room_behind,
+)
+from vmtui.mm.page import PAGE_SHIFT, Page, PG_mlocked
+from vmtui.mm.pgtable import is_zero_page, present_ptes, pte_offset, pte_pfn, pte_present
 from vmtui.mm.step import Step, Steps
-from vmtui.mm.v6_18.mlock import mm_populate
+from vmtui.mm.v6_18.mlock import try_to_populate
 
 __all__ = ["do_mremap"]
 
 
 def do_mremap(
-    mm: Mm, start: int, old_end: int, new_length: int, new_addr: int | None, rename: str | None
+    mm: Mm, start: int, old_end: int, new_length: int, new_addr: int | None, rename: str | None, keep: bool
 ) -> Steps:
     """Shrink first; then move, VMA by VMA, or grow (do_mremap, mremap_to, mremap_at).
 
@@ -22,11 +34,12 @@ def do_mremap(
         KernelError: EINVAL; EFAULT (nothing is mapped at its start; what grows, or shrinks and moves, is not
             within one VMA); EEXIST (label or address taken); ENOMEM (no room).
     """
+    if keep:
+        yield from move_and_keep(mm, start, old_end, new_length, new_addr, rename)
+        return
     if new_addr is not None:
         check_target(mm, start, old_end, new_addr, new_length)
-    vma = mm.vmas.at(start)
-    if vma is None:
-        raise KernelError("EFAULT", f"{mm.name}: nothing is mapped at {start:#x}")
+    vma = vma_at(mm, start)
     grows = new_length > old_end - start
     moves = new_addr is not None and new_length != old_end - start
     if (grows or moves) and vma.vm_end < min(old_end, start + new_length):
@@ -40,21 +53,44 @@ def do_mremap(
     if grows:
         start = yield from grow(mm, start, old_end, new_length, new_addr)
     elif new_addr is not None:
-        yield from remap_move(mm, start, start + new_length, new_addr)
+        yield from remap_move(mm, start, start + new_length, new_addr, keep=False)
         start = new_addr
     relabel(mm, label, whole, start, start + new_length, rename)
     if grows and mm.vmas.holding(start).vm_flags & VM_LOCKED:
-        yield from populate_tail(mm, start + old_length, start + new_length)
+        yield from try_to_populate(mm, start + old_length, start + new_length)
 
 
-def populate_tail(mm: Mm, start: int, end: int) -> Steps:
-    """Fault in what locked memory has gained; what cannot be is left (mm_populate)."""
-    try:
-        yield from mm_populate(mm, start, end)
-    except KernelError as error:
-        if not error.partial:
-            raise
-        yield Step("the rest cannot be faulted in, and is left", mm=mm.id)
+def vma_at(mm: Mm, start: int) -> Vma:
+    """The VMA that a call begins in.
+
+    Raises:
+        KernelError: EFAULT.
+    """
+    vma = mm.vmas.at(start)
+    if vma is None:
+        raise KernelError("EFAULT", f"{mm.name}: nothing is mapped at {start:#x}")
+    return vma
+
+
+def move_and_keep(mm: Mm, start: int, end: int, length: int, new_addr: int | None, name: str | None) -> Steps:
+    """Move the pages of a range, and leave it mapped (mremap_to, MREMAP_DONTUNMAP of 5.7).
+
+    Where no address is asked for, the range must be within one VMA.
+
+    Raises:
+        KernelError: EINVAL; EFAULT; EEXIST (name or address taken); ENOMEM (no room).
+    """
+    check_new_label(mm, name)
+    if length != end - start:
+        raise KernelError("EINVAL", "mremap: what is kept mapped is moved as long as it is")
+    if new_addr is not None:
+        check_target(mm, start, end, new_addr, length)
+    vma = vma_at(mm, start)
+    if new_addr is None and vma.vm_end < end:
+        raise KernelError("EFAULT", f"{start:#x}-{end:#x} is not within one VMA of {mm.name}")
+    new_addr = get_unmapped_area(mm, length) if new_addr is None else new_addr
+    yield from remap_move(mm, start, end, new_addr, keep=True)
+    relabel(mm, None, False, new_addr, new_addr + length, name)
 
 
 def grow(mm: Mm, start: int, old_end: int, new_length: int, new_addr: int | None) -> Steps:
@@ -72,7 +108,7 @@ def grow(mm: Mm, start: int, old_end: int, new_length: int, new_addr: int | None
     return new_addr
 
 
-def remap_move(mm: Mm, start: int, end: int, new_addr: int) -> Steps:
+def remap_move(mm: Mm, start: int, end: int, new_addr: int, *, keep: bool) -> Steps:
     """Move a range of one length to another place, each VMA in it by itself, holes and all (remap_move)."""
     at = start
     while at < end:
@@ -80,8 +116,38 @@ def remap_move(mm: Mm, start: int, end: int, new_addr: int) -> Steps:
         if vma is None or vma.vm_start >= end:
             break
         low, high = max(at, vma.vm_start), min(end, vma.vm_end)
-        yield from move_vma(vma, low, high, new_addr + low - start, high - low)
+        if keep:
+            new = yield from copy_vma_and_data(vma, low, high, new_addr + low - start, high - low)
+            yield from dontunmap_complete(new, low, high)
+        else:
+            yield from move_vma(vma, low, high, new_addr + low - start, high - low)
         at = high
+
+
+def dontunmap_complete(new: Vma, start: int, end: int) -> Steps:
+    """What is left of a VMA whose pages have moved: no lock, and no anon_vma if all of them have.
+
+    The lock goes from all of the VMA; pages of it that did not move stay locked in memory for good, since
+    nobody unlocks them (dontunmap_complete).
+    """
+    mm = new.vm_mm
+    vma = mm.vmas.holding(start)
+    if vma.vm_flags & VM_LOCKED:
+        vma.vm_flags &= ~VM_LOCKED
+        for page in pages_of(vma):
+            page.set(PG_mlocked)
+    if vma is not new and (vma.vm_start, vma.vm_end) == (start, end):
+        mm.machine.scheme.vma_unlink(vma)
+    yield Step("{who} stays mapped, its pages have gone", vma=vma.id, mm=mm.id, who=vma_name(vma))
+
+
+def pages_of(vma: Vma) -> Iterator[Page]:
+    """The pages that a VMA maps now."""
+    memory = vma.machine.memory
+    for address in present_ptes(vma.vm_mm, vma.vm_start, vma.vm_end).tolist():
+        pte = memory[pte_offset(vma.vm_mm, address)]
+        if pte_present(pte) and not is_zero_page(pte_pfn(pte)):
+            yield vma.machine.page(pte_pfn(pte))
 
 
 def expand_vma_in_place(vma: Vma, new_end: int) -> Steps:

@@ -17,6 +17,8 @@ from vmtui.mm.page import (
     PG_active,
     PG_anon,
     PG_dirty,
+    PG_mlocked,
+    PG_reclaim,
     PG_referenced,
     PG_swapbacked,
     PG_swapcache,
@@ -95,6 +97,7 @@ def shrink_folio(page: Page, forced: bool) -> Steps:
 
     if page.test(PG_dirty):
         if not page.test(PG_swapbacked):
+            page.set(PG_reclaim)
             yield Step("frame {page:#x} is a file's and dirty: left to the flushers", page=page.pfn)
             return ACTIVATE
         written = yield from pageout(page)
@@ -105,11 +108,13 @@ def shrink_folio(page: Page, forced: bool) -> Steps:
 
 
 def folio_evictable(page: Page) -> bool:
-    """Whether no VMA that maps the page is locked in memory.
+    """Whether no VMA that maps the page is locked in memory, and none has left its lock on the page.
 
     *Ours*: the kernel counts them (mlock_count) and keeps such a page on a list of its own.
     """
     machine = page.machine
+    if page.test(PG_mlocked):
+        return False
     for ptep in machine.scheme.mappings(page) if page.mapcount else ():
         mm, address = ptep_to_mm_address(machine, ptep)
         if mm is not None and mm.vmas.holding(address).vm_flags & VM_LOCKED:
