@@ -20,7 +20,7 @@ PAGE = 4096
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_THP_DISABLE = 41
 PROT_READ = MAP_SHARED = 1
-MADV_PAGEOUT = 21
+MADV_RANDOM, MADV_PAGEOUT = 1, 21
 
 Answer = tuple[int, int | str | list[int]]
 
@@ -227,11 +227,16 @@ class Agent:
         return 0, list(range(len(pages)))
 
     def do_page_out(self, path: str, offset: int) -> Answer:
-        """Page out a page of a file that nobody maps, through a mapping that lasts no longer than that."""
+        """
+        Page out a page of a file that nobody maps, through a mapping that lasts no longer than that.
+
+        MADV_RANDOM: the mark of a dirty page that was met before would start readahead.
+        """
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         errno, there = _mmap(0, PAGE, PROT_READ, MAP_SHARED, fd, offset)
         os.close(fd)
         if not errno:
+            _madvise(there, PAGE, MADV_RANDOM)
             errno = self.load(there) or _madvise(there, PAGE, MADV_PAGEOUT)[0]
             _munmap(there, PAGE)
         return errno, 0
