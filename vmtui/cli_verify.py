@@ -95,10 +95,11 @@ def fuzz_programs(
     """
     Random programs on both sides; the exit code.
 
-    The first difference, shortened, becomes a file in this folder.
+    The machine has today's scheme, and with it today's rules, unless `options` say otherwise.  The first
+    difference, shortened, becomes a file in this folder.
     """
+    options = {"rmap": _SCHEME, **options}
     if anon_vma:
-        options = {"rmap": _SCHEME, **options}
         _check_has_chains(Options.parse(options), "the machine")
     here = abilities.probe(anon_vma=anon_vma)
     if here.missing:

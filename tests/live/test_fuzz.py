@@ -5,13 +5,16 @@ from random import Random
 
 import pytest
 
+from vmtui import cli_verify
 from vmtui.cli import main
+from vmtui.live.abilities import Abilities
 from vmtui.live.calls import ADVICE
 from vmtui.live.compare import compare
 from vmtui.live.fuzz import Tally, fuzz, shortest
 from vmtui.live.premises import Premises
 from vmtui.live.programs import MAX_PROCESSES, program, scenario_lines
 from vmtui.live.verify import play_on
+from vmtui.mm.kernel import Options
 from vmtui.player import Player
 from vmtui.scenario.items import Run
 from vmtui.scenario.script import load
@@ -104,6 +107,24 @@ def test_no_time_is_no_program(kernel):
 
     assert fuzz(kernel, OPTIONS, seconds=0, seed=1, tally=tally) is None
     assert "0 programs, 0 commands, 0 pages compared" == tally.text
+
+
+def test_fuzz_is_of_todays_kernel(monkeypatch):
+    """Without a word about the machine it has the scheme and the rules of the kernel it is compared with."""
+    machines = []
+
+    def fuzz_nothing(here, options, **how):
+        machines.append(Options.parse(options))
+
+    monkeypatch.setattr(cli_verify, "fuzz", fuzz_nothing)
+    monkeypatch.setattr(cli_verify.abilities, "probe", lambda anon_vma: Abilities(processes=True))
+
+    assert 0 == main(["verify", "--fuzz", "1"])
+    assert 0 == main(["verify", "--fuzz", "1", "--rmap", "pte_chain"])
+    assert [(each.rmap, each.rules) for each in machines] == [
+        ("anon_vma_chain", "6.18"),
+        ("pte_chain", "2.6"),
+    ]
 
 
 def test_the_command_line_writes_a_file(kernel, tmp_path, monkeypatch, capsys):
