@@ -102,6 +102,17 @@ def test_timeline(at, shown):
     )
 
 
+def test_timeline_counts_a_refused_command_where_it_stands(run):
+    """At the step of a command that was refused it is one of all; it is none once others go on."""
+    session = run("spawn a", "write a.h")
+    session.seek(len(session.steps))
+    assert session.failed is not None
+
+    assert panes.timeline(session, None, 98).note == "command 2 of 2 · step 1 of 1 · 2 of 2 in all"
+    session.do("spawn b")
+    assert panes.timeline(session, None, 98).note == "command 2 of 2 · step 1 of 1 · 2 of 2 in all"
+
+
 def test_timeline_leads_to_moments(cow):
     """Choosing a mark goes to just after its command, choosing the start to the machine just built."""
     track = panes.timeline(cow, None, 100)

@@ -295,7 +295,8 @@ def _note(session: Session, script: Player | None) -> str:
     """Which command of all, those to come counted; which of its steps; and which step of all so far."""
     done = session.command_at(session.cursor)
     commands = len(session.commands) + (script.remaining if script is not None else 0)
-    text = f"command {done.number + 1 if done is not None else 0:,} of {commands:,}"
+    number = done.number + 1 if done is not None else 0
+    text = f"command {number:,} of {max(commands, number):,}"
     if done is not None:
         text += f" · step {session.cursor - done.first:,} of {done.last - done.first:,}"
     text += f" · {session.cursor:,} of {max(session.end, session.cursor):,} in all"
