@@ -43,6 +43,7 @@ from vmtui.mm.rmap.unmap import unmap_pte
 from vmtui.mm.rmap.walk_bulk import Found, ask_vma, walk_lists
 from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Steps, step
 from vmtui.mm.work import count_link, count_tables
+from vmtui.state.column import as_slice
 
 if TYPE_CHECKING:
     from vmtui.mm.kernel import Options
@@ -450,13 +451,13 @@ class AnonVmaRfc(Indifferent):
         mem_map, pages = self.machine.mem_map, mapped.pages
         if len(mapped):
             self.add_file_rmap_bulk(mapped, child)
-        anon = pages[mem_map.flags.all[pages] & PG_anon != 0]
-        if not len(anon) and not swapped:
+        flags = mem_map.flags.all[as_slice(pages)]
+        if not (flags & PG_anon).any() and not swapped:
             return
         for _ in self.anon_vma_fork(vma, child):
             pass
         assert child.anon_vma is not None
-        direct = anon[mem_map.flags.all[anon] & PG_direct != 0]
+        direct = pages[flags & PG_direct != 0]
         if len(direct):
             mem_map.flags.put(direct, mem_map.flags.all[direct] & ~np.uint32(PG_direct))
             mem_map.mapping.put(direct, child.anon_vma.id)
