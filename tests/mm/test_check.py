@@ -8,7 +8,8 @@ import pytest
 
 from tests.mm.lab import Lab, R, mm_of, vma_at
 from vmtui.mm.check import check, problems
-from vmtui.mm.mm_types import AnonVma, Label, Mm, Vma
+from vmtui.mm.labels import Label
+from vmtui.mm.mm_types import AnonVma, Mm, Vma
 from vmtui.mm.page import PAGE_SIZE, Page, PG_anon, PG_lru
 from vmtui.mm.pgtable import PAGE_RW, pte_offset
 
@@ -92,7 +93,7 @@ DAMAGES: list[tuple[str, Damage]] = [
     ("vma_order", lambda p: setattr(p.vma, "vm_end", p.vma.vm_start)),
     ("vma_owner", lambda p: setattr(p.vma, "vm_mm", mm_of(p.child))),
     ("vma_owner", lambda p: p.machine.vmas.free(p.vma)),
-    ("label", lambda p: p.mm.labels.add(Label(p.machine, 0, "ghost", 0x1000, 0x2000))),
+    ("label", lambda p: p.mm.labels.add(Label("ghost", 0x1000, 0x2000))),
     ("frames", lambda p: p.machine.zones[0].take_user()),
     ("mapcount", lambda p: setattr(p.page, "mapcount", 1)),
     ("count", lambda p: setattr(p.page, "count", 3)),

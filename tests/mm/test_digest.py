@@ -13,7 +13,8 @@ import pytest
 from tests.mm.lab import Lab, R, mm_of, vma_at
 from vmtui.mm.digest import digest, memory_digest
 from vmtui.mm.filemap import create
-from vmtui.mm.mm_types import AnonVma, Label
+from vmtui.mm.labels import Label
+from vmtui.mm.mm_types import AnonVma
 from vmtui.mm.page import PAGE_SIZE
 from vmtui.mm.swap_state import lookup_swap_cache
 from vmtui.state.column import Column
@@ -105,7 +106,7 @@ def structs(lab: Lab) -> list[Struct]:
     parent = lab.machine.find_task("p")
     mm = mm_of(parent)
     vma = mm.vmas[0]
-    found: list[Struct] = [parent, mm, vma, next(iter(mm.labels))]
+    found: list[Struct] = [parent, mm, vma]
     found += [*lab.machine.anon_vmas][:1] + [*lab.machine.files][:1]
     return found + [mm.anonmm for mm in lab.machine.mms if mm.anonmm is not None][:1]
 
@@ -139,8 +140,7 @@ FIELDS = [
     for cls in STRUCTS
     if cls.__module__.startswith("vmtui.mm")
     for field in attrs.fields(cast(Any, cls))
-    # A label has no number: it is in no table.
-    if field.name != "machine" and (cls, field.name) != (Label, "id")
+    if field.name != "machine"
 ]
 
 
@@ -166,7 +166,7 @@ def test_every_field_is_journaled_and_in_the_digest(lived: Lab, kind: str, field
 
 def test_every_struct_class_is_tried() -> None:
     """No kind of struct is left out of that."""
-    kinds = {"task", "mm", "vma", "anon_vma", "label", "address_space", "anonmm"}
+    kinds = {"task", "mm", "vma", "anon_vma", "address_space", "anonmm"}
 
     assert kinds == {kind for kind, _ in FIELDS}
 
@@ -180,7 +180,7 @@ def test_fields_hold_no_plain_container(lived: Lab) -> None:
 
 CONTAINERS: list[Callable[[Lab], object]] = [
     lambda lab: mm_of(lab.machine.find_task("p")).vmas.remove(mm_of(lab.machine.find_task("p")).vmas[0]),
-    lambda lab: mm_of(lab.machine.find_task("p")).labels.add(Label(lab.machine, 0, "x", 0, 1)),
+    lambda lab: mm_of(lab.machine.find_task("p")).labels.add(Label("x", 0, 1)),
     lambda lab: next(iter(lab.machine.anon_vmas)).vmas.remove(
         next(iter(next(iter(lab.machine.anon_vmas)).vmas))
     ),
@@ -260,7 +260,8 @@ def test_memory_digest_is_of_memory_alone(lab: Lab) -> None:
     """Names and lists do not count in it; what page tables and swap hold does."""
     task, address = lab.heap(2)
     before = memory_digest(lab.machine)
-    next(iter(mm_of(task).labels)).name = "other"
+    (label,) = labels = mm_of(task).labels
+    labels.replace(label, Label("other", label.start, label.end))
     lab.machine.work["rmap_add"] += 1
     assert before == memory_digest(lab.machine)
     lab.swapout(task, address)

@@ -7,7 +7,7 @@ import pytest
 from tests.mm.lab import NONE, RW, Lab, R, mm_of, spans, vma_at
 from vmtui.errors import KernelError
 from vmtui.mm import mmap
-from vmtui.mm.mm_types import VM_EXEC, VM_GROWSDOWN, find_label, place_name, vma_name
+from vmtui.mm.mm_types import VM_EXEC, VM_GROWSDOWN, place_name, vma_name
 from vmtui.mm.mmap import find_vma
 from vmtui.mm.page import PAGE_SIZE
 from vmtui.mm.pgtable import page_tables
@@ -223,7 +223,7 @@ class TestMunmap:
         lab.write(task, address, 4)
         lab.munmap(task, address, 4)
 
-        assert ([], 0, None) == (spans(task), mm_of(task).rss, find_label(mm_of(task), "h"))
+        assert ([], 0, None) == (spans(task), mm_of(task).rss, mm_of(task).labels.called("h"))
         assert empty == lab.machine.ledger.by_kind()
 
     def test_placement_of_the_cuts(self, lab: Lab) -> None:
@@ -259,12 +259,12 @@ class TestMunmap:
         """A name covers holes and counts its pages from its old start."""
         task, address = lab.heap(4)
         lab.munmap(task, address, 2)
-        label = find_label(mm_of(task), "h")
+        label = mm_of(task).labels.called("h")
 
         assert label is not None
         assert (address, "p.h[3]") == (label.start, place_name(mm_of(task), address + 3 * PAGE_SIZE))
         lab.munmap(task, address + 2 * PAGE_SIZE, 2)
-        assert find_label(mm_of(task), "h") is None
+        assert mm_of(task).labels.called("h") is None
 
     def test_range_over_several(self, lab: Lab) -> None:
         """One munmap takes whole VMAs, parts of others, and holes between."""

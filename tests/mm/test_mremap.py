@@ -8,7 +8,7 @@ import pytest
 
 from tests.mm.lab import RW, Lab, R, mm_of, spans, vma_at
 from vmtui.errors import KernelError
-from vmtui.mm.mm_types import VM_LOCKED, find_label
+from vmtui.mm.mm_types import VM_LOCKED
 from vmtui.mm.page import PAGE_SIZE
 from vmtui.mm.pgtable import is_swap_pte, page_tables, pte_offset
 
@@ -207,7 +207,7 @@ class TestNames:
 
         assert {"h": (address >> 12, 2)} == names(lab, parent)
         assert {"x": (TO >> 12, 3)} == names(lab, child)
-        assert find_label(mm_of(child), "h") is None
+        assert mm_of(child).labels.called("h") is None
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import attrs
 from vmtui.errors import KernelError, LiveError
 from vmtui.mm import mremap
 from vmtui.mm.machine import Machine
-from vmtui.mm.mm_types import VM_READ, VM_WRITE, Mm, find_label
+from vmtui.mm.mm_types import VM_READ, VM_WRITE, Mm
 from vmtui.mm.mmap import BRK_START, get_unmapped_area
 from vmtui.mm.page import PAGE_MASK, PAGE_SIZE
 from vmtui.scenario import commands as c
@@ -175,7 +175,7 @@ def _on(machine: Machine, place: Place, word: str, **more: int | bool) -> Call:
 
 def _mmap(machine: Machine, command: c.Mmap) -> Call | None:
     mm = _mm_of(machine, known_name(command.task))
-    if find_label(mm, known_name(command.label)) is not None:
+    if mm.labels.called(known_name(command.label)) is not None:
         return None
     file, offset = "", 0
     if command.file is not None:
@@ -210,7 +210,7 @@ def _brk(mm: Mm, label: str, size: int) -> Call | None:
     A real process has a heap of its own, which an interpreter lives in; to the memory manager brk is a
     private anonymous mmap, or a munmap.
     """
-    heap = find_label(mm, label)
+    heap = mm.labels.called(label)
     start = BRK_START if heap is None else heap.start
     if start != BRK_START:
         return None

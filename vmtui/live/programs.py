@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from vmtui.errors import KernelError
 from vmtui.live.calls import ADVICE, resolve
-from vmtui.mm.mm_types import VM_SHARED, Label, Mm
+from vmtui.mm.labels import Label
+from vmtui.mm.mm_types import VM_SHARED, Mm
 from vmtui.mm.page import PAGE_SIZE
 from vmtui.scenario import parse_command
 from vmtui.scenario.parser import parse_place

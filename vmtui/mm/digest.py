@@ -9,8 +9,8 @@ from typing import Any, Final, cast
 import attrs
 import numpy as np
 
+from vmtui.mm.labels import Label
 from vmtui.mm.machine import Machine
-from vmtui.mm.mm_types import Label
 from vmtui.state.column import Column
 from vmtui.state.containers import ListHead, OrderedSet, SortedVmas
 from vmtui.state.struct import Struct

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vmtui.errors import KernelError
 from vmtui.mm.memory import copy_page_range, unmap_vmas
-from vmtui.mm.mm_types import VM_LOCKED, Label, Mm, Task, Vma, vma_name
+from vmtui.mm.mm_types import VM_LOCKED, Mm, Task, Vma, vma_name
 from vmtui.mm.mmap import vma_alloc, vma_free, vma_link
 from vmtui.mm.step import Steps, step
 
@@ -78,7 +78,7 @@ def do_fork(task: Task, name: str) -> Steps:
 def dup_mmap(oldmm: Mm, mm: Mm) -> Steps:
     """Copy every VMA and the PTEs under it (dup_mmap).  A child holds no lock in memory."""
     for label in oldmm.labels:
-        mm.labels.add(Label(mm.machine, 0, label.name, label.start, label.end))
+        mm.labels.add(label)
 
     for vma in list(oldmm.vmas):
         child = vma_alloc(mm, vma.vm_start, vma.vm_end, vma.vm_flags & ~VM_LOCKED, vma.vm_pgoff, vma.vm_file)

@@ -10,6 +10,7 @@ from vmtui.mm.cluster import cluster_around, maps_page, page_index, page_number,
 from vmtui.mm.cluster_fault import map_around, move_around, swap_in_around
 from vmtui.mm.filemap import filemap_nopage, set_file_size, truncate_inode_pages
 from vmtui.mm.fremap import do_file_page
+from vmtui.mm.labels import Label
 from vmtui.mm.mm_types import (
     VM_ACCESS,
     VM_GROWSDOWN,
@@ -19,7 +20,6 @@ from vmtui.mm.mm_types import (
     AddressSpace,
     Mm,
     Vma,
-    label_at,
     linear_page_index,
     place_name,
     vma_address,
@@ -173,12 +173,12 @@ def expand_stack(vma: Vma, address: int) -> Steps:
         where = place_name(mm, address)
         raise KernelError("EFAULT", f"{where}: the stack would grow below page number 0 (vm_pgoff)")
     yield from mm.machine.scheme.vma_prepare(vma)
-    label = label_at(mm, vma.vm_start)
+    label = mm.labels.at(vma.vm_start)
     vma.vm_pgoff -= grow
     vma.vm_start = start
     mm.machine.scheme.vma_resize(vma)
     if label is not None and label.start > start:
-        label.start = start
+        mm.labels.replace(label, Label(label.name, start, label.end))
     yield step("{who} grows down to {start:#x}", vma=vma.id, mm=mm.id, who=mm.name, start=start)
 
 

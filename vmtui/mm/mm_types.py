@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 import attrs
 import numpy as np
 
+from vmtui.mm.labels import Labels
 from vmtui.mm.page import PAGE_SHIFT, PAGE_SIZE
 from vmtui.state.column import Column, Where
 from vmtui.state.containers import ListHead, OrderedSet, SortedVmas
@@ -39,22 +40,6 @@ RADIX_TREE_MAP_SHIFT: Final = 6
 RADIX_TREE_LEVELS: Final = 4
 
 VM_ACCESS: Final = VM_READ | VM_WRITE | VM_EXEC
-
-
-@struct
-class Label(Struct):
-    """A name for an address range of a process; ours, so that commands and screens can say ``heap[3]``.
-
-    It lives from mmap until the range is wholly unmapped, through splits and holes.
-    """
-
-    kind: ClassVar[str] = "label"
-    if TYPE_CHECKING:
-        machine: Machine
-
-    name: str
-    start: int
-    end: int
 
 
 @struct
@@ -224,11 +209,11 @@ class Mm(Struct):
     rss: int = 0
     anonmm: Anonmm | None = None
     vmas: SortedVmas[Vma] = attrs.field(init=False)
-    labels: OrderedSet[Label] = attrs.field(init=False)
+    labels: Labels = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "vmas", SortedVmas(self.machine.history))
-        object.__setattr__(self, "labels", OrderedSet(self.machine.history))
+        object.__setattr__(self, "labels", Labels(self.machine.history))
 
 
 @struct
@@ -265,26 +250,9 @@ def vma_address(index: int, vma: Vma) -> int:
     return vma.vm_start + ((index - vma.vm_pgoff) << PAGE_SHIFT)
 
 
-def label_at(mm: Mm, address: int) -> Label | None:
-    """The name that covers `address`, or None; of several, as where a hole was mapped anew, the latest."""
-    found = None
-    for label in mm.labels:
-        if label.start <= address < label.end:
-            found = label
-    return found
-
-
-def find_label(mm: Mm, name: str) -> Label | None:
-    """The range of this name, or None."""
-    for label in mm.labels:
-        if label.name == name:
-            return label
-    return None
-
-
 def place_name(mm: Mm, address: int) -> str:
     """A page as a person names it: ``sh.heap[3]``, or ``sh:0x40003000`` where no label covers it."""
-    label = label_at(mm, address)
+    label = mm.labels.at(address)
     if label is None:
         return f"{mm.name}:{address:#x}"
     return f"{mm.name}.{label.name}[{(address - label.start) // PAGE_SIZE}]"
@@ -292,7 +260,7 @@ def place_name(mm: Mm, address: int) -> str:
 
 def vma_name(vma: Vma) -> str:
     """A VMA as a person names it: ``sh.heap``, with its first page where it is not the label's."""
-    label = label_at(vma.vm_mm, vma.vm_start)
+    label = vma.vm_mm.labels.at(vma.vm_start)
     if label is None:
         return f"{vma.vm_mm.name}:{vma.vm_start:#x}"
     if label.start == vma.vm_start and label.end == vma.vm_end:

@@ -6,6 +6,7 @@ from typing import Final
 
 from vmtui.errors import KernelError
 from vmtui.mm.filemap import address_space_alloc
+from vmtui.mm.labels import Label
 from vmtui.mm.memory import unmap_vmas
 from vmtui.mm.mm_types import (
     VM_ACCESS,
@@ -19,10 +20,8 @@ from vmtui.mm.mm_types import (
     VM_WIPEONFORK,
     VM_WRITE,
     AddressSpace,
-    Label,
     Mm,
     Vma,
-    find_label,
     place_name,
     vma_name,
 )
@@ -86,7 +85,7 @@ def do_mmap(
         raise KernelError("EINVAL", f"mmap of {label}: the length is 0")
     if growsdown and (shared or file is not None):
         raise KernelError("EINVAL", f"mmap of {label}: only private anonymous memory can grow down")
-    if find_label(mm, label) is not None:
+    if mm.labels.called(label) is not None:
         raise KernelError("EEXIST", f"{mm.name} has a mapping called {label} already")
     if addr is None:
         addr = get_unmapped_area(mm, length)
@@ -104,7 +103,7 @@ def do_mmap(
         file = address_space_alloc(mm.machine, f"{mm.name}.{label}", length, shmem=True)
     elif file is None:
         pgoff = addr >> PAGE_SHIFT
-    mm.labels.add(Label(mm.machine, 0, label, addr, addr + length))
+    mm.labels.add(Label(label, addr, addr + length))
     vma = yield from vma_merge(mm, addr, addr + length, flags, pgoff, None, file)
     if vma is None:
         vma = vma_alloc(mm, addr, addr + length, flags, pgoff, file)
@@ -354,7 +353,7 @@ def do_brk(mm: Mm, label: str, length: int) -> Steps:
         KernelError: EINVAL (it was not made by brk), ENOMEM (something is in the way, or the end of user
             addresses).
     """
-    heap = find_label(mm, label)
+    heap = mm.labels.called(label)
     start = BRK_START if heap is None else heap.start
     if start != BRK_START:
         raise KernelError("EINVAL", f"{mm.name}.{label} was mapped by mmap, not by brk")
@@ -365,9 +364,9 @@ def do_brk(mm: Mm, label: str, length: int) -> Steps:
     if new_end > old_end and mm.vmas.overlapping(old_end, new_end):
         raise KernelError("ENOMEM", f"{mm.name}: something is mapped where the heap would grow")
     if heap is not None:
-        heap.end = new_end
+        mm.labels.replace(heap, Label(label, start, new_end))
     elif new_end > start:
-        mm.labels.add(Label(mm.machine, 0, label, start, new_end))
+        mm.labels.add(Label(label, start, new_end))
     if new_end < old_end:
         yield from unmap_range(mm, new_end, old_end)
     elif new_end > old_end:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from vmtui.errors import KernelError
+from vmtui.mm.labels import Label
 from vmtui.mm.mlock import make_pages_present
-from vmtui.mm.mm_types import VM_LOCKED, Label, Mm, Vma, find_label, label_at, vma_name
+from vmtui.mm.mm_types import VM_LOCKED, Mm, Vma, vma_name
 from vmtui.mm.mmap import (
     check_range,
     get_unmapped_area,
@@ -91,12 +92,12 @@ def label_of_range(mm: Mm, start: int, end: int) -> tuple[Label | None, bool]:
     for label in mm.labels:
         if (label.start, label.end) == (start, end):
             return label, True
-    return label_at(mm, start), False
+    return mm.labels.at(start), False
 
 
 def check_label(mm: Mm, label: Label | None, whole: bool, rename: str | None) -> None:
     """A name cannot be in two places: part of a mapping that changes needs a name of its own."""
-    if rename is not None and find_label(mm, rename) not in (None, label):
+    if rename is not None and mm.labels.called(rename) not in (None, label):
         raise KernelError("EEXIST", f"{mm.name} has a mapping called {rename} already")
     if label is not None and not whole and rename in (None, label.name):
         whose = f"{mm.name}.{label.name}"
@@ -107,7 +108,7 @@ def check_new_label(mm: Mm, name: str | None) -> None:
     """What stays mapped keeps its name, so what its pages move to needs one of its own."""
     if name is None:
         raise KernelError("EINVAL", "what stays mapped keeps its name: name where the pages go with `as`")
-    if find_label(mm, name) is not None:
+    if mm.labels.called(name) is not None:
         raise KernelError("EEXIST", f"{mm.name} has a mapping called {name} already")
 
 
@@ -207,12 +208,13 @@ def move_page_tables(mm: Mm, start: int, end: int, new_addr: int) -> int:
 def relabel(mm: Mm, label: Label | None, whole: bool, start: int, end: int, rename: str | None) -> None:
     """Names follow: a label moves with its range; part of a range, renamed, gets a label of its own."""
     if label is not None and whole:
-        label.name = rename or label.name
-        if label.start != start:
+        moved = Label(rename or label.name, start, end)
+        if label.start == start:
+            mm.labels.replace(label, moved)
+        else:
             # It is the latest name for where it has come to.
             mm.labels.remove(label)
-            mm.labels.add(label)
-        label.start, label.end = start, end
+            mm.labels.add(moved)
     elif rename is not None:
-        mm.labels.add(Label(mm.machine, 0, rename, start, end))
+        mm.labels.add(Label(rename, start, end))
     trim_labels(mm, 0, mm.machine.task_size)

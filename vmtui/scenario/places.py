@@ -14,8 +14,9 @@ import attrs
 
 from vmtui.errors import PlaceError
 from vmtui.mm.filemap import page_mapping
+from vmtui.mm.labels import Label
 from vmtui.mm.machine import Machine
-from vmtui.mm.mm_types import Label, Mm, find_label, place_name
+from vmtui.mm.mm_types import Mm, place_name
 from vmtui.mm.page import PAGE_MASK, PAGE_SIZE
 from vmtui.mm.pgtable import (
     is_swap_pte,
@@ -132,7 +133,7 @@ def label_of(machine: Machine, task: Name, label: Name) -> tuple[Mm, Label]:
     mm = machine.find_task(known_name(task)).mm
     assert mm is not None
     name = known_name(label)
-    found = find_label(mm, name)
+    found = mm.labels.called(name)
     if found is None:
         meant = closest(name, [each.name for each in mm.labels])
         hint = f": did you mean {mm.name}.{print_name(meant)}?" if meant else ""

@@ -14,7 +14,7 @@ import numpy as np
 
 from vmtui.errors import OptionError
 from vmtui.mm.machine import Machine
-from vmtui.mm.mm_types import AddressSpace, AnonVma, Mm, Vma, label_at, place_name
+from vmtui.mm.mm_types import AddressSpace, AnonVma, Mm, Vma, place_name
 from vmtui.mm.page import PAGE_SIZE, Page
 from vmtui.mm.pgtable import present_ptes, pte_write
 from vmtui.scenario.pages import PageView, file_name, perms
@@ -67,7 +67,7 @@ def state(machine: Machine, *, of: Place | None = None, runs: bool = False) -> d
 
 
 def _vma(vma: Vma) -> dict[str, Any]:
-    label = label_at(vma.vm_mm, vma.vm_start)
+    label = vma.vm_mm.labels.at(vma.vm_start)
     return {
         "id": vma.id,
         "start": vma.vm_start,

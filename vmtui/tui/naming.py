@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from vmtui.mm.mm_types import find_label, vma_name
+from vmtui.mm.mm_types import vma_name
 from vmtui.session import Session
 from vmtui.view.subject import Subject, locate
 
@@ -32,7 +32,7 @@ def subject_named(session: Session, text: str) -> Subject | None:
         return Subject("mm", task.mm.id)
     for dot in (at for at, sign in enumerate(name) if sign == "."):
         task = machine.task_named(name[:dot])
-        label = find_label(task.mm, name[dot + 1 :]) if task is not None and task.mm is not None else None
+        label = task.mm.labels.called(name[dot + 1 :]) if task is not None and task.mm is not None else None
         vma = task.mm.vmas.at(label.start) if task is not None and task.mm is not None and label else None
         if vma is not None and vma_name(vma) == name:
             return Subject("vma", vma.id)

@@ -14,7 +14,6 @@ from vmtui.mm.mm_types import (
     VM_SHARED,
     VM_WRITE,
     Vma,
-    label_at,
 )
 from vmtui.mm.page import PAGE_SIZE
 from vmtui.view.folding import Group, Groups, groups_of
@@ -103,7 +102,7 @@ def permissions(flags: int) -> str:
 
 def vma_label(vma: Vma) -> str:
     """What a VMA is called within its process: ``heap``, or ``heap[2:4]`` where it is a part."""
-    label = label_at(vma.vm_mm, vma.vm_start)
+    label = vma.vm_mm.labels.at(vma.vm_start)
     if label is None:
         return "(no name)"
     if label.start == vma.vm_start and label.end == vma.vm_end:

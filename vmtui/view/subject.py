@@ -16,7 +16,7 @@ import attrs
 from vmtui.mm.cluster import page_number
 from vmtui.mm.filemap import page_mapping
 from vmtui.mm.memory import follow_page
-from vmtui.mm.mm_types import Mm, Vma, find_label, label_at, vma_address, vma_name
+from vmtui.mm.mm_types import Mm, Vma, vma_address, vma_name
 from vmtui.mm.page import PAGE_SHIFT, ZERO_PFN, Page, PG_reserved, PG_swapcache, PG_table
 from vmtui.mm.pgtable import (
     PMD_SIZE,
@@ -285,7 +285,7 @@ def locate(machine: Machine, place: str) -> tuple[Mm, int] | None:
         return None
     if match["address"]:
         return task.mm, int(match["address"], 0)
-    label = find_label(task.mm, match["label"])
+    label = task.mm.labels.called(match["label"])
     return (task.mm, label.start + (int(match["page"]) << PAGE_SHIFT)) if label is not None else None
 
 
@@ -334,7 +334,7 @@ def _swapped(page: Page) -> Iterator[tuple[Mm, int]]:
 
 def typed_place(mm: Mm, address: int, vma: Vma | None = None) -> str:
     """A page, or a whole VMA, as the language reads it: names that are no words in quotes."""
-    task, label = print_name(mm.name, _PFN), label_at(mm, address)
+    task, label = print_name(mm.name, _PFN), mm.labels.at(address)
     if label is None:
         return f"{task}:{address:#x}"
     name, first = f"{task}.{print_name(label.name)}", (address - label.start) >> PAGE_SHIFT

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vmtui.mm.check import problems
-from vmtui.mm.mm_types import Mm, Vma, find_label
+from vmtui.mm.mm_types import Mm, Vma
 from vmtui.mm.page import PAGE_SIZE
 from vmtui.scenario.pages import PageView
 from vmtui.session import Session
@@ -65,13 +65,13 @@ class Modern:
         """The page at ``a.h[3]``."""
         name, _, rest = place.partition(".")
         label, _, index = rest.rstrip("]").partition("[")
-        found = find_label(self.mm(name), label)
+        found = self.mm(name).labels.called(label)
         assert found is not None
         return PageView.at(self.mm(name), found.start + int(index) * PAGE_SIZE)
 
     def state(self, name: str, label: str) -> str:
         """A letter a page: Present, Swapped, Zero, or a dot."""
-        found = find_label(self.mm(name), label)
+        found = self.mm(name).labels.called(label)
         assert found is not None
         pages = range((found.end - found.start) // PAGE_SIZE)
         states = (self.view(f"{name}.{label}[{page}]").state for page in pages)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vmtui.mm.mm_types import VM_DONTCOPY, VM_LOCKED, VM_WIPEONFORK, Label, Mm, vma_name
+from vmtui.mm.mm_types import VM_DONTCOPY, VM_LOCKED, VM_WIPEONFORK, Mm, vma_name
 from vmtui.mm.mmap import trim_labels, vma_alloc, vma_link
 from vmtui.mm.step import Steps, step
 from vmtui.mm.v6_18.memory import copy_page_range
@@ -19,7 +19,7 @@ def dup_mmap(oldmm: Mm, mm: Mm) -> Steps:
     MADV_WIPEONFORK it gets empty.
     """
     for label in oldmm.labels:
-        mm.labels.add(Label(mm.machine, 0, label.name, label.start, label.end))
+        mm.labels.add(label)
 
     for vma in list(oldmm.vmas):
         about: dict[str, Any] = {"mm": mm.id, "who": vma_name(vma), "child": mm.name}
