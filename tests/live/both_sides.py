@@ -7,7 +7,9 @@ file what differs, as `vmtui verify` tells it, and which fields were compared.
 
 from __future__ import annotations
 
+import ctypes
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from vmtui.live.verify_text import verification_lines
 from vmtui.scenario import load
 
 ANON_VMA = "--anon-vma"
+PR_SET_PDEATHSIG = 1
 
 
 def say(**words: Any) -> None:
@@ -40,7 +43,8 @@ def play(path: str, here: Abilities) -> dict[str, Any]:
 
 
 def main(words: list[str]) -> None:
-    """Play files, with anon_vmas if the first word says so."""
+    """Play files, with anon_vmas if a word says so; end in order when whoever asked is no more."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     here = probe(anon_vma=ANON_VMA in words)
     for path in words:
         if path != ANON_VMA:
