@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from vmtui.live import record
+from vmtui.live import record, turn
 from vmtui.live.abilities import probe
 
 RULES = "6.18"
@@ -16,11 +16,17 @@ PATIENCE = 300.0  # seconds that a test waits for others to be done with the ker
 
 
 @pytest.fixture
-def records(tmp_path_factory, monkeypatch):
-    """The folder in which records lie, empty; the machine's own is not looked at."""
-    folder = tmp_path_factory.mktemp("machine") / "live"
-    monkeypatch.setattr(record, "MACHINE_FOLDER", folder)
-    return folder
+def records(request, tmp_path_factory, monkeypatch):
+    """The folder in which records lie, empty; the machine's own is not looked at.
+
+    Nor is a run waited for that has the machine, where the test does nothing to it.
+    """
+    machine = tmp_path_factory.mktemp("machine")
+    monkeypatch.setattr(record, "MACHINE_FOLDER", machine / "live")
+    if not {"kernel", "open_kernel"} & set(request.fixturenames):
+        (machine / "swaps").touch()
+        monkeypatch.setattr(turn, "PLACE", machine / "swaps")
+    return machine / "live"
 
 
 @pytest.fixture(scope="session")
