@@ -17,6 +17,7 @@ from vmtui.mm.kernel import Options
 from vmtui.report import contract
 from vmtui.scenario import library
 
+ROOT = Path(__file__).resolve().parent.parent
 START = "spawn sh; mmap sh heap 4 pages rw private; write sh.heap; fork sh kid; walk sh.heap[1]"
 SCHEMA = json.loads(contract.schema())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -417,6 +418,17 @@ def test_list_names_every_scenario(run):
     lines = [line.split()[0] for line in out.splitlines() if line.startswith("  ")]
     assert lines == [path.stem.partition("-")[0] for path in library()]
     assert out.startswith("Start here\n  01  The return of objrmap")
+
+
+def test_list_says_where_those_of_the_kernel_are(run, monkeypatch, tmp_path):
+    """How many, and their folder: as it is called from here, or from anywhere."""
+    monkeypatch.chdir(ROOT)
+    _, out, _ = run("list")
+    count = len(list((ROOT / "scenarios" / "kernel").glob("*.scenario")))
+
+    assert out.endswith(f"; {count} short ones for it are in scenarios/kernel\n")
+    monkeypatch.chdir(tmp_path)
+    assert run("list")[1].endswith(f" are in {ROOT / 'scenarios' / 'kernel'}\n")
 
 
 def test_observables_are_a_table(run):

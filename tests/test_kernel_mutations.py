@@ -176,6 +176,11 @@ def what_stays_mapped_keeps_its_anon_vma(patch: Patch) -> None:
     patch.setattr(mremap618, "dontunmap_complete", nothing)
 
 
+def the_lowest_page_is_anybodys(patch: Patch) -> None:
+    """mremap asks of no address whether a program may map it."""
+    patch.setattr(mremap618, "cap_mmap_addr", nothing)
+
+
 def windows_never_grow_together(patch: Patch) -> None:
     """remap_file_pages makes a VMA a call."""
     patch.setattr(mmap618, "vma_merge", nothing)
@@ -206,6 +211,7 @@ MUTATIONS: tuple[tuple[Mutation, int], ...] = (
     (no_lock_is_left_behind, 33),
     (what_stays_mapped_keeps_its_anon_vma, 32),
     (windows_never_grow_together, 31),
+    (the_lowest_page_is_anybodys, 37),
 )
 
 

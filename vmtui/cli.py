@@ -426,7 +426,13 @@ def _range(given: str) -> tuple[str, int, int]:
 @click.option("-c", "text", metavar="TEXT", help="verify these commands, separated by ;")
 @click.option("--json", "as_json", is_flag=True, help="one JSON object, and nothing else, on standard output")
 @click.option("--anon-vma", is_flag=True, help="anon_vmas too: chains, counts, whose each page is")
-@click.option("--repeat", type=click.IntRange(1, 1000), default=1, help="play each so often; 1")
+@click.option(
+    "--repeat",
+    metavar="N",
+    type=click.IntRange(1, 1000),
+    default=1,
+    help="play each N times, or until it differs; 1",
+)
 @click.option(
     "--fuzz", "seconds", metavar="SECONDS", type=click.FloatRange(0, 1e6), help="random programs for so long"
 )
@@ -541,6 +547,7 @@ def _replace(path: Path, text: str) -> None:
 def list_scenarios() -> int:
     """List the scenarios that vmtui carries, in reading order."""
     from vmtui.scenario import library, load
+    from vmtui.scenario.shipped import kernel_library
 
     group = None
     for path in library():
@@ -552,6 +559,13 @@ def list_scenarios() -> int:
         _print(f"  {number}  {printable(script.title):<44} {script.machine.rmap}")
     _print()
     _print("`vmtui 01` opens one, `vmtui play 01` plays it without a screen")
+    if of_the_kernel := kernel_library():
+        folder = of_the_kernel[0].parent
+        here = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+        _print(
+            f"`vmtui verify FILE` asks the kernel underneath; {len(of_the_kernel)} short ones for it are in "
+            f"{printable(str(here))}"
+        )
     return OK
 
 

@@ -52,7 +52,8 @@ class Output:
 def clean_up(output: Output) -> None:
     """Take back what runs that were killed have left on this machine."""
     count = undo_all(output.complain)
-    output.complain(f"taken back what {count:,} {'run' if count == 1 else 'runs'} left")
+    said = f"taken back what {count:,} {'run' if count == 1 else 'runs'} left"
+    output.complain(said if count else "nothing was left here by a run that was killed")
 
 
 def verify_scripts(scripts: Sequence[Script], output: Output, *, anon_vma: bool, repeat: int) -> int:

@@ -54,6 +54,13 @@ def pages(agent):
     return [(address - BASE) // PAGE for address in entries(agent.pid, BASE, BASE + 64 * PAGE)]
 
 
+def test_nobody_maps_the_lowest_page(agents):
+    """Whoever runs them: they, and what they fork, gave up what would allow it (EPERM)."""
+    parent = agents.spawn()
+    for process in (parent, agents.fork(parent)):
+        assert errno.EPERM == process.ask("mmap", 0, PAGE, READ, FLAGS, "", 0)[0]
+
+
 def test_each_call_does_what_it_says(agent):
     """mmap, touch, mprotect, munmap, mlock, madvise, mremap: seen in /proc."""
     assert (0, 2) == agent.ask("touch", BASE, 2, True, [])

@@ -27,11 +27,11 @@ HEAP = "machine rmap=anon_vma_chain\nspawn a\nmmap a h 2 pages rw private\nwrite
 
 
 def test_the_topology_is_that_of_the_kernel_in_every_scenario(open_kernel, capsys):
-    """All 29 that today's kernel was seen in, after every command: exit 0, and every column was compared."""
+    """All that today's kernel was seen in, after every command: exit 0, and every column was compared."""
     assert 0 == main(["verify", "--anon-vma", "--json", *map(str, FILES)])
     told = json.loads(capsys.readouterr().out)
 
-    assert 29 == len(told["verifications"]) == len(FILES)
+    assert len(FILES) == len(told["verifications"])
     for found in told["verifications"]:
         assert found["agrees"]
         assert TOPOLOGY.keys() <= set(found["fields"])

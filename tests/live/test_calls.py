@@ -99,6 +99,15 @@ def test_mremap_moves_where_the_simulator_moves_it(session):
     assert 0x50000000 == call(session, "mremap sh.heap 6 pages to 0x50000000").to
 
 
+def test_what_no_place_is_long_enough_for_is_asked_all_the_same(session):
+    """The kernel may move it anywhere, and has its own word for that; what only the simulator has no room
+    for is not asked."""
+    asked = call(session, f"mremap sh.heap {1 << 35} pages")
+
+    assert (0, True, 1 << 47) == (asked.to, asked.hint, asked.new_length)
+    assert call(session, f"mremap sh.heap {1 << 20} pages") is None
+
+
 def test_what_stays_mapped_is_moved_with_a_flag(session):
     """To an address that is asked for, or one that may serve; the pages need a name of their own there."""
     there = call(session, "mremap sh.heap 4 pages to 0x50000000 as n dontunmap")

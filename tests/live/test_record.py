@@ -10,6 +10,7 @@ import pytest
 
 from vmtui.errors import LiveError
 from vmtui.live import record as record_module
+from vmtui.live import turn
 from vmtui.live.record import (
     PREFIX,
     Record,
@@ -76,6 +77,24 @@ def test_what_a_dead_run_left_is_taken_back(record, tmp_path, records):
     assert [] == [path.name for path in tmp_path.iterdir()]
     assert [] == [path for folder in records_folders() for path in folder.glob("*")]
     assert not records.exists()
+
+
+def test_a_run_that_is_under_way_is_waited_for(record):
+    """That is said first; this one ends as soon as it is."""
+    fcntl = pytest.importorskip("fcntl")
+    record.write()
+    run = os.open(turn.PLACE, os.O_RDONLY)
+    fcntl.flock(run, fcntl.LOCK_EX)
+    told = []
+
+    def tell(text):
+        told.append(text)
+        if len(told) == 1:
+            os.close(run)
+
+    assert 1 == undo_all(tell)
+    assert "another run is under way on this machine: waiting for its end" == told[0]
+    assert f"taking back folder {record.folder}" == told[-1]
 
 
 def test_what_a_living_run_has_stays(record, tmp_path):

@@ -19,6 +19,8 @@ from collections.abc import Callable
 PAGE = 4096
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_THP_DISABLE = 41
+CAP_SYS_RAWIO = 17
+_LINUX_CAPABILITY_VERSION_3 = 0x20080522
 PROT_READ = MAP_SHARED = 1
 MADV_RANDOM, MADV_PAGEOUT = 1, 21
 
@@ -53,6 +55,8 @@ _read = _call("read", ctypes.c_ssize_t, _int, _pointer, _size)
 _write = _call("write", ctypes.c_ssize_t, _int, _pointer, _size)
 _mincore = _call("mincore", _int, _pointer, _size, _pointer)
 _vmsplice = _call("vmsplice", ctypes.c_ssize_t, _int, _pointer, ctypes.c_ulong, ctypes.c_uint)
+_capget = _call("capget", _int, _pointer, _pointer)
+_capset = _call("capset", _int, _pointer, _pointer)
 _prctl = _call("prctl", _int, _int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
 
 
@@ -284,6 +288,14 @@ def is_cached(fd: int, offset: int) -> bool:
     return not errno and bool(found.raw[0] & 1)
 
 
+def give_up(capability: int) -> None:
+    """Do from here on without a capability, as the programs of most users do."""
+    header, sets = (_int * 2)(_LINUX_CAPABILITY_VERSION_3, 0), (ctypes.c_uint32 * 6)()
+    if not _capget(header, sets)[0]:
+        sets[0] &= ~(1 << capability)  # the effective set: its lower half comes first
+        _capset(header, sets)
+
+
 def main() -> None:
     """Obey from here on."""
     # Children are reaped by the kernel, those whose parent has gone too.
@@ -293,6 +305,7 @@ def main() -> None:
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     _prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     _prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0)
+    give_up(CAP_SYS_RAWIO)
     Agent(sys.argv[1], sys.argv[2], int(sys.argv[3])).serve()
 
 

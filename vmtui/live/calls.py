@@ -39,6 +39,7 @@ ADVICE: Mapping[str, int] = MappingProxyType(
 )
 """MADV_* by the language's words."""
 
+_USER_END: Final = (1 << 47) - PAGE_SIZE  # TASK_SIZE_MAX on x86-64
 _NO_CALL: Final = (c.Walk, c.Referenced)
 _CALLS: Final = (
     *(c.Spawn, c.Fork, c.Exec, c.Exit, c.Mmap, c.Munmap, c.Mprotect, c.Madvise, c.Mlock, c.Munlock, c.Mremap),
@@ -242,7 +243,8 @@ def _mremap(machine: Machine, command: c.Mremap) -> Call | None:
     if hint or (
         to is None and vma is not None and grows and not mremap.room_behind(mm, vma, end, start + length)
     ):
-        to = get_unmapped_area(mm, length)
+        too_long = length > _USER_END  # it has no place anywhere, which is for the kernel to say
+        to, hint = (0, True) if too_long else (get_unmapped_area(mm, length), hint)
     if hint and to is not None and start < to + length and to < end:
         to = 0  # there is a hole in the range itself, which is what the kernel is to refuse
     return Call(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 try:
     import fcntl
@@ -12,6 +13,9 @@ except ImportError:  # Windows has none, and nothing to lock either
     fcntl = None  # type: ignore[assignment]
 
 __all__ = ["Tell", "take_turn"]
+
+PLACE: Final = "/proc/swaps"
+"""What is locked: a file that every run sees and none has to make."""
 
 Tell = Callable[[str], None]
 
@@ -21,14 +25,13 @@ def take_turn(tell: Tell) -> Iterator[None]:
     """
     Wait until no other run is under way, and keep others waiting meanwhile.
 
-    The lock is on a file that every run sees and none has to make; it ends with the process, however that
-    ends.
+    The lock ends with the process, however that ends.
 
     Args:
         tell: Is called with a sentence if there is another to be waited for.
     """
     try:
-        fd = os.open("/proc/swaps", os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(PLACE, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         yield  # a kernel without swap: nothing of it can be in the way
         return

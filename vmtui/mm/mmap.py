@@ -56,6 +56,19 @@ def check_range(mm: Mm, start: int, end: int) -> None:
         raise KernelError("EINVAL", f"{start:#x}-{end:#x} is not a range of user addresses")
 
 
+def cap_mmap_addr(addr: int, *, partial: bool = False) -> None:
+    """Nobody but root maps the lowest page, so that a null pointer leads nowhere (mmap_min_addr of 2.6.23).
+
+    Kernels before that let anybody (the refusal is *ours* there).
+
+    Raises:
+        KernelError: EPERM.
+    """
+    if addr < PAGE_SIZE:
+        text = f"{addr:#x} is in the lowest page, which a program may not map (vm.mmap_min_addr)"
+        raise KernelError("EPERM", text, partial=partial)
+
+
 def do_mmap(
     mm: Mm,
     label: str,
@@ -78,7 +91,7 @@ def do_mmap(
 
     Raises:
         KernelError: EINVAL (length 0, address not aligned, a file that grows down), EEXIST (label or
-            addresses taken), ENOMEM (no room).
+            addresses taken), EPERM (the lowest page), ENOMEM (no room; `addr` is above user addresses).
     """
     length = (length + PAGE_SIZE - 1) & PAGE_MASK
     if length <= 0:
@@ -89,10 +102,11 @@ def do_mmap(
         raise KernelError("EEXIST", f"{mm.name} has a mapping called {label} already")
     if addr is None:
         addr = get_unmapped_area(mm, length)
+    elif not 0 <= addr <= mm.machine.task_size - length:
+        raise KernelError("ENOMEM", f"{addr:#x}-{addr + length:#x} is not within user addresses")
     elif addr % PAGE_SIZE:
         raise KernelError("EINVAL", f"{addr:#x} is not a multiple of {PAGE_SIZE}")
-    elif addr < PAGE_SIZE or addr + length > mm.machine.task_size:
-        raise KernelError("ENOMEM", f"{addr:#x}-{addr + length:#x} is not within user addresses")
+    cap_mmap_addr(addr)
     taken = mm.vmas.overlapping(addr, addr + length)
     if taken:
         raise KernelError("EEXIST", f"{addr:#x}-{addr + length:#x} is taken by {vma_name(taken[0])}")

@@ -7,6 +7,7 @@ from vmtui.mm.labels import Label
 from vmtui.mm.mlock import make_pages_present
 from vmtui.mm.mm_types import VM_LOCKED, Mm, Vma, vma_name
 from vmtui.mm.mmap import (
+    cap_mmap_addr,
     check_range,
     get_unmapped_area,
     stretch,
@@ -57,10 +58,14 @@ def do_mremap(
 
     Raises:
         KernelError: EINVAL (`keep` too: that flag is of 5.7); EFAULT (the range is not within one VMA);
-            EEXIST (label or address taken); ENOMEM (no room).
+            EEXIST (label or address taken); EPERM (the lowest page); ENOMEM (no room).
     """
     if keep:
         raise KernelError("EINVAL", "mremap: MREMAP_DONTUNMAP came with 5.7, and rules=2.6 do not know it")
+    if new_addr is not None:
+        check_target(mm, start, old_end, new_addr, new_length)
+        check_distance(mm, start, new_addr)
+        cap_mmap_addr(new_addr)
     vma = mm.vmas.at(start)
     if vma is None or vma.vm_end < old_end:
         raise KernelError("EFAULT", f"{start:#x}-{old_end:#x} is not within one VMA of {mm.name}")
@@ -68,9 +73,6 @@ def do_mremap(
     label, whole = label_of_range(mm, start, old_end)
     check_label(mm, label, whole, rename)
 
-    if new_addr is not None:
-        check_target(mm, start, old_end, new_addr, new_length)
-        check_distance(mm, start, new_addr)
     if new_length < old_end - start:
         yield from unmap_range(mm, start + new_length, old_end)
         old_end = start + new_length
@@ -116,8 +118,8 @@ def check_target(mm: Mm, start: int, end: int, new_addr: int, new_length: int) -
     """MREMAP_FIXED, and the target must be free (the kernel would unmap what is there)."""
     if new_addr % PAGE_SIZE:
         raise KernelError("EINVAL", f"{new_addr:#x} is not a multiple of {PAGE_SIZE}")
-    if new_addr < PAGE_SIZE or new_addr + new_length > mm.machine.task_size:
-        raise KernelError("ENOMEM", f"{new_addr:#x}-{new_addr + new_length:#x} is not within user addresses")
+    if not 0 <= new_addr <= mm.machine.task_size - new_length:
+        raise KernelError("EINVAL", f"{new_addr:#x}-{new_addr + new_length:#x} is not within user addresses")
     if start < new_addr + new_length and new_addr < end:
         raise KernelError("EINVAL", "mremap: the old and the new range overlap")
     taken = mm.vmas.overlapping(new_addr, new_addr + new_length)

@@ -55,6 +55,7 @@ ERRNOS = (
     "ENOMEM",
     "ENOSPC",
     "ENOSYS",
+    "EPERM",
     "ESRCH",
 )
 """The refusals that a command can meet."""

@@ -6,17 +6,26 @@ from pathlib import Path
 
 from vmtui.scenario.suggest import closest
 
-__all__ = ["find_scenario", "library"]
+__all__ = ["find_scenario", "kernel_library", "library"]
 
 SUFFIX = ".scenario"
 
 
 def library() -> list[Path]:
-    """Every scenario, in reading order: inside an installed package, at the top of a checkout."""
+    """Every scenario, in reading order."""
+    return sorted(_folder().glob(f"*{SUFFIX}"))
+
+
+def kernel_library() -> list[Path]:
+    """Every scenario of what today's kernel was seen to do: not for reading, but for `verify`."""
+    return sorted(_folder().glob(f"kernel/*{SUFFIX}"))
+
+
+def _folder() -> Path:
+    """Where they are: inside an installed package, at the top of a checkout."""
     package = Path(__file__).resolve().parents[1]
     inside = package / "scenarios"
-    folder = inside if inside.is_dir() else package.parent / "scenarios"
-    return sorted(folder.glob(f"*{SUFFIX}"))
+    return inside if inside.is_dir() else package.parent / "scenarios"
 
 
 def find_scenario(name: str) -> Path:

@@ -108,6 +108,29 @@ def test_mremap_that_grows_or_shrinks_moves_one_vma() -> None:
     assert ("EFAULT", False) == machine.refused("mremap a:0x200000300000 1 pages to 0x200000100000")
 
 
+def test_mremap_to_where_nothing_may_be() -> None:
+    """Above user addresses is seen before the source, the lowest page after a tail that is not wanted."""
+    machine = heap(4)
+    nowhere = "mremap a:0x200000300000 1 pages"
+
+    assert ("EINVAL", False) == machine.refused(f"{nowhere} to 0x7ffffffff000")
+    assert ("EFAULT", False) == machine.refused(f"{nowhere} to 0")
+    assert ("EPERM", False) == machine.refused("mremap a.h 4 pages to 0")
+    assert ("EPERM", False) == machine.refused("mremap a.h 6 pages to 0")
+    assert ("EPERM", False) == machine.refused("mremap a.h 4 pages to 0 as n dontunmap")
+    assert "PPPP" == machine.state("a", "h")
+    assert ("EPERM", True) == machine.refused("mremap a.h 2 pages to 0")
+    assert "PP.." == machine.state("a", "h")
+
+
+def test_mremap_to_more_than_all_addresses() -> None:
+    """Whether it is to move or not; just as long as all of them are, there is only no room."""
+    machine = heap(1)
+
+    assert ("EINVAL", False) == machine.refused("mremap a.h 128T")
+    assert ("ENOMEM", False) == machine.refused(f"mremap a.h {(1 << 35) - 1} pages")
+
+
 def test_mremap_leaves_what_cannot_be_faulted_in() -> None:
     """Locked shared memory that grows past its object: the call succeeds, the tail stays empty."""
     machine = Modern(

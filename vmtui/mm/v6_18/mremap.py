@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from vmtui.errors import KernelError
 from vmtui.mm.mm_types import VM_LOCKED, Mm, Vma, vma_name
-from vmtui.mm.mmap import can_vma_merge, get_unmapped_area, unmap_range, vma_adjust
+from vmtui.mm.mmap import can_vma_merge, cap_mmap_addr, get_unmapped_area, unmap_range, vma_adjust
 from vmtui.mm.mremap import (
     check_label,
     check_new_label,
@@ -32,8 +32,11 @@ def do_mremap(
 
     Raises:
         KernelError: EINVAL; EFAULT (nothing is mapped at its start; what grows, or shrinks and moves, is not
-            within one VMA); EEXIST (label or address taken); ENOMEM (no room).
+            within one VMA); EEXIST (label or address taken); EPERM, partial if it shrank (the lowest page);
+            ENOMEM (no room).
     """
+    if new_length > mm.machine.task_size:
+        raise KernelError("EINVAL", f"mremap: {new_length:,} bytes are more than all user addresses")
     if keep:
         yield from move_and_keep(mm, start, old_end, new_length, new_addr, rename)
         return
@@ -49,6 +52,8 @@ def do_mremap(
 
     if new_length < old_end - start:
         yield from unmap_range(mm, start + new_length, old_end)
+    if new_addr is not None:
+        cap_mmap_addr(new_addr, partial=new_length < old_end - start)
     old_length = min(new_length, old_end - start)
     if grows:
         start = yield from grow(mm, start, old_end, new_length, new_addr)
@@ -78,7 +83,8 @@ def move_and_keep(mm: Mm, start: int, end: int, length: int, new_addr: int | Non
     Where no address is asked for, the range must be within one VMA.
 
     Raises:
-        KernelError: EINVAL; EFAULT; EEXIST (name or address taken); ENOMEM (no room).
+        KernelError: EINVAL; EFAULT; EEXIST (name or address taken); EPERM (the lowest page);
+            ENOMEM (no room).
     """
     check_new_label(mm, name)
     if length != end - start:
@@ -89,6 +95,7 @@ def move_and_keep(mm: Mm, start: int, end: int, length: int, new_addr: int | Non
     if new_addr is None and vma.vm_end < end:
         raise KernelError("EFAULT", f"{start:#x}-{end:#x} is not within one VMA of {mm.name}")
     new_addr = get_unmapped_area(mm, length) if new_addr is None else new_addr
+    cap_mmap_addr(new_addr)
     yield from remap_move(mm, start, end, new_addr, keep=True)
     relabel(mm, None, False, new_addr, new_addr + length, name)
 
