@@ -180,6 +180,11 @@ class ScenarioError(VmtuiError):
         self.suggestion = suggestion
 
     @property
+    def hinted(self) -> str:
+        """What is wrong, and what was probably meant, in a line."""
+        return self.message + (f" · did you mean {self.suggestion}?" if self.suggestion else "")
+
+    @property
     def position(self) -> str:
         """Where it is: ``FILE:12:18``, with only the parts that are known; at the prompt the column alone."""
         if self.path is None and not self.line:

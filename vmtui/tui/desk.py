@@ -101,8 +101,7 @@ class Desk(Journey):
     def blame(self, error: Exception) -> None:
         """Say what went wrong; the machine is as it was."""
         if isinstance(error, ScenarioError):
-            text = error.message + (f" · did you mean {error.suggestion}?" if error.suggestion else "")
-            self.say(text, "error")
+            self.say(error.hinted, "error")
         elif isinstance(error, KernelError) and self.session.failed is not None:
             self.note = None  # the narration tells of a refused command as long as it is the last
         elif isinstance(error, VmtuiError):

@@ -188,7 +188,7 @@ def pages(session: Session, subject: Subject | None) -> Pane:
             return Row()
         address = start + (index << PAGE_SHIFT)
         place, name = typed_place(mm, address), place_name(mm, address).removeprefix(f"{mm.name}.")
-        spans, pfn = _page_spans(session.machine, vma, name, address)
+        spans, pfn = page_spans(session.machine, vma, name, address)
         return Row(
             spans,
             ("page", pfn) if pfn else None,
@@ -210,8 +210,8 @@ def pte_of(vma: Vma, address: int) -> int:
     return vma.machine.memory[ptep] if ptep else 0
 
 
-def _page_spans(machine: Machine, vma: Vma, name: str, address: int) -> tuple[tuple[Span, ...], int]:
-    """A page in a line, and the frame behind it."""
+def page_spans(machine: Machine, vma: Vma, name: str, address: int) -> tuple[tuple[Span, ...], int]:
+    """A page of a VMA in a line, and the page behind it; 0 for none."""
     pte = pte_of(vma, address)
     head = [(pad(name, max(10, len(name))), "page"), (f" {address:08x} ", "dim")]
     if pte_present(pte):

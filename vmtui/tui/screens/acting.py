@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vmtui.tui import keymap
 from vmtui.tui.destinations import branches, destinations, marks
-from vmtui.tui.finding import finder
+from vmtui.tui.finding import HINT, finder
 from vmtui.tui.job import Work
 from vmtui.tui.messages import Chosen, Entered
 from vmtui.tui.screens.chooser import Choice, Chooser, filtered, plain
@@ -204,7 +204,7 @@ class Acting(Base):
         chooser = Chooser(
             "Find",
             finder(self.desk),
-            hint="sh.heap[3] · a fragment of a name · mapcount > 2 and anon",
+            hint=HINT,
             note="Enter chooses the subject · Esc closes",
         )
         self.app.push_screen(chooser, self._found)
