@@ -133,7 +133,7 @@ def test_a_failed_expect_is_1_and_does_not_stop(run):
     code, out, _ = run("play", "-c", "spawn a; expect a.vmas == 1 and a.alive; spawn b")
 
     assert code == 1
-    assert "  FAILED: -c:2: expect a.vmas == 1 and a.alive\n      a.vmas == 1: 0 not == 1\n" in out
+    assert "  FAILED: command 2: expect a.vmas == 1 and a.alive\n      a.vmas == 1: 0 not == 1\n" in out
     assert "> spawn b" in out
     assert out.endswith("0 expects hold, 1 failed\n")
 

@@ -79,11 +79,11 @@ async def test_a_detour_under_another_scheme():
 
 
 async def test_a_refused_command_of_the_script_stops_n(monkeypatch):
-    """FILE:LINE and the kernel's sentence are said; n does not try again; b goes back, a command is a detour,
+    """The line and the kernel's sentence are said; n does not try again; b goes back, a command is a detour,
     and R is back at the refusal."""
     async with lab(REFUSED) as bench:
         await bench.press("n")
-        said = "line:4: fork nobody child: ESRCH: there is no process nobody"
+        said = "line 4: fork nobody child: ESRCH: there is no process nobody"
         assert said in bench.text("narration")
         tried = []
         running = bench.desk.session.running

@@ -24,12 +24,12 @@ def opening(script: Script, session: Session) -> Iterator[str]:
     yield f"machine {session.options.text}"
 
 
-def event_lines(event: Event, session: Session, *, path: str = "line", steps: bool = False) -> Iterator[str]:
+def event_lines(event: Event, session: Session, *, where: str, steps: bool = False) -> Iterator[str]:
     """
     What one item says.
 
     Args:
-        path: The scenario's file: a failed expect is told with its place.
+        where: Where in the scenario it stands: a failed expect is told with its place.
         steps: Whether every step is told, with the kernel function that took it.
     """
     match event.item:
@@ -44,13 +44,13 @@ def event_lines(event: Event, session: Session, *, path: str = "line", steps: bo
         case PauseItem() | Fold():
             pass
         case CheckError() if event.result is not None:
-            yield from _check_lines(event, path)
+            yield from _check_lines(event, where)
         case Run() if event.done is not None:
             yield f"> {printable(event.done.text)}"
             yield from _command_lines(event.done, session, steps)
         case _:
             if event.result is not None:
-                yield from _check_lines(event, path)
+                yield from _check_lines(event, where)
 
 
 def _command_lines(done: Done, session: Session, steps: bool) -> Iterator[str]:
@@ -102,7 +102,7 @@ def _count(number: int, one: str, more: str = "") -> str:
     return f"{number:,} {one if number == 1 else more or one + 's'}"
 
 
-def _check_lines(event: Event, path: str) -> Iterator[str]:
+def _check_lines(event: Event, where: str) -> Iterator[str]:
     result = event.result
     assert result is not None
     if result.holds:
@@ -111,7 +111,7 @@ def _check_lines(event: Event, path: str) -> Iterator[str]:
             yield f"      {printable(str(event.done.error))}"
         return
     if result.holds is False:
-        yield f"  FAILED: {printable(path)}:{result.line}: {printable(result.text)}"
+        yield f"  FAILED: {where}: {printable(result.text)}"
     else:
         yield f"  not for this scheme: {printable(result.text)}"
     yield f"      {printable(result.sentence)}"
