@@ -101,7 +101,7 @@ def test_anon_vma_lists(run, shown):
 
     session.do("fork p q")
     pane = panes.lists(session, None)
-    assert (shown(pane.rows), pane.note) == (("anon_vma 1   2 ●─●",), "1 list · 12 B")
+    assert (shown(pane.rows), pane.note) == (("anon_vma 1   2 ●─●",), "1 list · rmap 36 B")
 
     for n in range(9):
         session.do(f"fork p r{n}")
@@ -310,7 +310,7 @@ def test_the_last_step_is_told_whole_in_a_narrow_pane(cow, shown, width):
 
 @pytest.mark.parametrize("width", [30, 36, 80])
 def test_pages_have_room_for_frame_and_mapcount(cow, width):
-    """Also in the panes of the smallest screens: which frame, how often mapped, which slot and where cached."""
+    """Also in the panes of the smallest screens: which frame, how often mapped, which slot."""
     texts = [row.text for row in panes.pages(cow, PAGE, width).rows]
 
     for text, frame in zip(texts, (2, None, 4, 5), strict=True):
