@@ -105,7 +105,7 @@ def test_a_question_is_answered(run):
 
     assert (code, err) == (0, "")
     assert "> fork sh kid" in out
-    assert "look of frame 0x3: examined 2 = 2 hits + 0 misses" in out
+    assert "walk of frame 0x3: examined 2 = 2 hits + 0 misses" in out
     assert "  ok: expect walk.hits == 2" in out
     assert out.splitlines()[-1] == "5 commands; 1 expect holds"
 
@@ -175,7 +175,7 @@ def test_a_bad_file_is_2(run, scenario):
         (["play", "-c", "spawn a", "--state-of", "sh"], "expected . or :"),
         (["play", "-c", "spawn a", "--nosuch"], "--nosuch"),
         (["plya", "x"], "did you mean play?"),
-        (["nosuch"], "is no command and no file"),
+        (["nosuch"], "is no command and no file; `vmtui --help` names the commands"),
         (["1-the-return.scenari"], "is no command and no file"),
         (["--new", "ram"], "--new takes OPTION=VALUE"),
         (["--new", "-c", "spawn a"], "exclude each other"),

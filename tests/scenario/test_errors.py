@@ -3,6 +3,7 @@
 import pytest
 
 from vmtui.errors import ScenarioError, ScenarioErrors, is_control, printable
+from vmtui.scenario.commands import COMMANDS
 from vmtui.scenario.diagnose import FIRST_WORDS, MAX_EXPECTED, PROMPT_WORDS
 from vmtui.scenario.parser import MAX_LINE, parse_command, parse_line
 from vmtui.scenario.script import load
@@ -172,3 +173,14 @@ def test_a_text_of_one_line_is_counted_in_commands(text, position):
         load(text)
 
     assert str(caught.value).startswith(position)
+
+
+@pytest.mark.parametrize(("word", "meant"), [("frobnicate", None), ("forc", "fork"), ("wrote", "write")])
+def test_a_word_that_is_no_command_gets_a_hint(word, meant):
+    """The near word where there is one; else some words that are commands, and where all are told."""
+    error = refused(f"{word} sh")
+
+    assert error.suggestion == meant
+    assert (meant is None) == error.message.endswith("in the app, help lists all")
+    named = [each for each in COMMANDS if f" {each}" in error.message]
+    assert bool(named) == (meant is None)

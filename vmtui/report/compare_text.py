@@ -11,6 +11,7 @@ from vmtui.errors import printable
 from vmtui.report.compare import Comparison, Difference, Stop, Trial, WalkRow
 from vmtui.report.sweep import QUANTITIES, Crossing, End, Sweep
 from vmtui.report.tables import WIDTH, Table
+from vmtui.view.text import walk_name
 
 __all__ = ["SUMMARY", "compare_lines", "is_heading", "sweep_lines"]
 
@@ -138,7 +139,8 @@ def _walks(trials: Sequence[Trial]) -> Rows:
         some = next(iter(rows_of.values()))
         most = max(row.walks for row in rows_of.values())
         times = f" x{most:,}" if most > 1 else ""
-        label = f"{line:>3} {some.text}" + (f" ({kind}{times})" if kind not in some.text or times else "")
+        name = walk_name(kind)
+        label = f"{line:>3} {some.text}" + (f" ({name}{times})" if name not in some.text or times else "")
         cells = [_walk(rows_of.get(trial.scheme)) for trial in trials]
         rows.append((label, cells))
     return rows

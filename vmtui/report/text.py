@@ -11,6 +11,7 @@ from vmtui.scenario.items import Card, CheckError, Fold, PauseItem, Run, Section
 from vmtui.scenario.observables import table
 from vmtui.scenario.script import Script
 from vmtui.session import Done, Session
+from vmtui.view.text import walk_name
 
 __all__ = ["closing", "event_lines", "observables", "opening"]
 
@@ -91,8 +92,8 @@ def walk_line(walk: WalkRecord) -> str:
     why = f" ({', '.join(reasons)})" if reasons else ""
     stopped = "" if walk.stopped == "end" else f"; stopped by {walk.stopped}"
     return (
-        f"{walk.kind} of frame {walk.page:#x}: examined {walk.examined:,} = {_count(walk.hits, 'hit')} + "
-        f"{_count(walk.misses, 'miss', 'misses')}{why} · {_count(walk.nodes, 'node')} · "
+        f"{walk_name(walk.kind)} of frame {walk.page:#x}: "
+        f"examined {walk.examined:,} = {_count(walk.hits, 'hit')} + {_count(walk.misses, 'miss', 'misses')}{why} · {_count(walk.nodes, 'node')} · "
         f"{_count(walk.ptes, 'pte')}{stopped}"
     )
 
