@@ -93,8 +93,8 @@ def walk_line(walk: WalkRecord) -> str:
     stopped = "" if walk.stopped == "end" else f"; stopped by {walk.stopped}"
     return (
         f"{walk_name(walk.kind)} of frame {walk.page:#x}: "
-        f"examined {walk.examined:,} = {_count(walk.hits, 'hit')} + {_count(walk.misses, 'miss', 'misses')}{why} · {_count(walk.nodes, 'node')} · "
-        f"{_count(walk.ptes, 'pte')}{stopped}"
+        f"examined {walk.examined:,} = {_count(walk.hits, 'hit')} + {_count(walk.misses, 'miss', 'misses')}"
+        f"{why} · {_count(walk.nodes, 'node')} · {_count(walk.ptes, 'pte')}{stopped}"
     )
 
 
