@@ -39,7 +39,7 @@ from vmtui.mm.pgtable import (
     present_ptes,
 )
 from vmtui.mm.rmap.walk_bulk import Found, by_mm, pteps_of, walk_run
-from vmtui.mm.step import Step
+from vmtui.mm.step import Told, step
 from vmtui.mm.swap import lru_add_bulk, lru_del_bulk
 from vmtui.mm.swapfile import free_slots, swap_free_bulk, swap_take_bulk
 from vmtui.mm.walks import WALKS
@@ -182,7 +182,7 @@ class Batch:
         return int(np.count_nonzero(self.freed))
 
     @property
-    def step(self) -> Step:
+    def step(self) -> Told:
         """What is said of it."""
         text = "{n:,} pages at once: {out:,} unmapped, {freed:,} freed"
         about: dict[str, Any] = {
@@ -193,9 +193,9 @@ class Batch:
         parts = ((self.mapped, self.asked), (self.mapped & self.out, self.unmapped))
         walks = [(np.flatnonzero(mask), found) for mask, found in parts if found is not None]
         if not walks:
-            return Step(text, **about)
+            return step(text, **about)
         about[WALKS] = walk_run(self.machine.scheme.name, walks)
-        return Step(text, **about)
+        return step(text, **about)
 
 
 def shrink_pages(
