@@ -13,6 +13,7 @@ import pytest
 from tests.small import settings, small
 from vmtui import __version__
 from vmtui.cli import HELP, MACHINE_OPTIONS, main
+from vmtui.errors import is_control
 from vmtui.mm.kernel import Options
 from vmtui.report import contract
 from vmtui.scenario import library
@@ -499,3 +500,17 @@ def test_a_name_that_is_nothing(run):
     _, _, err = run("play", "01-the-return-of-objmap.scenario")
 
     assert "did you mean 01-the-return-of-objrmap.scenario?" in err
+
+
+def test_escapes_in_a_wrong_word_are_inert(run):
+    """Whatever a word holds that is no command, of ours or of the language, no escape of it is printed."""
+    for args in (
+        ["frob\x1b[31m"],
+        ["play", "-c", "spawn sh; frob\x1b[31m x"],
+        ["compare", "-c", "frob\x9b31m"],
+    ):
+        code, out, err = run(*args)
+
+        assert (code, out) == (2, "")
+        assert "frob" in err
+        assert not any(is_control(char) for char in err.replace("\n", ""))

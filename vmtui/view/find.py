@@ -160,7 +160,8 @@ def _rows(session: Session, pages: list[tuple[int, int]]) -> Rows[Row]:
         if mm is None or vma is None:
             return Row(line(("not mapped at this step", "dim")))
         place = typed_place(mm, address)
-        spans, pfn = page_spans(session.machine, vma, pad(place, max(_NAME, len(place))), address)
+        name = pad(place, max(_NAME, len(place)))
+        spans, pfn = page_spans(session.machine, vma, name, address, short=True)
         return Row(spans, ("page", pfn) if pfn else None, place=place)
 
     return Rows(len(pages), make)
