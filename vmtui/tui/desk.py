@@ -34,8 +34,9 @@ LOOKS = ("read", "write", "walk", "referenced", "swapout", "evict", "reclaim")
 
 @frozen
 class Wanted:
-    """Something else to open: a scenario's path, or the options of an empty machine."""
+    """Something else to open: a scenario's path, the options of an empty machine, or the list of words."""
 
+    words: bool = False
     path: str = ""
     options: tuple[tuple[str, str], ...] = ()
 
@@ -296,6 +297,10 @@ class Desk(Journey):
         if not path:
             raise ScenarioError("open needs the name of a file", source="open")
         self.wanted = Wanted(path=path)
+
+    def ask_words(self) -> None:
+        """Ask the screen for the list of all words."""
+        self.wanted = Wanted(words=True)
 
     def ask_new_machine(self, options: dict[str, str]) -> None:
         """Ask the screen for an empty machine in a new session."""

@@ -13,6 +13,7 @@ from vmtui.tui.messages import Chosen, Entered
 from vmtui.tui.screens.chooser import Choice, Chooser, filtered, plain
 from vmtui.tui.screens.explain import Explain
 from vmtui.tui.screens.picker import Picked
+from vmtui.tui.speaking import words
 from vmtui.tui.widgets.canvas import Canvas
 from vmtui.tui.widgets.line_list import LineList
 from vmtui.tui.widgets.prompt import Prompt
@@ -156,6 +157,14 @@ class Acting(Base):
             lines += [(line, role) for line in wrapped(text, overlay_width(self.size.width))]
         self.app.push_screen(Explain(found.title, lines), then)
         return True
+
+    def show_words(self) -> None:
+        """The overlay of all words that the prompt takes."""
+        lines: list[tuple[str, str]] = []
+        for usage, text in words():
+            lines += [(line, "text") for line in wrapped(usage, overlay_width(self.size.width))]
+            lines += [(f"    {line}", "dim") for line in wrapped(text, overlay_width(self.size.width) - 4)]
+        self.app.push_screen(Explain("What the prompt takes", lines))
 
     # ---------------------------------------------------------------- commands
 

@@ -337,7 +337,9 @@ class MainScreen(Timing, Acting, Comparing, Watching, Screen[None]):
 
     def open_wanted(self, wanted: Wanted) -> None:
         """What a line at the prompt asked for."""
-        if wanted.path:
+        if wanted.words:
+            self.show_words()
+        elif wanted.path:
             self._open(lambda: opening(wanted.path, ascii=self.desk.ascii), True)
         else:
             self._open(lambda: opening(new=dict(wanted.options), ascii=self.desk.ascii), True)
