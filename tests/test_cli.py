@@ -13,6 +13,7 @@ import pytest
 from tests.small import settings, small
 from vmtui import __version__
 from vmtui.cli import HELP, MACHINE_OPTIONS, main
+from vmtui.errors import is_control
 from vmtui.mm.kernel import Options
 from vmtui.report import contract
 from vmtui.scenario import library
@@ -106,7 +107,7 @@ def test_a_question_is_answered(run):
 
     assert (code, err) == (0, "")
     assert "> fork sh kid" in out
-    assert "look of frame 0x3: examined 2 = 2 hits + 0 misses" in out
+    assert "walk of frame 0x3: examined 2 = 2 hits + 0 misses" in out
     assert "  ok: expect walk.hits == 2" in out
     assert out.splitlines()[-1] == "5 commands; 1 expect holds"
 
@@ -134,7 +135,7 @@ def test_a_failed_expect_is_1_and_does_not_stop(run):
     code, out, _ = run("play", "-c", "spawn a; expect a.vmas == 1 and a.alive; spawn b")
 
     assert code == 1
-    assert "  FAILED: -c:2: expect a.vmas == 1 and a.alive\n      a.vmas == 1: 0 not == 1\n" in out
+    assert "  FAILED: command 2: expect a.vmas == 1 and a.alive\n      a.vmas == 1: 0 not == 1\n" in out
     assert "> spawn b" in out
     assert out.endswith("0 expects hold, 1 failed\n")
 
@@ -176,7 +177,7 @@ def test_a_bad_file_is_2(run, scenario):
         (["play", "-c", "spawn a", "--state-of", "sh"], "expected . or :"),
         (["play", "-c", "spawn a", "--nosuch"], "--nosuch"),
         (["plya", "x"], "did you mean play?"),
-        (["nosuch"], "is no command and no file"),
+        (["nosuch"], "is no command and no file; `vmtui --help` names the commands"),
         (["1-the-return.scenari"], "is no command and no file"),
         (["--new", "ram"], "--new takes OPTION=VALUE"),
         (["--new", "-c", "spawn a"], "exclude each other"),
@@ -511,3 +512,17 @@ def test_a_name_that_is_nothing(run):
     _, _, err = run("play", "01-the-return-of-objmap.scenario")
 
     assert "did you mean 01-the-return-of-objrmap.scenario?" in err
+
+
+def test_escapes_in_a_wrong_word_are_inert(run):
+    """Whatever a word holds that is no command, of ours or of the language, no escape of it is printed."""
+    for args in (
+        ["frob\x1b[31m"],
+        ["play", "-c", "spawn sh; frob\x1b[31m x"],
+        ["compare", "-c", "frob\x9b31m"],
+    ):
+        code, out, err = run(*args)
+
+        assert (code, out) == (2, "")
+        assert "frob" in err
+        assert not any(is_control(char) for char in err.replace("\n", ""))

@@ -268,8 +268,8 @@ def test_every_scenario_by_beats_is_the_scenario_played(path):
 
 
 def test_play_fails_as_a_test_fails():
-    """A failed expect is an AssertionError that names the line; a refusal is raised."""
-    with pytest.raises(AssertionError, match=r"line 2: expect sh\.vmas == 1: sh\.vmas == 1: 0 not == 1"):
+    """A failed expect is an AssertionError that names the command; a refusal is raised."""
+    with pytest.raises(AssertionError, match=r"command 2: expect sh\.vmas == 1: sh\.vmas == 1: 0 not == 1"):
         play("spawn sh; expect sh.vmas == 1")
     with pytest.raises(KernelError, match="EEXIST"):
         play("spawn sh; spawn sh")

@@ -161,8 +161,10 @@ def _what_is(word: str) -> str:
     if word.isdecimal():
         return f"{printable(word)}: {_no_scenario(word)}"
     meant = closest(word, [name for name in cli.commands if name != "open"]) or close_name(word)
-    hint = f"; did you mean {meant}?" if meant else ""
-    return f"{printable(word)} is no command and no file{hint}"
+    hint = (
+        f"did you mean {meant}?" if meant else "`vmtui --help` names the commands, `vmtui list` the scenarios"
+    )
+    return f"{printable(word)} is no command and no file; {hint}"
 
 
 def _no_scenario(name: str) -> str:

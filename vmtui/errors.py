@@ -151,6 +151,9 @@ class ScenarioError(VmtuiError):
 
         suggestion:
             The word that was probably meant.
+
+        unit:
+            What `line` counts: ``line``, or ``command`` where ``;`` separates them.
     """
 
     path: str | None
@@ -159,6 +162,7 @@ class ScenarioError(VmtuiError):
     expected: tuple[str, ...]
     source: str
     suggestion: str | None
+    unit: str
 
     def __init__(
         self,
@@ -170,6 +174,7 @@ class ScenarioError(VmtuiError):
         expected: tuple[str, ...] = (),
         source: str = "",
         suggestion: str | None = None,
+        unit: str = "line",
     ) -> None:
         super().__init__(message)
         self.path = path
@@ -178,12 +183,20 @@ class ScenarioError(VmtuiError):
         self.expected = expected
         self.source = source
         self.suggestion = suggestion
+        self.unit = unit
+
+    @property
+    def hinted(self) -> str:
+        """What is wrong, and what was probably meant, in a line."""
+        return self.message + (f" · did you mean {self.suggestion}?" if self.suggestion else "")
 
     @property
     def position(self) -> str:
         """Where it is: ``FILE:12:18``, with only the parts that are known; at the prompt the column alone."""
         if self.path is None and not self.line:
             return f"column {self.column}" if self.column else ""
+        if self.unit == "command" and self.line:
+            return f"command {self.line}" + (f", column {self.column}" if self.column else "")
         numbers = [str(number) for number in (self.line, self.column) if number]
         if self.path is None:
             return f"line {':'.join(numbers)}"

@@ -11,12 +11,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Generator, Sequence
 from itertools import accumulate
-from pathlib import Path
 from typing import Final
 
 import attrs
 
-from vmtui.errors import KernelError, ScenarioError, printable
+from vmtui.errors import KernelError, ScenarioError
 from vmtui.mm.kernel import Options
 from vmtui.scenario.checks import CheckResult, check, check_error, failed
 from vmtui.scenario.commands import Command
@@ -140,7 +139,7 @@ class Player:
 
     def place_of(self, line: int | None) -> str:
         """A line of the script as messages name it: ``FILE:LINE: ``; "" for what was typed."""
-        return f"{printable(Path(self.script.path or 'line').name)}:{line}: " if line else ""
+        return f"{self.script.where(line, short=True)}: " if line else ""
 
     def stand(self, index: int) -> None:
         """Where several stops have one cursor: `index` items are done here."""

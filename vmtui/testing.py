@@ -76,7 +76,8 @@ def play(source: Path | str, *, params: Mapping[str, int] | None = None, **optio
             raise player.refused.error
     failed = [result for result in player.results if result.holds is False]
     if failed:
-        raise AssertionError("\n".join(f"line {each.line}: {each.text}: {each.sentence}" for each in failed))
+        told = (f"{script.where(each.line)}: {each.text}: {each.sentence}" for each in failed)
+        raise AssertionError("\n".join(told))
     return Played(script, player.session, player)
 
 

@@ -4,7 +4,6 @@ from vmtui.live.calls import resolve
 from vmtui.live.observe_live import LiveObserver
 from vmtui.live.player import LivePlayer
 from vmtui.live.premises import Premises
-from vmtui.mm.mm_types import find_label
 from vmtui.scenario import parse_command
 from vmtui.session import Session
 
@@ -51,7 +50,7 @@ class Stage:
         """``a.h[2]`` as a process and an address."""
         task, _, rest = place.partition(".")
         label, _, index = rest.rstrip("]").partition("[")
-        found = find_label(self.session.machine.task_named(task).mm, label)
+        found = self.session.machine.task_named(task).mm.labels.called(label)
         return task, found.start + int(index) * PAGE
 
     def page(self, place):

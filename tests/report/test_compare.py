@@ -166,7 +166,12 @@ def test_a_column_a_scheme(path):
     """On a wide screen each table has a column a scheme."""
     lines = list(compare_lines(compare(load(path)), 120))
 
-    for title in ("low memory, bytes", "walks: examined/hits", "fast path: what was counted", "expects"):
+    for title in (
+        "low memory, bytes",
+        "walks by line: examined/hits",
+        "fast path: what was counted",
+        "expects",
+    ):
         (heading,) = (line for line in lines if line.startswith(title))
         assert tuple(heading.removeprefix(title).split()) == SCHEMES
 
@@ -176,11 +181,56 @@ def test_a_table_too_wide_goes_on_below():
     table = Table("title", [f"column{n}" for n in range(12)], [("x" * 60, ["1,000,000"] * 12)])
     lines = list(table.lines())
 
-    assert 6 == len(lines)
     assert max(map(len, lines)) <= WIDTH
-    assert all(line.startswith("title") for line in lines[::2])
-    assert 12 == sum(line.count("1,000,000") for line in lines)
-    assert all("…" in line for line in lines[1::2])
+    assert ["title", "xxxxx", "", "title", "xxxxx", "", "title", "xxxxx"] == [line[:5] for line in lines]
+    assert [4, 4, 4] == [line.count("1,000,000") for line in lines[1::3]]
+    assert all("…" in line for line in lines[1::3])
+
+
+def test_a_heading_longer_than_its_figures_goes_on_in_a_second_line():
+    """Only where the table would not fit; nothing of a heading is lost, and each stands over its column."""
+    headings = ("virtual_scan", "objrmap", "anon_vma_chain", "anon_vma_rfc")
+    rows = [("a label", ["1", "22", "333", "4444"])]
+    wide, narrow = (list(Table("title", headings, rows, width).lines()) for width in (80, 46))
+
+    assert 2 == len(wide)
+    assert headings == tuple(wide[0].split()[1:])
+    assert 3 == len(narrow)
+    upper, lower = narrow[0].split()[1:], narrow[1].split()
+    assert headings == (upper[0] + lower[0], upper[1], upper[2] + lower[1], upper[3] + lower[2])
+    for figure in rows[0][1]:
+        end = narrow[2].index(figure) + len(figure)
+        assert " " not in narrow[0][end - 1 : end]
+    assert max(map(len, narrow)) <= 46
+
+
+@pytest.mark.parametrize(
+    ("source", "heading", "legend", "numbers"),
+    [
+        (
+            FALSE_CANDIDATE,
+            "walks by line:",
+            f"that of a line of {FALSE_CANDIDATE.name}",
+            (17, 29, 33, 35, 39),
+        ),
+        (
+            "spawn a\nmmap a h 1 pages rw private\nwrite a.h\nwalk a.h\n",
+            "walks by line:",
+            "of the text",
+            (4,),
+        ),
+        ("spawn a; mmap a h 1 pages rw private; write a.h; walk a.h", "walks by command:", "a command", (4,)),
+    ],
+    ids=["file", "text", "commands"],
+)
+def test_what_is_counted_is_said(source, heading, legend, numbers):
+    """Over the walks and below them stands whether their numbers are of lines or of commands, and of what."""
+    lines = list(compare_lines(compare(load(source), FIRST_TWO)))
+    at = next(number for number, line in enumerate(lines) if line.startswith(heading))
+    rows = [line for line in lines[at + 1 :] if line[:3].strip().isdigit()]
+
+    assert numbers == tuple(int(row.split()[0]) for row in rows)
+    assert legend in lines[at + 1 + len(rows)]
 
 
 def test_the_command_line(capsys):
@@ -204,4 +254,4 @@ def test_the_command_line(capsys):
 def test_a_failed_expect_is_1(capsys):
     """An expect over pages holds everywhere or fails; where it fails the exit code says so."""
     assert 1 == main(["compare", "-c", "spawn a; expect not a.alive"])
-    assert "pte_chain FAILED line 2: expect not a.alive" in capsys.readouterr().out
+    assert "pte_chain FAILED command 2: expect not a.alive" in capsys.readouterr().out

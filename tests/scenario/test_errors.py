@@ -3,6 +3,7 @@
 import pytest
 
 from vmtui.errors import ScenarioError, ScenarioErrors, is_control, printable
+from vmtui.scenario.commands import COMMANDS
 from vmtui.scenario.diagnose import FIRST_WORDS, MAX_EXPECTED, PROMPT_WORDS
 from vmtui.scenario.parser import MAX_LINE, parse_command, parse_line
 from vmtui.scenario.script import load
@@ -155,3 +156,31 @@ def test_an_error_quotes_nothing_that_acts():
     text = str(refused("spawn \x1b]0;owned\x07"))
 
     assert not [char for char in text if is_control(char) and char != "\n"]
+
+
+@pytest.mark.parametrize(
+    ("text", "position"),
+    [
+        ("spawn sh; mmap sh heap 4 page rw private", "command 2, column 16: expected r, rw"),
+        ("spawn sh;spawn b;  frobnicate b", "command 3, column 1: frobnicate is not a command"),
+        ("spawn sh; repeat 2; spawn b", "command 2: this block has no end"),
+        ("spawn sh\nfrobnicate b\n", "line 2:1: frobnicate is not a command"),
+    ],
+)
+def test_a_text_of_one_line_is_counted_in_commands(text, position):
+    """Where semicolons separate them, an error says which command it is and where in it; else which line."""
+    with pytest.raises(ScenarioErrors) as caught:
+        load(text)
+
+    assert str(caught.value).startswith(position)
+
+
+@pytest.mark.parametrize(("word", "meant"), [("frobnicate", None), ("forc", "fork"), ("wrote", "write")])
+def test_a_word_that_is_no_command_gets_a_hint(word, meant):
+    """The near word where there is one; else some words that are commands, and where all are told."""
+    error = refused(f"{word} sh")
+
+    assert error.suggestion == meant
+    assert (meant is None) == error.message.endswith("in the app, help lists all")
+    named = [each for each in COMMANDS if f" {each}" in error.message]
+    assert bool(named) == (meant is None)

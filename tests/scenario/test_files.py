@@ -7,6 +7,7 @@ import pytest
 
 from vmtui.errors import OptionError, ScenarioErrors
 from vmtui.mm.rmap import SCHEMES
+from vmtui.scenario.diagnose import NOT_AS
 from vmtui.scenario.expansion import MAX_COMMANDS
 from vmtui.scenario.items import Card, Check, Fold, PauseItem, Run, Section
 from vmtui.scenario.script import load
@@ -140,7 +141,10 @@ def test_what_is_wrong_with_a_file(text, found):
 
 def test_every_bad_line_is_reported_up_to_ten():
     """All bad lines are told, in order, and no more than ten."""
-    assert errors_of("x\nspawn a\ny\n") == [(1, "x is not a command"), (3, "y is not a command")]
+    assert errors_of("x\nspawn a\ny\n") == [
+        (1, f"x is not a command{NOT_AS}"),
+        (3, f"y is not a command{NOT_AS}"),
+    ]
     assert [line for line, _ in errors_of("x\n" * 50)] == list(range(1, 11))
 
 

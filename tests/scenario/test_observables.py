@@ -1,20 +1,28 @@
 """Observables and expects: what is read, of what, and what it means where there is nothing to read."""
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 
+import vmtui.mm
 from vmtui.errors import KernelError
 from vmtui.mm.step import WalkRecord
 from vmtui.player import Player
+from vmtui.report import contract
 from vmtui.scenario import parse_expression, parse_line
 from vmtui.scenario.checks import check, check_error
 from vmtui.scenario.facts import Facts, deciding_walk
 from vmtui.scenario.lines import grounds
 from vmtui.scenario.nodes import ExpressionError
-from vmtui.scenario.observables import OBSERVABLES, PageValue, table
+from vmtui.scenario.observables import OBSERVABLES, WALK_KINDS, PageValue, table
 from vmtui.scenario.script import load
 from vmtui.session import Session
 from vmtui.testing import play
 
+MM = Path(vmtui.mm.__file__).parent
+WALK_BEGINS = re.compile(r'walk_begins\(\w+, "(\w+)"')
 START = "spawn sh; mmap sh heap 4 pages rw private; write sh.heap[0:2]; read sh.heap[2]; write sh.heap[1]"
 
 
@@ -299,3 +307,19 @@ def test_a_template_is_read_with_its_variables():
     assert parse_expression("sh.heap[{i}].present").evaluate(facts) is True
     with pytest.raises(KernelError, match="no process s0"):
         value.evaluate(facts)
+
+
+def test_the_kinds_of_walks_are_the_same_wherever_they_are_told():
+    """The table, the JSON Schema and the walks that every scheme makes name one set of kinds."""
+    (meaning,) = (text for name, _, text in table() if name == "walk.kind")
+    (of_a_kind,) = (text for name, _, text in table() if name == "walk.referenced.hits")
+    defined = json.loads(contract.schema())["$defs"]
+    made = {call.group(1) for path in MM.rglob("*.py") for call in WALK_BEGINS.finditer(path.read_text())}
+
+    assert set(WALK_KINDS) == set(re.findall(r'"(\w+)"', meaning)) == made
+    assert set(WALK_KINDS) - {"referenced"} == set(re.findall(r"\.(\w+)", of_a_kind))
+    assert list(WALK_KINDS) == defined["walk_kind"]["enum"]
+    for holder in ("walk", "walk_row"):
+        assert {"$ref": "#/$defs/walk_kind"} == defined[holder]["properties"]["kind"]
+    for kind in WALK_KINDS:
+        assert parse_expression(f"walk.{kind}.hits").path == ("walk", kind, "hits")

@@ -13,6 +13,7 @@ from vmtui.tui.keymap import KEYS
 from vmtui.tui.lab import Lab, lab
 from vmtui.tui.screens.keys import Keys, help_choices
 from vmtui.tui.screens.picker import Picker
+from vmtui.tui.speaking import words
 from vmtui.view.explain import explain
 
 SCENARIOS = sorted((Path(__file__).parents[2] / "scenarios").glob("*.scenario"))
@@ -431,3 +432,20 @@ async def test_names_are_never_markup():
 
         assert "[red]a[/]" in bench.text("processes")
         assert "[red]a[/]" in bench.text()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_help_lists_all_words(size):
+    """``help`` alone shows how each command and each word of the prompt is used; none is cut."""
+    async with lab(FAMILY, size=size) as bench:
+        await bench.type("frobnicate")
+        assert "help lists all" in " ".join(bench.text("narration").split())
+        await bench.type("help")
+        rows = [row.text for row in bench.app.screen.query_one("#choices").pane.rows]
+        told = " ".join(" ".join(rows).split())
+        for usage, meaning in words():
+            assert f"{usage} {meaning}" in told
+        assert max(map(len, rows)) <= size[0] * 86 // 100 - 6
+        await bench.press("escape")
+
+        assert bench.app.screen is bench.main

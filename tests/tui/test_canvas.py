@@ -74,6 +74,23 @@ async def test_a_click_on_the_timeline_is_a_moment():
         assert app.heard == [(None, 5, -1)]
 
 
+async def test_what_the_footer_says_moves_no_key():
+    """A word before the keys takes its own cells: a click on a key behind it is on that key."""
+    widget = KeyBar()
+    app = Stand(widget)
+    async with app.run_test(size=(60, 5)) as pilot:
+        key = BY_ID["prompt.open"]
+        widget.show([(key, "command")], "the end")
+        await pilot.pause()
+        line = lines(widget)[0]
+        assert line == " the end   : command"
+        await pilot.click(widget, offset=(3, 0))
+        assert app.heard == []
+        await pilot.click(widget, offset=(line.index(":"), 0))
+
+        assert app.heard == [key.action]
+
+
 async def test_the_footer_can_be_clicked():
     """Each key of the footer does with the mouse what it does on the keyboard."""
     widget = KeyBar()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from vmtui.mm.rmap import SCHEMES
 from vmtui.report.compare import compare, done_at_once
 from vmtui.report.compare_text import compare_lines
 from vmtui.tui.comparison import Over, branch_script, comparison, params_of, swept
 from vmtui.tui.lab import lab
-from vmtui.tui.screens.compare import Compared, Plotted
+from vmtui.tui.screens.compare import Compared, Plotted, room_for
 
 FORKS = Path(__file__).parents[2] / "scenarios" / "05-fork-the-second-figure.scenario"
 FAMILY = """\
@@ -38,6 +40,38 @@ async def test_the_branch_under_every_scheme() -> None:
         assert "plot against" not in shown
         await bench.press("escape")
         assert before == (bench.desk.session.digest(), bench.now)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (160, 50)])
+async def test_a_comparison_is_read_whole(size: tuple[int, int]) -> None:
+    """No line of it is cut, at 80×24 too: every figure of every scheme is there."""
+    async with lab(FAMILY, size=size) as bench:
+        await bench.press("n", "n", "c")
+        assert isinstance(bench.app.screen, Compared)
+        choices = bench.app.screen.query_one("#choices")
+        lines = list(compare_lines(bench.app.screen.found, room_for(size[0])))
+        rows = [choices.row_at(number).text for number in range(len(choices.pane.rows))]
+        assert rows == [line.replace("#", "█") for line in lines]
+        for number in range(0, len(rows), size[1] // 2):
+            choices.cursor = number
+            await bench.settle()
+            assert "…" not in bench.text("choices")
+        first = next(row for row in rows if row.startswith("low memory, bytes"))
+
+        assert "virtual" in first
+
+
+async def test_walks_have_the_numbers_of_the_timeline() -> None:
+    """In the app a walk is counted as its command is on the timeline, and the heading says so."""
+    async with lab(FAMILY) as bench:
+        await bench.press("n", "n")
+        assert "command 5 of 5" in bench.text("timeline")
+        await bench.press("c")
+        lines = list(compare_lines(bench.app.screen.found))
+        at = next(number for number, line in enumerate(lines) if line.startswith("walks by command:"))
+
+        assert any(line.startswith("  5 walk sh.heap[0]") for line in lines[at:])
+        assert any("as the timeline of the app counts" in line for line in lines[at:])
 
 
 async def test_only_what_has_happened() -> None:

@@ -1,5 +1,7 @@
 """Beside the script and at its end: detours, refusals, and what the narration says of both."""
 
+import pytest
+
 from vmtui.tui.lab import lab
 from vmtui.tui.themes import NO_COLOUR
 
@@ -77,11 +79,11 @@ async def test_a_detour_under_another_scheme():
 
 
 async def test_a_refused_command_of_the_script_stops_n(monkeypatch):
-    """FILE:LINE and the kernel's sentence are said; n does not try again; b goes back, a command is a detour,
+    """The line and the kernel's sentence are said; n does not try again; b goes back, a command is a detour,
     and R is back at the refusal."""
     async with lab(REFUSED) as bench:
         await bench.press("n")
-        said = "line:4: fork nobody child: ESRCH: there is no process nobody"
+        said = "line 4: fork nobody child: ESRCH: there is no process nobody"
         assert said in bench.text("narration")
         tried = []
         running = bench.desk.session.running
@@ -120,6 +122,25 @@ async def test_the_end_is_said_by_every_key():
     async with lab() as bench:
         await bench.press("escape", "n")
         assert "the end: u undoes a command, : takes another" in bench.text("narration")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (160, 50)])
+async def test_the_end_is_said_where_the_last_card_takes_all_room(size):
+    """As soon as nothing more comes the footer says so, at 80×24 too, and on no other beat."""
+    long = f"{STORY}\nsay {'A card of two lines. ' * 5}\n"
+    async with lab(long, size=size) as bench:
+        while not bench.desk.at_end:
+            assert "the end" not in bench.text()
+            await bench.press("n")
+        assert bench.text("keys").startswith(" the end ")
+        assert bench.text("keys").rstrip().endswith("? keys")
+        await bench.press("b")
+        assert "the end" not in bench.text("keys")
+        await bench.press("n", "n", "colon")
+        assert "the end" in bench.text("keys")
+        await bench.type("write sh.heap[2]")
+
+        assert "the end" not in bench.text("keys")
 
 
 async def test_the_last_card_stays_at_the_end():

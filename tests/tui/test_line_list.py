@@ -119,3 +119,19 @@ async def test_text_that_is_too_wide_can_be_shifted():
         await pilot.press("right", "right", "right", "right")
 
         assert lines(widget)[0].endswith("6789")
+
+
+async def test_prose_is_cut_between_words():
+    """Where a pane holds sentences no word is cut; a single long one is, since none would be left."""
+
+    class Told(LineList):
+        prose = True
+
+    widget = Told()
+    texts = ("a frame waits on the list", "a frame wait on the list", "0123456789" * 4, "a b" + "c" * 40)
+    async with Stand(widget).run_test(size=(16, 6)) as pilot:
+        widget.show(Pane("rows", tuple(Row((Span(text),)) for text in texts)))
+        await pilot.pause()
+
+        assert [" a frame waits …", " a frame wait …"] == lines(widget)[:2]
+        assert all(line.endswith("…") and len(line) == 16 for line in lines(widget)[2:4])

@@ -69,3 +69,39 @@ async def test_letter_commands(task, label, tmp_path, monkeypatch):
     async with lab(resume=True) as bench:
         assert bench.desk.session.digest() == digest
         assert bench.subject == subject
+
+
+MARKED = """\
+title Odd [red]names[/red]
+spawn "a[b]"
+mmap "a[b]" "[bold]h" 2 pages rw private
+write "a[b]"."[bold]h"
+fork "a[b]" "[/x]"
+swapout "a[b]"."[bold]h"[1]
+walk "a[b]"."[bold]h"[0]
+expect "a[b]"."[bold]h"[0].mapcount == 7
+say [link=x]card[/link]
+"""
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_markup_in_names_is_text(size):
+    """Find, what it refuses, the comparison and the menu show brackets as they are, and nothing breaks."""
+    async with lab(MARKED, size=size) as bench:
+        await bench.press("n", "n", "slash")
+        line = bench.app.screen.query_one("#filter")
+        for typed, said in (
+            ("swapped", '"[/x]"."[bold]h"[1] ◇ slot 1'),
+            ('"a[b]"."[bold]h"[1].slot', '"a[b]"."[bold]h"[1].slot is 1'),
+            ('"a[c]"."[bold]h"[0]', 'there is no process a[c]: did you mean "a[b]"?'),
+            ("[/y] > 1", "expected a value"),
+        ):
+            line.value = typed
+            await bench.settle()
+            assert said in bench.text("choices")
+        await bench.press("escape", "c")
+        assert '6 walk "a[b]"."[bold]h"[0]' in "\n".join(
+            row.text for row in bench.app.screen.query_one("#choices").pane.rows
+        )
+        await bench.press("escape", "s")
+        assert "pte_chain (rmap)" in bench.text("choices")

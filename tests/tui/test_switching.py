@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from vmtui.mm.rmap import SCHEMES
+from vmtui.mm.rmap.scheme import scheme_class
 from vmtui.session import Session
 from vmtui.sessionlog import list_sessions
 from vmtui.tui.lab import Lab, lab
@@ -56,6 +57,45 @@ async def test_what_comes_later_is_not_replayed() -> None:
 
         assert [done.text for done in bench.desk.session.commands][-1] == "write child.heap[1]"
         assert bench.desk.session.options.rmap == "pte_chain"
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (160, 50)])
+async def test_the_menu_tells_each_scheme_whole(size: tuple[int, int]) -> None:
+    """Title, kernel and what it is stand in the menu to their last word, on the smallest screen too."""
+    async with lab(FAMILY, size=size) as bench:
+        await bench.press("s")
+        shown = bench.text("choices")
+        for name in SCHEMES:
+            scheme = scheme_class(name)
+            assert f"{scheme.title} " in shown
+            assert f" {scheme.kernel} " in shown
+            if name != "anon_vma_rfc":
+                assert f" {scheme.period}" in shown
+
+        assert "…" not in shown
+
+
+@pytest.mark.parametrize(
+    ("draft", "title"), [("intended", "anon_vma (RFC)"), ("posted", "anon_vma (RFC, posted)")]
+)
+@pytest.mark.parametrize("columns", [80, 120, 160])
+async def test_a_draft_as_posted_is_told_so(draft: str, title: str, columns: int) -> None:
+    """The title bar and the menu say which of the two drafts this machine has, and never the other."""
+    other = {"intended": "posted", "posted": "intended"}[draft]
+    async with lab(f"machine draft={draft}\n{FAMILY}", size=(columns, 24)) as bench:
+        assert f" {title} " in bench.text("header")
+        await bench.press("s")
+        shown = bench.text("choices")
+        assert f"({draft})" in shown
+        assert f"({other})" not in shown
+        await bench.press("escape")
+        await switch(bench, "pte_chain")
+        await bench.press("s")
+        assert "(intended)" not in bench.text("choices")
+        await bench.press("escape")
+        await switch(bench, "anon_vma_rfc")
+
+        assert f"replayed under {title}" in bench.text("narration")
 
 
 async def test_beats_and_subject_stay() -> None:

@@ -9,9 +9,11 @@ from vmtui.mm.rmap import SCHEMES
 from vmtui.mm.step import Ref
 from vmtui.session import Session
 from vmtui.view import panes
+from vmtui.view.header import header
 from vmtui.view.lists import beads
 from vmtui.view.model import Pane
 from vmtui.view.subject import Subject, page_of
+from vmtui.view.text import size
 
 
 def text(pane: Pane) -> tuple[str, ...]:
@@ -30,13 +32,13 @@ def text(pane: Pane) -> tuple[str, ...]:
         ),
         (
             "pte_chain",
-            "pte_chains · i_mmap",
+            "pte_chains",
             "8 pages · 256 B",
             ("heap[0]  1 ···●●●●", "heap[1]  1 ····●●●"),
         ),
-        ("anon_vma_rfc", "anon_vma lists", "1 list · 12 B", ("anon_vma 1   4 ●─●─●─●",)),
-        ("anonmm", "anonmm bundles", "1 bundle · 128 B", ("anonmm 1     4 ●─●─●─●",)),
-        ("anon_vma", "anon_vma lists", "1 list · 12 B", ("anon_vma 1   4 ●─●─●─●",)),
+        ("anon_vma_rfc", "anon_vma lists", "1 list · rmap 96 B", ("anon_vma 1   4 ●─●─●─●",)),
+        ("anonmm", "anonmm bundles", "rmap 144 B", ("anonmm 1     4 ●─●─●─●",)),
+        ("anon_vma", "anon_vma lists", "rmap 152 B", ("anon_vma 1   4 ●─●─●─●",)),
     ],
 )
 def test_lists_of_a_scheme(scheme: str, title: str, note: str, rows: tuple[str, ...]) -> None:
@@ -53,6 +55,30 @@ def test_a_wide_pane_says_all() -> None:
 
     assert ("pte_chains · i_mmap", "8 pages · 1 file · 256 B") == (pane.title, pane.note)
     assert "twin.heap[0]         1 ···●●●●" == text(pane)[0]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_bytes_are_those_of_the_top_line(scheme: str) -> None:
+    """The pane names the bytes of the lists and, where these are more, those that the top line tells."""
+    session = story(scheme)
+    whole = size(session.machine.scheme.reverse_map_bytes())
+    held = size(sum(kind.nbytes for kind in session.machine.scheme.lists()))
+    assert f"rmap {whole}" in header(session, 160).text
+    for width in (22, 30, 60):
+        note = panes.lists(session, ANON, width).note
+
+        assert note.endswith(f"rmap {whole}" if held != whole else held)
+        assert len(note) <= width - 4
+    assert (f"{held} of rmap {whole}" in note) == (held != whole)
+
+
+def test_with_slabs_the_lists_take_frames() -> None:
+    """What the ledger charges for slabs is told as such: it is no part of the bytes in the top line."""
+    session = Session(rmap="anon_vma_rfc", slab=True)
+    for line in ("spawn p", "mmap p a 2 pages rw private", "write p.a", "fork p q"):
+        session.do(line)
+
+    assert "1 list · 4 K in slabs" == panes.lists(session, None, 60).note
 
 
 def test_two_lists_of_a_file() -> None:

@@ -101,7 +101,7 @@ def test_anon_vma_lists(run, shown):
 
     session.do("fork p q")
     pane = panes.lists(session, None)
-    assert (shown(pane.rows), pane.note) == (("anon_vma 1   2 ●─●",), "1 list · 12 B")
+    assert (shown(pane.rows), pane.note) == (("anon_vma 1   2 ●─●",), "1 list · rmap 36 B")
 
     for n in range(9):
         session.do(f"fork p r{n}")
@@ -290,3 +290,31 @@ def test_a_narrow_row_keeps_the_pages_of_a_vma():
     assert [row.text for row in narrow[1:]] == ["heap[0:2] 2p", "heap[2:4] 2p"]
     assert panes.processes(session, None, 30).rows[1].text == "heap[0:2] 40000000 2p"
     assert panes.processes(session, None).rows[1].text == "heap[0:2] 40000000 2p"
+
+
+@pytest.mark.parametrize("width", [24, 30, 36, 60])
+def test_the_last_step_is_told_whole_in_a_narrow_pane(cow, shown, width):
+    """It goes on in rows of its own, which lead to the same step; the steps before keep a row each."""
+    for cursor in range(1, len(cow.steps) + 1):
+        cow.seek(cursor)
+        wide, narrow = panes.walk(cow, PAGE), panes.walk(cow, PAGE, 0, width)
+        number = len(wide.rows)
+        assert shown(wide.rows, 0, number - 1) == shown(narrow.rows, 0, number - 1)
+        told = " ".join(" ".join(shown(narrow.rows, number - 1)).split())
+        assert " ".join(wide.rows[number - 1].text.split()) == told
+        last = narrow.rows[number - 1 :]
+        assert all(spans_width(row.spans) <= width for row in last)
+        assert {(row.step, row.current) for row in last} == {(cursor, True)}
+        assert narrow.focus == len(narrow.rows) - 1
+
+
+@pytest.mark.parametrize("width", [30, 36, 80])
+def test_pages_have_room_for_frame_and_mapcount(cow, width):
+    """Also in the panes of the smallest screens: which frame, how often mapped, which slot."""
+    texts = [row.text for row in panes.pages(cow, PAGE, width).rows]
+
+    for text, frame in zip(texts, (2, None, 4, 5), strict=True):
+        wanted = f"{frame:#x}" if frame else "slot 1"
+        assert 0 < text.index(wanted) < width - len(wanted)
+        assert frame is None or text.index("mapcount 2") + len("mapcount 2") <= width
+    assert len(texts[1]) <= max(width, 30)

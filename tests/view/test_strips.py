@@ -67,11 +67,11 @@ def test_narration_of_a_script():
     rows = panes.narration(session, player, 60, 3)
     texts = [row.text.strip() for row in rows]
 
-    assert texts[0] in ("Hello.", "✗ line:5: expect anon_vmas == 1")
+    assert texts[0] in ("Hello.", "✗ line 5: expect anon_vmas == 1")
     while not player.finished and player.failure is None:
         player.beat()
     rows = panes.narration(session, player, 60, 3)
-    assert (rows[0].text.strip(), rows[0].spans[0].role) == ("✗ line:5: expect anon_vmas == 1", "warn")
+    assert (rows[0].text.strip(), rows[0].spans[0].role) == ("✗ line 5: expect anon_vmas == 1", "warn")
 
 
 @pytest.mark.parametrize("lines", [1, 2, 3])

@@ -299,7 +299,7 @@ class WalkRecord:
     """What one walk of the reverse map examined and found.
 
     Attributes:
-        kind: ``referenced``, ``unmap``, ``look`` or ``mkclean``.
+        kind: ``referenced``, ``unmap`` or ``look``.
         page: The frame whose mappings were looked for.
         scheme: The scheme that walked.
         examined: Candidates looked at; ``hits + misses``.

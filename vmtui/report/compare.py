@@ -175,6 +175,7 @@ class Comparison:
         trials: A play a scheme, in the order asked for.
         differences: The first difference of each scheme that has one.
         closely: Whether all they hold was compared after every command, and not at the end alone.
+        unit: What the numbers before commands count: a ``line`` of the scenario, or a ``command``.
     """
 
     title: str
@@ -185,6 +186,7 @@ class Comparison:
     trials: tuple[Trial, ...]
     differences: tuple[Difference, ...]
     closely: bool = True
+    unit: str = "line"
 
     @property
     def ok(self) -> bool:
@@ -233,6 +235,7 @@ def comparing(script: Script, schemes: Sequence[str] = ()) -> Generator[tuple[st
         trials=tuple(plays[scheme].trial for scheme in schemes),
         differences=tuple(difference for difference in found if difference is not None),
         closely=all(play.closely for play in plays.values()),
+        unit=script.unit,
     )
 
 
@@ -315,7 +318,9 @@ class _Play:
     def _take(self, event: Event, prints: bool) -> None:
         self.tally.count(event)
         if event.result is not None and event.result.holds is False:
-            self._failures.append(f"line {event.item.line}: {event.result.text}: {event.result.sentence}")
+            self._failures.append(
+                f"{self.script.unit} {event.item.line}: {event.result.text}: {event.result.sentence}"
+            )
         done = event.done
         if done is None:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from textwrap import wrap
 from typing import Final
 
@@ -10,19 +11,21 @@ from vmtui.errors import printable
 from vmtui.report.compare import Comparison, Difference, Stop, Trial, WalkRow
 from vmtui.report.sweep import QUANTITIES, Crossing, End, Sweep
 from vmtui.report.tables import WIDTH, Table
+from vmtui.view.text import walk_name
 
 __all__ = ["SUMMARY", "compare_lines", "is_heading", "sweep_lines"]
 
 SUMMARY: Final = "reverse map"
 BYTES: Final = "low memory, bytes"
-TITLES: Final = (SUMMARY, BYTES, "walks: examined/hits", "fast path: what was counted", "expects")
+WALKS: Final = {unit: f"walks by {unit}: examined/hits" for unit in ("line", "command")}
+TITLES: Final = (SUMMARY, BYTES, *WALKS.values(), "fast path: what was counted", "expects")
 
 BAR: Final = 8
 """Cells of the longest bar."""
 
 
 def is_heading(line: str) -> bool:
-    """Whether a line of a comparison stands over a table."""
+    """Whether a line of a comparison stands over a table; long headings go on in a line without a label."""
     return line.startswith(tuple(f"{title}  " for title in TITLES))
 
 
@@ -30,18 +33,26 @@ def compare_lines(found: Comparison, width: int = WIDTH) -> Iterator[str]:
     """A comparison, as lines no wider than `width`: in short, then table by table."""
     if found.title:
         yield printable(found.title)
-    yield " ".join(["machine", *filter(None, [found.machine]), *_settings(found.params)])
+    settings = [*filter(None, [found.machine]), *_settings(found.params)]
+    yield f"machine {' '.join(settings) or 'with the defaults'}"
     yield ""
     yield from _summary(found.trials)
     schemes = [trial.scheme for trial in found.trials]
-    tables = (_bytes(found.trials), _walks(found.trials), _work(found.trials), _expects(found.trials))
-    for title, rows in zip(TITLES[1:], tables, strict=True):
+    tables = {
+        BYTES: _bytes(found.trials),
+        WALKS[found.unit]: _walks(found.trials),
+        TITLES[-2]: _work(found.trials),
+        TITLES[-1]: _expects(found.trials),
+    }
+    for title, rows in tables.items():
         if rows:
             yield ""
             yield from Table(title, schemes, rows, width).lines()
+            if title == WALKS[found.unit]:
+                yield from _folded(_legend(found), width)
     yield from _alike(found.trials, width)
     yield ""
-    yield from _stops(found.trials, width)
+    yield from _stops(found.trials, found.unit, width)
     yield from _failures(found.trials, width)
     yield from _differences(found, width)
 
@@ -128,10 +139,19 @@ def _walks(trials: Sequence[Trial]) -> Rows:
         some = next(iter(rows_of.values()))
         most = max(row.walks for row in rows_of.values())
         times = f" x{most:,}" if most > 1 else ""
-        label = f"{line:>3} {some.text}" + (f" ({kind}{times})" if kind not in some.text or times else "")
+        name = walk_name(kind)
+        label = f"{line:>3} {some.text}" + (f" ({name}{times})" if name not in some.text or times else "")
         cells = [_walk(rows_of.get(trial.scheme)) for trial in trials]
         rows.append((label, cells))
     return rows
+
+
+def _legend(found: Comparison) -> str:
+    """What the number before a walk counts."""
+    if found.unit == "command":
+        return "each number is that of a command, counted from the first, as the timeline of the app counts"
+    text = printable(Path(found.path).name) if found.path is not None else "the text"
+    return f"each number is that of a line of {text}"
 
 
 def _walk(row: WalkRow | None) -> str:
@@ -153,15 +173,15 @@ def _expects(trials: Sequence[Trial]) -> Rows:
     return [row for row in rows if set(row[1]) != {"0"}]
 
 
-def _stops(trials: Sequence[Trial], width: int) -> Iterator[str]:
+def _stops(trials: Sequence[Trial], unit: str, width: int) -> Iterator[str]:
     for trial in trials:
         if trial.stop is not None:
-            text = f"{trial.scheme} stops after {trial.commands:,} commands: {_stop(trial.stop)}"
+            text = f"{trial.scheme} stops after {trial.commands:,} commands: {_stop(trial.stop, unit)}"
             yield from _folded(text, width)
 
 
-def _stop(stop: Stop) -> str:
-    return f"line {stop.line}, {printable(stop.text)}: {stop.errno}"
+def _stop(stop: Stop, unit: str) -> str:
+    return f"{unit} {stop.line}, {printable(stop.text)}: {stop.errno}"
 
 
 def _failures(trials: Sequence[Trial], width: int) -> Iterator[str]:
@@ -172,16 +192,16 @@ def _failures(trials: Sequence[Trial], width: int) -> Iterator[str]:
 
 def _differences(found: Comparison, width: int) -> Iterator[str]:
     for difference in found.differences:
-        yield from _difference(difference, found.reference, width)
+        yield from _difference(difference, found, width)
     if not found.differences:
         done = min(trial.commands for trial in found.trials)
         when = f"after each of {done:,} commands" if found.closely else f"after {done:,} commands"
         yield from _folded(f"all hold the same pages, frames, slots and mapcounts {when}", width)
 
 
-def _difference(difference: Difference, reference: str, width: int) -> Iterator[str]:
-    where = f"line {difference.line}, {printable(difference.text)}"
-    yield from _folded(f"{difference.scheme} parts from {reference} at {where}", width)
+def _difference(difference: Difference, found: Comparison, width: int) -> Iterator[str]:
+    where = f"{found.unit} {difference.line}, {printable(difference.text)}"
+    yield from _folded(f"{difference.scheme} parts from {found.reference} at {where}", width)
     yield from _wrapped("    in", [printable(part) for part in difference.what], width)
     reason = difference.reason or "UNEXPLAINED: neither scheme says that it departs here"
     yield from _folded(f"    {reason}", width)
@@ -212,7 +232,7 @@ def sweep_lines(found: Sweep, width: int = WIDTH) -> Iterator[str]:
     if found.ends:
         yield ""
     for end in found.ends:
-        yield from _folded(_end(end, found.param), width)
+        yield from _folded(_end(end, found.param, found.unit), width)
 
 
 def _crossing(crossing: Crossing, param: str) -> str:
@@ -224,6 +244,6 @@ def _crossing(crossing: Crossing, param: str) -> str:
     )
 
 
-def _end(end: End, param: str) -> str:
+def _end(end: End, param: str, unit: str) -> str:
     since = "" if end.before is None else f", the last to end well is {end.before:,}"
-    return f"{end.scheme} ends early at {param} = {end.at:,}{since}: {_stop(end.stop)}"
+    return f"{end.scheme} ends early at {param} = {end.at:,}{since}: {_stop(end.stop, unit)}"

@@ -6,6 +6,7 @@ Fields may be added without a new `SCHEMA_VERSION`; none is renamed, and none ch
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, Final
@@ -21,6 +22,7 @@ from vmtui.report.playing import Event, Tally
 from vmtui.report.sweep import Sweep
 from vmtui.scenario.checks import CheckResult
 from vmtui.scenario.facts import deciding_walk
+from vmtui.scenario.observables import WALK_KINDS
 from vmtui.scenario.script import Script
 from vmtui.session import Done, Session
 
@@ -32,8 +34,10 @@ _INNER = ("first", "last")  # where a walk's steps lie: of this process, not of 
 
 
 def schema() -> str:
-    """The JSON Schema, as text."""
-    return files("vmtui.report").joinpath("schema.json").read_text(encoding="utf-8")
+    """The JSON Schema, as text; what kinds of walks there are is told by the table of observables."""
+    found = json.loads(files("vmtui.report").joinpath("schema.json").read_text(encoding="utf-8"))
+    found["$defs"]["walk_kind"]["enum"] = list(WALK_KINDS)
+    return json.dumps(found, indent=1)
 
 
 def heading(script: Script, options: Options) -> dict[str, Any]:

@@ -50,7 +50,6 @@ class Output:
 
     Attributes:
         tally: How the expects fared so far.
-        path: The scenario's file, as messages name it.
         complaint: Why the play stopped before its end; "" if it did not.
     """
 
@@ -61,14 +60,14 @@ class Output:
         self.player = Player(self.session, script)
         self.tally = Tally()
         self.complaint = ""
-        self.path = script.path or "line"
 
     def text(self) -> Iterator[str]:
         """Lines for a reader, those of one event together."""
         yield from text.opening(self.script, self.session)
         blank = False
         for event in self._events():
-            lines = list(text.event_lines(event, self.session, path=self.path, steps=self.wanted.steps))
+            where = self.script.where(event.item.line)
+            lines = list(text.event_lines(event, self.session, where=where, steps=self.wanted.steps))
             if lines and blank and not lines[0]:
                 del lines[0]
             if lines:
@@ -131,7 +130,7 @@ class Output:
                 raise FaultError(fault, log) from fault
             self.tally.count(event)
             if event.refused is not None and event.done is not None:
-                where = f"{printable(self.path)}:{event.item.line}"
+                where = self.script.where(event.item.line)
                 self.complaint = f"{where}: {printable(event.done.text)}: {event.refused}"
             yield event
 

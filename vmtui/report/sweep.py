@@ -104,6 +104,7 @@ class Sweep:
         points: A play a scheme and value; by scheme, then by value.
         crossings: By quantity, then by value.
         ends: Of the schemes that did not always come to the end.
+        unit: What the number of a place where a play stopped counts: a ``line``, or a ``command``.
     """
 
     title: str
@@ -114,6 +115,7 @@ class Sweep:
     points: tuple[Point, ...]
     crossings: tuple[Crossing, ...]
     ends: tuple[End, ...]
+    unit: str = "line"
 
 
 def values_of(first: int, last: int, steps: int = STEPS) -> tuple[int, ...]:
@@ -203,6 +205,7 @@ def sweeping(
         points=points,
         crossings=tuple(sorted(crossings, key=lambda found: (order.index(found.quantity), found.at))),
         ends=tuple(ends),
+        unit=script.unit,
     )
 
 

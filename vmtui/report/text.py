@@ -11,6 +11,7 @@ from vmtui.scenario.items import Card, CheckError, Fold, PauseItem, Run, Section
 from vmtui.scenario.observables import table
 from vmtui.scenario.script import Script
 from vmtui.session import Done, Session
+from vmtui.view.text import walk_name
 
 __all__ = ["closing", "event_lines", "observables", "opening"]
 
@@ -24,12 +25,12 @@ def opening(script: Script, session: Session) -> Iterator[str]:
     yield f"machine {session.options.text}"
 
 
-def event_lines(event: Event, session: Session, *, path: str = "line", steps: bool = False) -> Iterator[str]:
+def event_lines(event: Event, session: Session, *, where: str, steps: bool = False) -> Iterator[str]:
     """
     What one item says.
 
     Args:
-        path: The scenario's file: a failed expect is told with its place.
+        where: Where in the scenario it stands: a failed expect is told with its place.
         steps: Whether every step is told, with the kernel function that took it.
     """
     match event.item:
@@ -44,13 +45,13 @@ def event_lines(event: Event, session: Session, *, path: str = "line", steps: bo
         case PauseItem() | Fold():
             pass
         case CheckError() if event.result is not None:
-            yield from _check_lines(event, path)
+            yield from _check_lines(event, where)
         case Run() if event.done is not None:
             yield f"> {printable(event.done.text)}"
             yield from _command_lines(event.done, session, steps)
         case _:
             if event.result is not None:
-                yield from _check_lines(event, path)
+                yield from _check_lines(event, where)
 
 
 def _command_lines(done: Done, session: Session, steps: bool) -> Iterator[str]:
@@ -91,9 +92,9 @@ def walk_line(walk: WalkRecord) -> str:
     why = f" ({', '.join(reasons)})" if reasons else ""
     stopped = "" if walk.stopped == "end" else f"; stopped by {walk.stopped}"
     return (
-        f"{walk.kind} of frame {walk.page:#x}: examined {walk.examined:,} = {_count(walk.hits, 'hit')} + "
-        f"{_count(walk.misses, 'miss', 'misses')}{why} · {_count(walk.nodes, 'node')} · "
-        f"{_count(walk.ptes, 'pte')}{stopped}"
+        f"{walk_name(walk.kind)} of frame {walk.page:#x}: "
+        f"examined {walk.examined:,} = {_count(walk.hits, 'hit')} + {_count(walk.misses, 'miss', 'misses')}"
+        f"{why} · {_count(walk.nodes, 'node')} · {_count(walk.ptes, 'pte')}{stopped}"
     )
 
 
@@ -102,7 +103,7 @@ def _count(number: int, one: str, more: str = "") -> str:
     return f"{number:,} {one if number == 1 else more or one + 's'}"
 
 
-def _check_lines(event: Event, path: str) -> Iterator[str]:
+def _check_lines(event: Event, where: str) -> Iterator[str]:
     result = event.result
     assert result is not None
     if result.holds:
@@ -111,7 +112,7 @@ def _check_lines(event: Event, path: str) -> Iterator[str]:
             yield f"      {printable(str(event.done.error))}"
         return
     if result.holds is False:
-        yield f"  FAILED: {printable(path)}:{result.line}: {printable(result.text)}"
+        yield f"  FAILED: {where}: {printable(result.text)}"
     else:
         yield f"  not for this scheme: {printable(result.text)}"
     yield f"      {printable(result.sentence)}"

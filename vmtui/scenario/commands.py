@@ -22,7 +22,7 @@ from vmtui.scenario.command import Command, OnPlace, Size, Work
 from vmtui.scenario.expressions import Expr
 from vmtui.scenario.file_commands import File, RemapFilePages, Truncate
 from vmtui.scenario.names import Name, known_name, print_name, stem
-from vmtui.scenario.places import Place, find_range, known_number, label_of
+from vmtui.scenario.places import Place, find_range, find_task, known_number, label_of
 from vmtui.scenario.walk_commands import Evict, Reclaim, Referenced, Swapoff, Swapout, Walk
 
 __all__ = [
@@ -102,7 +102,7 @@ class Fork(Command):
 
     def apply(self, machine: Machine) -> Work:
         """Fork it."""
-        task = machine.find_task(known_name(self.task))
+        task = find_task(machine, self.task)
         name = free_name(machine, task.name) if self.child is None else known_name(self.child)
         yield from fork.do_fork(task, name)
 
@@ -131,7 +131,7 @@ class Exec(Command):
 
     def apply(self, machine: Machine) -> Work:
         """Start anew."""
-        yield from fork.do_execve(machine.find_task(known_name(self.task)))
+        yield from fork.do_execve(find_task(machine, self.task))
 
 
 @attrs.frozen
@@ -150,7 +150,7 @@ class Exit(Command):
 
     def apply(self, machine: Machine) -> Work:
         """End it."""
-        yield from fork.do_exit(machine.find_task(known_name(self.task)))
+        yield from fork.do_exit(find_task(machine, self.task))
 
 
 @attrs.frozen
@@ -191,7 +191,7 @@ class Mmap(Command):
 
     def apply(self, machine: Machine) -> Work:
         """Map it."""
-        mm = machine.find_task(known_name(self.task)).mm
+        mm = find_task(machine, self.task).mm
         assert mm is not None
         file, pgoff = None, 0
         if self.file is not None:
@@ -245,7 +245,7 @@ class Brk(Command):
 
     def apply(self, machine: Machine) -> Work:
         """Move it."""
-        mm = machine.find_task(known_name(self.task)).mm
+        mm = find_task(machine, self.task).mm
         assert mm is not None
         yield from mmap.do_brk(mm, known_name(self.label), self.size.bytes)
 

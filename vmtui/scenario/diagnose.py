@@ -22,6 +22,9 @@ __all__ = ["FIRST_WORDS", "PROMPT_WORDS", "either", "explain"]
 FIRST_WORDS: Final = (*COMMANDS, *STATEMENTS, "under")
 """Every word that a line can begin with."""
 
+NOT_AS: Final = ", as spawn, mmap, read, write, fork, walk and swapout are: in the app, help lists all"
+"""What is said of a word that is near no other."""
+
 PROMPT_WORDS: Final = ("seek", "back", "save", "open", "help")
 """Words of the prompt alone."""
 
@@ -106,12 +109,13 @@ def _not_a_command(text: str, first: re.Match[str] | None) -> ScenarioError:
     word = first[1]
     if word in PROMPT_WORDS:
         return ScenarioError(f"{word} is a word of the prompt, not of a file", column=column, source=text)
+    meant = closest(word, FIRST_WORDS)
     return ScenarioError(
-        f"{word[:40]} is not a command",
+        f"{word[:40]} is not a command" + ("" if meant else NOT_AS),
         column=column,
         expected=("a command",),
         source=text,
-        suggestion=closest(word, FIRST_WORDS),
+        suggestion=meant,
     )
 
 

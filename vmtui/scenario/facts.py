@@ -15,7 +15,6 @@ from vmtui.mm.pgtable import present_ptes
 from vmtui.mm.step import WalkRecord
 from vmtui.mm.walks import total
 from vmtui.scenario.expressions import Observable
-from vmtui.scenario.names import known_name
 from vmtui.scenario.nodes import ExpressionError, Value
 from vmtui.scenario.observables import (
     PAGE_VALUES,
@@ -27,7 +26,7 @@ from vmtui.scenario.observables import (
     TaskValue,
 )
 from vmtui.scenario.pages import PageView, shared_slots
-from vmtui.scenario.places import PfnPlace, Place, find_range, known_number
+from vmtui.scenario.places import PfnPlace, Place, find_range, find_task, known_number
 from vmtui.scenario.substitution import replace_variables
 from vmtui.scenario.suggest import closest
 
@@ -79,7 +78,7 @@ class Facts:
             case GlobalValue(path):
                 return self._global(path)
             case TaskValue(task, attribute):
-                return TASK_VALUES[attribute].read(self.machine.find_task(known_name(task), alive=False))
+                return TASK_VALUES[attribute].read(find_task(self.machine, task, alive=False))
             case PageValue(place, attribute) if attribute in VMA_VALUES:
                 return self._vma(place, VMA_VALUES[attribute])
             case PageValue(place, attribute):

@@ -7,7 +7,7 @@ Observables: what an expression can read from a machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ __all__ = [
     "GLOBALS",
     "OBSERVABLES",
     "WALK_FIELDS",
+    "WALK_KINDS",
     "GlobalValue",
     "Known",
     "PageValue",
@@ -52,6 +53,8 @@ WALK_FIELDS: Final = (
 """What a walk counts."""
 
 WALK_KINDS: Final = ("referenced", "unmap", "look")
+"""What a walk is for; a look is what the command ``walk`` makes."""
+
 FRAME_KINDS: Final = ("total", "free", "page_tables", "anon", "file", "swap_cache", "unused")
 
 
@@ -263,12 +266,17 @@ def paths(root: str) -> list[tuple[str, ...]] | None:
 
 def table() -> list[tuple[str, str, str]]:
     """Every observable as (how it is written, what it applies to, what it means)."""
+    others = [kind for kind in WALK_KINDS if kind != "referenced"]
     examples = {"page": "sh.heap[3].{}", "VMA": "sh.heap.{}", "process": "sh.{}"}
     rows = [(examples[known.subject].format(known.name), known.subject, known.meaning) for known in _KNOWN]
     rows += [("pfn:17.mapcount", "frame", "what is read of a page, of a frame named by its number")]
     rows += [(f"walk.{name}", "walk", _WALK_MEANINGS[name]) for name in ("kind", "stopped", *WALK_FIELDS)]
     rows += [
-        ("walk.referenced.hits", "walk", "the same of the last page_referenced walk (or .unmap, .look)"),
+        (
+            "walk.referenced.hits",
+            "walk",
+            "the same of the last page_referenced walk (or " + ", ".join(f".{kind}" for kind in others) + ")",
+        ),
         ("walks.count", "walks", "how many walks the last command made"),
         ("walks.sum.examined", "walks", "a count summed over all its walks"),
     ]
@@ -291,9 +299,14 @@ _FRAME_MEANINGS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+
+def _quoted(words: Iterable[str]) -> str:
+    return ", ".join(f'"{word}"' for word in words)
+
+
 _WALK_MEANINGS: Mapping[str, str] = MappingProxyType(
     {
-        "kind": '"referenced", "unmap" or "look"',
+        "kind": f"{_quoted(WALK_KINDS[:-1])} or {_quoted(WALK_KINDS[-1:])}",
         "stopped": '"end", "mapcount" or "locked"',
         "examined": "candidates looked at: hits + misses",
         "hits": "candidates that do map the page",

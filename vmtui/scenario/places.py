@@ -8,6 +8,7 @@ its holes.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Final
 
 import attrs
@@ -16,7 +17,7 @@ from vmtui.errors import PlaceError
 from vmtui.mm.filemap import page_mapping
 from vmtui.mm.labels import Label
 from vmtui.mm.machine import Machine
-from vmtui.mm.mm_types import Mm, place_name
+from vmtui.mm.mm_types import Mm, Task, place_name
 from vmtui.mm.page import PAGE_MASK, PAGE_SIZE
 from vmtui.mm.pgtable import (
     is_swap_pte,
@@ -41,10 +42,14 @@ __all__ = [
     "Range",
     "Slice",
     "find_range",
+    "find_task",
     "frames_of",
     "known_number",
     "label_of",
 ]
+
+_NAMES: Final = 4096
+"""Processes among whose names the one is looked for that was meant."""
 
 _NOT_A_PROCESS: Final = frozenset({"pfn"})
 
@@ -123,6 +128,23 @@ def known_number(expr: Expr) -> int:
     return number(expr.evaluate(NOTHING), expr)
 
 
+def find_task(machine: Machine, name: Name, *, alive: bool = True) -> Task:
+    """
+    The process of a name.
+
+    Raises:
+        PlaceError: ESRCH, there is none, or it is dead; with the one that was probably meant.
+    """
+    text = known_name(name)
+    if machine.task_named(text) is None:
+        there = (task.name for task in islice(machine.tasks, _NAMES) if task.alive or not alive)
+        meant = closest(text, there)
+        if meant is not None:
+            hint = f"did you mean {print_name(meant, _NOT_A_PROCESS)}?"
+            raise PlaceError("ESRCH", f"there is no process {text}: {hint}")
+    return machine.find_task(text, alive)
+
+
 def label_of(machine: Machine, task: Name, label: Name) -> tuple[Mm, Label]:
     """
     The range that a label names in a living process.
@@ -130,7 +152,7 @@ def label_of(machine: Machine, task: Name, label: Name) -> tuple[Mm, Label]:
     Raises:
         PlaceError: ESRCH, no such process; ENOENT, no such label.
     """
-    mm = machine.find_task(known_name(task)).mm
+    mm = find_task(machine, task).mm
     assert mm is not None
     name = known_name(label)
     found = mm.labels.called(name)
@@ -159,10 +181,11 @@ def find_range(machine: Machine, place: Place) -> Range:
             if not 0 <= first < end:
                 raise PlaceError("EINVAL", f"{place} is empty: the second number must be the greater one")
             if end > pages:
-                raise PlaceError("EINVAL", f"{place}: {mm.name}.{label.name} has {pages:,} pages, from [0]")
+                there = "1 page, [0]" if pages == 1 else f"{pages:,} pages, [0] to [{pages - 1}]"
+                raise PlaceError("EINVAL", f"{place}: {mm.name}.{label.name} has {there}")
             return Range(mm, label.start + first * PAGE_SIZE, label.start + end * PAGE_SIZE)
         case AddressPlace(task, expr):
-            holder = machine.find_task(known_name(task)).mm
+            holder = find_task(machine, task).mm
             assert holder is not None
             address = known_number(expr) & PAGE_MASK
             if address >= machine.task_size:

@@ -14,7 +14,7 @@ from typing import Any, Final, overload
 
 import attrs
 
-from vmtui.errors import ScenarioError, ScenarioErrors
+from vmtui.errors import ScenarioError, ScenarioErrors, printable
 from vmtui.mm.kernel import Options
 from vmtui.scenario.blocks import Structure, read_blocks
 from vmtui.scenario.expansion import Row, build_item, count, expand
@@ -66,6 +66,7 @@ class Script:
         title: Its ``title`` line; "" without one.
         group: Its ``# group:`` comment; "" without one.
         path: The file; None for a text.
+        unit: What it is counted in: ``line``, or ``command`` where ``;`` separates them.
         source: Its lines.
         lines: The same, as read.
         options: The machine options in force, as they were written: the file's, then what overrides them.
@@ -77,6 +78,7 @@ class Script:
     title: str
     group: str
     path: str | None
+    unit: str = "line"
     source: tuple[str, ...]
     lines: tuple[SourceLine, ...] = attrs.field(repr=False)
     options: Mapping[str, Any]
@@ -93,6 +95,16 @@ class Script:
     def sections(self) -> list[tuple[int, str]]:
         """Each section as (index of its item, heading)."""
         return [(index, item.text) for index, item in enumerate(self.items) if isinstance(item, Section)]
+
+    def where(self, line: int, *, short: bool = False) -> str:
+        """A line as messages name it: ``FILE:12``; of a text ``line 12``, or ``command 12``.
+
+        Args:
+            short: The file without its folder.
+        """
+        if self.path is None or self.unit == "command":
+            return f"{self.unit} {line}"
+        return f"{printable(Path(self.path).name if short else self.path)}:{line}"
 
     @property
     def text(self) -> str:
@@ -123,7 +135,7 @@ def load(
         ScenarioErrors: every bad line, at most ten.
         OptionError: an option that overrides is not one.
     """
-    path = name
+    path, unit = name, "line"
     errors: list[ScenarioError] = []
     if isinstance(source, bytes):
         raw, errors = decode_lines(source, path)
@@ -136,10 +148,10 @@ def load(
     elif "\n" in source:
         raw, errors = decode_lines(source.encode("utf-8", "surrogatepass"), path)
     else:
-        raw = split_commands(source)
+        raw, unit = [part.strip() for part in split_commands(source)], "command"
     while raw and not raw[-1].strip():
         raw.pop()
-    report = Report(raw, path)
+    report = Report(raw, path, unit)
     report.errors += errors
     options = {option: _option_text(value) for option, value in overrides.items()}
     return _script(report, params or {}, options)
@@ -176,6 +188,7 @@ def _script(report: Report, given: Mapping[str, int], overrides: Mapping[str, st
         title=structure.title,
         group=_group(read),
         path=report.path,
+        unit=report.unit,
         source=tuple(report.raw),
         lines=read,
         options=options,

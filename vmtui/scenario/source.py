@@ -89,11 +89,13 @@ class Report:
     Args:
         raw: Its lines.
         path: The file.
+        unit: What its lines are called: ``line``, or ``command``.
     """
 
-    def __init__(self, raw: list[str], path: str | None) -> None:
+    def __init__(self, raw: list[str], path: str | None, unit: str = "line") -> None:
         self.raw = raw
         self.path = path
+        self.unit = unit
         self.errors: list[ScenarioError] = []
 
     @property
@@ -105,7 +107,14 @@ class Report:
         """A line is wrong as a whole."""
         source = self.raw[line - 1] if 0 < line <= len(self.raw) else ""
         self.errors.append(
-            ScenarioError(message, path=self.path, line=line, source=source.strip(), suggestion=suggestion)
+            ScenarioError(
+                message,
+                path=self.path,
+                line=line,
+                source=source.strip(),
+                suggestion=suggestion,
+                unit=self.unit,
+            )
         )
 
     def place(self, error: ScenarioError, line: int) -> None:
@@ -121,6 +130,7 @@ class Report:
                 expected=error.expected,
                 source=source,
                 suggestion=error.suggestion,
+                unit=self.unit,
             )
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
+import attrs
 from attrs import frozen
 
 from vmtui.report.compare import Comparison, comparing
@@ -35,12 +36,17 @@ class Over:
 
 
 def branch_script(session: Session) -> Script:
-    """The branch up to the current command's end, as a scenario of commands alone."""
-    lines = [f"title {count(len(commands_so_far(session)), 'command')} of {session.branch_name}"]
-    lines.append(f"machine {session.options.text}")
-    for done in commands_so_far(session):
-        lines.append(f"expect-error {done.error.errno} {done.text}" if done.error else done.text)
-    return load("\n".join(lines) + "\n")
+    """The branch up to the current command's end, as a scenario of commands alone: line 7 is command 7."""
+    commands = commands_so_far(session)
+    lines = [f"expect-error {done.error.errno} {done.text}" if done.error else done.text for done in commands]
+    machine = load(f"machine {session.options.text}\n")
+    return attrs.evolve(
+        load("\n".join(lines) + "\n"),
+        title=f"{count(len(commands), 'command')} of {session.branch_name}",
+        unit="command",
+        options=machine.options,
+        own_options=machine.own_options,
+    )
 
 
 def comparison(session: Session) -> Generator[object, None, Comparison]:
@@ -98,11 +104,17 @@ def comparison_choices(
         first = text.split(" ")[0]
         if not text or is_heading(text):
             table = text
-        row = plain(text, _role(text, number, table))
+        role = "title" if goes_on(text, table) else _role(text, number, table)
+        row = plain(text, role)
         if table.startswith(SUMMARY) and "#" in text:
             row = _barred(text, ascii)
         choices.append(Choice(row, _explained(table, first)))
     return choices
+
+
+def goes_on(text: str, heading: str) -> bool:
+    """Whether a line of a comparison is the second of a heading: it has no label."""
+    return bool(heading and text.strip()) and not text[: heading.index("  ")].strip()
 
 
 def _barred(text: str, ascii: bool) -> Row:

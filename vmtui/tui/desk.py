@@ -34,8 +34,9 @@ LOOKS = ("read", "write", "walk", "referenced", "swapout", "evict", "reclaim")
 
 @frozen
 class Wanted:
-    """Something else to open: a scenario's path, or the options of an empty machine."""
+    """Something else to open: a scenario's path, the options of an empty machine, or the list of words."""
 
+    words: bool = False
     path: str = ""
     options: tuple[tuple[str, str], ...] = ()
 
@@ -101,8 +102,7 @@ class Desk(Journey):
     def blame(self, error: Exception) -> None:
         """Say what went wrong; the machine is as it was."""
         if isinstance(error, ScenarioError):
-            text = error.message + (f" · did you mean {error.suggestion}?" if error.suggestion else "")
-            self.say(text, "error")
+            self.say(error.hinted, "error")
         elif isinstance(error, KernelError) and self.session.failed is not None:
             self.note = None  # the narration tells of a refused command as long as it is the last
         elif isinstance(error, VmtuiError):
@@ -297,6 +297,10 @@ class Desk(Journey):
         if not path:
             raise ScenarioError("open needs the name of a file", source="open")
         self.wanted = Wanted(path=path)
+
+    def ask_words(self) -> None:
+        """Ask the screen for the list of all words."""
+        self.wanted = Wanted(words=True)
 
     def ask_new_machine(self, options: dict[str, str]) -> None:
         """Ask the screen for an empty machine in a new session."""

@@ -82,6 +82,11 @@ class Journey:
         return not self.upcoming
 
     @property
+    def ended(self) -> bool:
+        """Whether this is the end of the script: there is one, and it has no more to show."""
+        return self.player is not None and not self.player.detour and self.at_end
+
+    @property
     def beside_script(self) -> bool:
         """Whether R leads back to a script."""
         return self.player is not None and self.player.detour

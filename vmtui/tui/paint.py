@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -14,6 +14,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from vmtui.view.glyphs import to_ascii
+
+LONG_WORD = 12
+"""Cells from which a word is cut rather than left out."""
 
 
 class SpanLike(Protocol):
@@ -82,6 +85,8 @@ class Painted(Widget):
     later: bool = False
     """It is not needed yet: drawn dim until it has the focus."""
     _ground: Style | None = None
+    prose: ClassVar[bool] = False
+    """Lines that are too long are cut between words."""
     _entitled: tuple[str, str, int] = ("", "", 0)
 
     @property
@@ -118,10 +123,11 @@ class Painted(Widget):
             strip = strip.crop(min(left, total), total)
             total = strip.cell_length
         if total > width:
-            cut = strip.crop(0, max(0, width - 1))
+            room = max(0, width - 1)
+            cut = strip.crop(0, last_word(strip.text, room) if self.prose else room)
             last = next((segment.style for segment in reversed(list(cut))), fill)
-            ending = Segment(set_cell_size(palette.ellipsis, width - cut.cell_length), last)
-            strip = Strip([*cut, ending], width)
+            ending = set_cell_size(palette.ellipsis, max(0, min(1, width - cut.cell_length)))
+            strip = Strip([*cut, Segment(ending, last)])
         return strip.adjust_cell_length(width, fill or palette.plain).apply_style(self.ground)
 
     def blank(self) -> Strip:
@@ -144,6 +150,15 @@ class Painted(Widget):
                 if cell_len(text) > room:
                     text = set_cell_size(text, room - 1) + "…"
                 setattr(self, name, Content(self.palette.text(text)))
+
+
+def last_word(text: str, room: int) -> int:
+    """Cells of a text that `room` cells hold without part of a word; all of them where a word is long."""
+    at = text.rfind(" ", 0, room + 1)
+    wide = cell_len(text) != len(text)
+    if wide or not text[: max(0, at)].strip() or room - at > LONG_WORD:
+        return room
+    return min(at + 1, room)
 
 
 def width_of(spans: Iterable[SpanLike]) -> int:

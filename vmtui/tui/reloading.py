@@ -69,8 +69,7 @@ def complaint(error: VmtuiError, path: str) -> str:
     if isinstance(error, ScenarioErrors):
         first, more = error.errors[0], len(error.errors) - 1
         where = ":".join([name, *(str(number) for number in (first.line, first.column) if number)])
-        text = f"{where}: {first.message}"
-        text += f" · did you mean {first.suggestion}?" if first.suggestion else ""
+        text = f"{where}: {first.hinted}"
         text += f" · and {more} more" if more else ""
     else:
         text = f"{name}: {error}"

@@ -121,14 +121,20 @@ def _prompt_word(desk: Desk, word: str, rest: str) -> None:
         desk.say(f"saved as {save_scenario(desk.session, rest)}", "good")
     elif word == "open":
         desk.ask_open(rest)
-    else:
+    elif rest:
         desk.say(help_of(rest))
+    else:
+        desk.ask_words()
+
+
+def words() -> list[tuple[str, str]]:
+    """How each word is used that the prompt takes, and what it does."""
+    own = [(found.usage, found.help) for found in COMMANDS.values()]
+    return [*own, *PROMPT_WORDS.values()]
 
 
 def help_of(word: str) -> str:
     """A line on a word of the language."""
-    if not word:
-        return "words: " + " ".join([*COMMANDS, *PROMPT_WORDS]) + " · help WORD tells more"
     if word in PROMPT_WORDS:
         usage, text = PROMPT_WORDS[word]
         return f"{usage}: {text}"

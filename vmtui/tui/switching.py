@@ -20,6 +20,9 @@ from vmtui.view.model import Row, line
 from vmtui.view.subject import Subject
 from vmtui.view.text import count, pad
 
+TITLE = 24
+"""Cells of a scheme's title in the menu."""
+
 
 @attrs.frozen
 class Switched:
@@ -50,17 +53,21 @@ class Switched:
 
 
 def scheme_choices(session: Session) -> tuple[list[Choice], int]:
-    """The schemes in the order of their kernels, and where the present one stands."""
-    names = [scheme_class(name) for name in SCHEMES]
-    choices = []
-    for scheme in names:
-        here = scheme.name == session.options.rmap
+    """The schemes in the order of their kernels, each over what it is, and where the present one stands.
+
+    The present one is told of as this machine has it: a draft may have been asked for as it was posted.
+    """
+    choices: list[Choice] = []
+    start = 0
+    for name in SCHEMES:
+        here = name == session.options.rmap
+        scheme = session.machine.scheme if here else scheme_class(name)
+        start = len(choices) if here else start
         mark = (f"{char('pointer')} " if here else "  ", "accent")
-        title = (pad(scheme.title, 18), "accent" if here else "text")
-        kernel = (pad(scheme.kernel.partition(" of ")[0], 24), "dim")
-        spans = line(mark, title, kernel, (scheme.period, "text"))
-        choices.append(Choice(Row(spans), scheme.name))
-    return choices, SCHEMES.index(session.options.rmap)
+        title = (pad(scheme.title, TITLE), "accent" if here else "text")
+        choices.append(Choice(Row(line(mark, title, (scheme.kernel, "dim"))), name))
+        choices.append(Choice(Row(line(" " * 2, (scheme.period, "text" if here else "dim")))))
+    return choices, start
 
 
 def commands_so_far(session: Session) -> list[Done]:

@@ -271,7 +271,7 @@ _SCREEN: Final = {
         "scheme, rules and what is full · 2.6, i386",
         "Memory counts frames that hold anything; low is what the kernel's own objects may still take "
         "below 896 MB. rmap is what this scheme's reverse map takes beyond what a kernel without one "
-        "would.",
+        "would: the objects of pane 3, and the members that VMAs and mms have for them.",
         "The ledger charges mem_map, page tables, VMAs and anon_vmas as the period's kernel did.",
     ),
     "narration": _entry(

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 #: Cells of a row's address, and frames between two blanks.
 _MARGIN: Final = 9
 _GROUP: Final = 8
+#: Cells of a row from which a page is told with its address and in full.
+_WIDE: Final = 58
 #: Cells beside a note in the frame of a pane: corners, line and blanks.
 _FRAME: Final = 5
 #: Frames that a cell can stand for.
@@ -173,8 +175,12 @@ def _coarse(
     return parts
 
 
-def pages(session: Session, subject: Subject | None) -> Pane:
-    """The pages of the subject's VMA in virtual order: where each is, who else maps it, its PTE."""
+def pages(session: Session, subject: Subject | None, width: int = _WIDE) -> Pane:
+    """The pages of the subject's VMA in virtual order: where each is, who else maps it, its PTE.
+
+    Args:
+        width: Cells of a row: in few, what a person looks at last is left out.
+    """
     vma = _vma_of(session, subject)
     if vma is None:
         return Pane("Pages", (Row(line(("choose a VMA or one of its pages", "dim"))),))
@@ -188,7 +194,7 @@ def pages(session: Session, subject: Subject | None) -> Pane:
             return Row()
         address = start + (index << PAGE_SHIFT)
         place, name = typed_place(mm, address), place_name(mm, address).removeprefix(f"{mm.name}.")
-        spans, pfn = _page_spans(session.machine, vma, name, address)
+        spans, pfn = page_spans(session.machine, vma, name, address, short=width < _WIDE)
         return Row(
             spans,
             ("page", pfn) if pfn else None,
@@ -210,10 +216,17 @@ def pte_of(vma: Vma, address: int) -> int:
     return vma.machine.memory[ptep] if ptep else 0
 
 
-def _page_spans(machine: Machine, vma: Vma, name: str, address: int) -> tuple[tuple[Span, ...], int]:
-    """A page in a line, and the frame behind it."""
+def page_spans(
+    machine: Machine, vma: Vma, name: str, address: int, *, short: bool = False
+) -> tuple[tuple[Span, ...], int]:
+    """A page of a VMA in a line, and the page behind it; 0 for none.
+
+    Args:
+        short: Without the address and without words that go without saying.
+    """
     pte = pte_of(vma, address)
-    head = [(pad(name, max(10, len(name))), "page"), (f" {address:08x} ", "dim")]
+    head = [(pad(name, max(7 if short else 10, len(name))), "page")]
+    head.append((" ", "text") if short else (f" {address:08x} ", "dim"))
     if pte_present(pte):
         pfn = pte_pfn(pte)
         if pfn == ZERO_PFN:
@@ -230,11 +243,12 @@ def _page_spans(machine: Machine, vma: Vma, name: str, address: int) -> tuple[tu
             if is_set
         )
         shared = f"mapcount {page.mapcount}"
-        return line(*head, (glyph, role), f" frame {pfn:#x}  {shared}  ", (bits, "dim")), page.pfn
+        where = f" {pfn:#x} {shared} " if short else f" frame {pfn:#x}  {shared}  "
+        return line(*head, (glyph, role), where, (bits, "dim")), page.pfn
     if is_swap_pte(pte):
         slot = pte_to_slot(pte)
         pfn = lookup_swap_cache(machine, slot)
-        cached = f"  in the swap cache, frame {pfn:#x}" if pfn else ""
+        cached = (f" cached in {pfn:#x}" if short else f"  in the swap cache, frame {pfn:#x}") if pfn else ""
         return line(*head, (f"{char('swapped')} slot {slot}{cached}", "swap")), pfn
     return _unmapped(machine, vma, head, address)
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 #: one, and of pages, whose names are short and whose chains want room.
 _WIDE: Final = 54
 _SHARES: Final = (18, 5), (10, 5), (8, 3)
+#: Cells of an edge that no text takes.
+_EDGE: Final = 4
 #: Beads drawn at most.
 BEADS: Final = 64
 
@@ -64,20 +66,35 @@ def lists(session: Session, subject: Subject | None, width: int = 22) -> Pane:
     rows = Rows(ends[-1], make) if full else none
     titles = [kind.title for kind in full or kinds[:1]]
     said = [count(len(kind), kind.noun) for kind in full or kinds[:1]]
-    said.append(size(sum(kind.nbytes for kind in kinds)))
+    note = _note(said, sum(kind.nbytes for kind in kinds), machine, width)
     focus = None
     for at, kind in enumerate(kinds):
         found = max(kind.find(chosen), kind.find(pointed))
         if found >= 0 and focus is None:
             focus = found + (ends[at - 1] if at else 0)
-    return Pane(_fitting(titles, width, 0), rows, _fitting(said, width, 1), focus)
+    return Pane(_fitting([" · ".join(titles), titles[0]], width), rows, note, focus)
 
 
-def _fitting(parts: list[str], columns: int, least: int) -> str:
-    """All parts where the edge of the pane has room for them; else the first, and the last with `least` 1."""
-    whole = " · ".join(parts)
-    few = (parts[0], *parts[len(parts) - least :]) if least else parts[:1]
-    return whole if len(whole) <= columns - 2 else " · ".join(few)
+def _fitting(texts: list[str], columns: int) -> str:
+    """The first text that the edge of the pane has room for, or the last."""
+    return next((text for text in texts if len(text) <= columns - _EDGE), texts[-1])
+
+
+def _note(counts: list[str], held: int, machine: Machine, columns: int) -> str:
+    """How many lists, and their bytes beside those of the whole reverse map, as the top line has them.
+
+    The rest are members of VMAs and mms.  With slabs, lists take whole frames, as only the ledger counts.
+    """
+    whole = machine.scheme.reverse_map_bytes()
+    took, name = size(held), f"rmap {size(whole)}"
+    if machine.options.slab:
+        took = name = f"{took} in slabs"
+    elif held != whole:
+        took = f"{took} of {name}"
+    else:
+        name = took
+    forms = [[*counts, took], [counts[0], took], [counts[0], name], [name]]
+    return _fitting([" · ".join(form) for form in forms], columns)
 
 
 def _name(machine: Machine, drawn: ObjectList, *, wide: bool) -> str:

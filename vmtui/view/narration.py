@@ -9,7 +9,7 @@ from vmtui.view.glyphs import char
 from vmtui.view.model import Row, line
 from vmtui.view.now import step_at
 from vmtui.view.overlay import last_counter
-from vmtui.view.text import count, pad, wrap
+from vmtui.view.text import count, pad, walk_name, wrap
 
 if TYPE_CHECKING:
     from vmtui.player import Player
@@ -104,7 +104,7 @@ def status_line(session: Session) -> str:
 def _sum(walk: WalkRecord) -> str:
     """A walk of several: ``referenced 2 = 1 hit + 1 miss``."""
     found = f"{count(walk.hits, 'hit')} + {count(walk.misses, 'miss', 'misses')}"
-    return f"{walk.kind} {walk.examined:,} = {found}"
+    return f"{walk_name(walk.kind)} {walk.examined:,} = {found}"
 
 
 def _blank(width: int) -> Row:

@@ -31,6 +31,7 @@ from vmtui.mm.pgtable import (
 )
 from vmtui.mm.step import Ref
 from vmtui.scenario.names import print_name
+from vmtui.scenario.pages import shared_slot
 
 if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
@@ -357,4 +358,5 @@ def _absence(machine: Machine, subject: Subject) -> str:
     pte = machine.memory[ptep] if ptep else 0
     if pte_file(pte):
         return f"not present: page {pte_to_pgoff(pte)} of its file"
-    return f"swapped, slot {pte_to_slot(pte)}" if is_swap_pte(pte) else "never touched"
+    slot = pte_to_slot(pte) if is_swap_pte(pte) else shared_slot(mm, address)
+    return f"swapped, slot {slot}" if slot else "never touched"

@@ -93,6 +93,11 @@ def count(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def walk_name(kind: str) -> str:
+    """A kind of walk as the command is called that makes it: one that only looks is ``walk``."""
+    return "walk" if kind == "look" else kind
+
+
 def size(nbytes: int) -> str:
     """Bytes in at most five characters and a unit: ``12 B``, ``12.0 K``, ``64 M``."""
     if abs(nbytes) < 1024:

@@ -58,7 +58,7 @@ class AnonVmaRfc(Indifferent):
     name: ClassVar[str] = "anon_vma_rfc"
     title: ClassVar[str] = "anon_vma (RFC)"
     kernel: ClassVar[str] = "2.6.4 + the RFC of 11 March 2004"
-    period: ClassVar[str] = "draft of 11 March 2004; holes closed by us (intended)"
+    period: ClassVar[str] = "draft of 11 March 2004: a direct pointer until fork, then a list"
     departs: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
             "mremap": "VMAs on two lists stay two here, and mremap wants one",
@@ -75,7 +75,9 @@ class AnonVmaRfc(Indifferent):
         self.machine = machine
         self.intended = machine.options.draft == "intended"
         self.expected = frozenset() if self.intended else frozenset({"unreachable"})
+        self.period = "draft of 11 March 2004; holes closed by us (intended)"  # type: ignore[misc]
         if not self.intended:
+            self.title = "anon_vma (RFC, posted)"  # type: ignore[misc]
             self.period = "draft of 11 March 2004, holes and all (posted)"  # type: ignore[misc]
 
     @classmethod

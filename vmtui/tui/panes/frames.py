@@ -30,6 +30,7 @@ class Frames(ListPane):
         "A frame, many of them (z), or a page of the subject's VMA (v). Choosing makes it the subject; of "
         "many frames, the first that is what most are. Again: its walk."
     )
+    prose: ClassVar[bool] = True
 
     at: int = 0
     """The column of the cell that the cursor is on, in the grid."""
@@ -47,7 +48,7 @@ class Frames(ListPane):
         self.grid = not desk.show_pages
         self.row_cursor = desk.show_pages
         if desk.show_pages:
-            return pages(desk.session, desk.subject)
+            return pages(desk.session, desk.subject, self.row_width)
         self._total, afar = desk.session.machine.frames_total, desk.zoom > 1
         self._told = partial(told, desk.session.machine, zoom=desk.zoom) if afar else None
         self._first_of = partial(first_of, desk.session.machine, zoom=desk.zoom) if afar else None

@@ -14,7 +14,10 @@ class Lists(ListPane):
     """One row an object, its list beside it."""
 
     NAME: ClassVar[str] = "lists"
-    ABOUT: ClassVar[str] = "An object with its list. Choosing makes it the subject; again: its first page."
+    ABOUT: ClassVar[str] = (
+        "An object with its list. Choosing makes it the subject; again: its first page. Below, their bytes, "
+        "of all that the reverse map takes (rmap in the top line): the rest are members of VMAs and mms."
+    )
 
     def build(self, desk: Desk) -> Pane:
         """The rows for what the desk holds now."""

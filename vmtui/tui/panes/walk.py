@@ -14,11 +14,12 @@ class Walk(ListPane):
     """One row a step."""
 
     NAME: ClassVar[str] = "walk"
-    ABOUT: ClassVar[str] = "A candidate or a step. Choosing goes to it."
+    prose: ClassVar[bool] = True
+    ABOUT: ClassVar[str] = "A candidate or a step; of the last all that it says. Choosing goes to it."
 
     def build(self, desk: Desk) -> Pane:
         """The rows for what the desk holds now."""
-        return walk(desk.session, desk.subject, self.edge_room)
+        return walk(desk.session, desk.subject, self.edge_room, self.row_width)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from vmtui.tui import keymap
 from vmtui.tui.destinations import branches, destinations, marks
-from vmtui.tui.finding import finder
+from vmtui.tui.finding import HINT, finder
 from vmtui.tui.job import Work
 from vmtui.tui.messages import Chosen, Entered
 from vmtui.tui.screens.chooser import Choice, Chooser, filtered, plain
 from vmtui.tui.screens.explain import Explain
 from vmtui.tui.screens.picker import Picked
+from vmtui.tui.speaking import words
 from vmtui.tui.widgets.canvas import Canvas
 from vmtui.tui.widgets.line_list import LineList
 from vmtui.tui.widgets.prompt import Prompt
@@ -157,6 +158,14 @@ class Acting(Base):
         self.app.push_screen(Explain(found.title, lines), then)
         return True
 
+    def show_words(self) -> None:
+        """The overlay of all words that the prompt takes."""
+        lines: list[tuple[str, str]] = []
+        for usage, text in words():
+            lines += [(line, "text") for line in wrapped(usage, overlay_width(self.size.width))]
+            lines += [(f"    {line}", "dim") for line in wrapped(text, overlay_width(self.size.width) - 4)]
+        self.app.push_screen(Explain("What the prompt takes", lines))
+
     # ---------------------------------------------------------------- commands
 
     def action_act(self, word: str) -> None:
@@ -204,7 +213,7 @@ class Acting(Base):
         chooser = Chooser(
             "Find",
             finder(self.desk),
-            hint="sh.heap[3] · a fragment of a name · mapcount > 2 and anon",
+            hint=HINT,
             note="Enter chooses the subject · Esc closes",
         )
         self.app.push_screen(chooser, self._found)

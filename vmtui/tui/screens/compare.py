@@ -13,8 +13,8 @@ from vmtui.tui.widgets.line_list import LineList
 
 
 def room_for(columns: int) -> int:
-    """Columns of text that an overlay has on a screen of so many."""
-    return min(102, columns * 96 // 100 - 4)
+    """Columns that an overlay of so many leaves for text: less frame, padding, gutter, scroll bar."""
+    return min(106, columns * 96 // 100) - 6
 
 
 class Compared(Chooser):

@@ -144,7 +144,7 @@ class MainScreen(Timing, Acting, Comparing, Watching, Screen[None]):
                 if isinstance(widget, Painted) and widget.id in PANES:
                     widget.put_off(widget.id not in lit)
                 widget.draw(self.desk)
-            self.keys.show(self.footer())
+            self.show_keys()
 
     def shown(self) -> list[Drawn]:
         """What is on the screen and draws something of the desk."""
@@ -177,6 +177,10 @@ class MainScreen(Timing, Acting, Comparing, Watching, Screen[None]):
                 pane.styles.width, pane.styles.height = place.width, place.height
         self.set_class(self.maximised == "timeline", "-maximised-timeline")
         self.call_after_refresh(self.draw_soon)
+
+    def show_keys(self) -> None:
+        """The keys that matter now, and that a script is at its end: its card may take all other room."""
+        self.keys.show(self.footer(), "the end" if self.desk.ended and self.job is None else "")
 
     def footer(self) -> list[tuple[keymap.Key, str]]:
         """The six keys that matter now."""
@@ -217,6 +221,14 @@ class MainScreen(Timing, Acting, Comparing, Watching, Screen[None]):
                 ("prompt.open", ""),
             ]
             ids.append(("help", ""))
+        elif self.desk.ended:
+            ids = [
+                ("beat.previous", ""),
+                ("time.back", ""),
+                ("prompt.open", ""),
+                ("scenarios", ""),
+                ("help", ""),
+            ]
         else:
             ids = [
                 ("prompt.open", ""),
@@ -238,7 +250,7 @@ class MainScreen(Timing, Acting, Comparing, Watching, Screen[None]):
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """The footer depends on the focus, and the prompt gives the focus back to the pane that had it."""
         self.last_pane = self.pane_of(self.focused) or self.last_pane
-        self.keys.show(self.footer())
+        self.show_keys()
 
     def pane_of(self, widget: Widget | None) -> str:
         """The DOM id of the pane that a widget is, or empty."""
@@ -325,7 +337,9 @@ class MainScreen(Timing, Acting, Comparing, Watching, Screen[None]):
 
     def open_wanted(self, wanted: Wanted) -> None:
         """What a line at the prompt asked for."""
-        if wanted.path:
+        if wanted.words:
+            self.show_words()
+        elif wanted.path:
             self._open(lambda: opening(wanted.path, ascii=self.desk.ascii), True)
         else:
             self._open(lambda: opening(new=dict(wanted.options), ascii=self.desk.ascii), True)

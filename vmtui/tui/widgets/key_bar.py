@@ -1,4 +1,4 @@
-"""The footer: the six keys that matter now, each of which can be clicked."""
+"""The footer: the six keys that matter now, each of which can be clicked, behind a word or two."""
 
 from __future__ import annotations
 
@@ -21,24 +21,28 @@ class KeyBar(Painted):
 
     entries: Sequence[tuple[Key, str]] = ()
     """The keys shown and the word beside each."""
+    said: str = ""
+    """What stands before them; empty: nothing."""
 
-    def show(self, entries: Sequence[tuple[Key, str]]) -> None:
+    def show(self, entries: Sequence[tuple[Key, str]], said: str = "") -> None:
         """Draw these keys."""
-        if entries != self.entries:
-            self.entries = entries
+        if (entries, said) != (self.entries, self.said):
+            self.entries, self.said = entries, said
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """The one line."""
         palette = self.palette
         segments = [Segment(" ", palette.plain)]
+        if self.said:
+            segments.append(Segment(f"{self.said}   ", palette.style("card")))
         for key, label in self.entries:
             segments.append(Segment(key.first, palette.style("key")))
             segments.append(Segment(f" {label}   ", palette.style("dim")))
         return self.painted(segments)
 
     async def _on_click(self, event: events.Click) -> None:
-        x = 1
+        x = 1 + (cell_len(self.said) + 3 if self.said else 0)
         for key, label in self.entries:
             end = x + cell_len(key.first) + cell_len(label) + 2
             if x <= event.x < end:
