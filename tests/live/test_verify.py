@@ -201,6 +201,12 @@ def test_capabilities_are_bits():
 # -- the command line
 
 
+def test_what_is_refused_of_a_text_of_one_line_is_counted_in_commands(capsys):
+    """There is no line to name."""
+    assert 2 == main(["verify", "-c", "spawn a; reclaim 1 pages"])
+    assert capsys.readouterr().err.startswith("command 2: reclaim takes what the kernel finds cold")
+
+
 def test_exit_codes(kernel, capsys, tmp_path):
     """0: they agree; 1: they differ, or a command was refused; 2: bad usage, or no file for it."""
     good, bad = tmp_path / "good.scenario", tmp_path / "bad.scenario"

@@ -141,7 +141,7 @@ def check_script(script: Script) -> None:
     for item in script.items:
         reason = why_not(item.command) if isinstance(item, Run | CheckError) else None
         if reason is not None and all(error.line != item.line for error in errors):
-            errors.append(ScenarioError(reason, path=script.path, line=item.line))
+            errors.append(ScenarioError(reason, path=script.path, line=item.line, unit=script.unit))
         if len(errors) == 10:
             break
     if errors:
