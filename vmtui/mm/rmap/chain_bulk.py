@@ -150,18 +150,21 @@ class BulkChains(PteChains):
             self.pte.put(pfns[empty], link[empty] // self.line)
             self._give(head[empty])
 
-    def walk_bulk(self, found: Found, *, collapsed: bool) -> None:
+    def walk_bulk(self, found: Found, which: Numbers, *, collapsed: bool) -> None:
         """The entries of many pages: hits, all of them.
 
         Args:
+            which: The places of these pages among those of the walk.
             collapsed: Chains of one entry are direct pointers when this walk comes, and no node is read.
         """
-        found.lines += self.machine.lines("mem_map")
-        pte, direct, _, _ = self._states(found.pages)
-        found.hit(np.flatnonzero(direct), pte[direct])
-        alone = self._alone(found.pages)
-        for at, node, link in self._levels(pte, (pte != 0) & ~direct):
-            followed = at[~alone[at]] if collapsed else at
+        pages = found.pages[which]
+        found.lines[which] += self.machine.lines("mem_map")
+        pte, direct, _, _ = self._states(pages)
+        found.hit(which[direct], pte[direct])
+        alone = self._alone(pages)
+        for places, node, link in self._levels(pte, (pte != 0) & ~direct):
+            at = which[places]
+            followed = at[~alone[places]] if collapsed else at
             found.counts["nodes"][followed] += 1
             found.lines[followed] += 1
             for index in range(int((link & self.nrpte).min()), self.nrpte):

@@ -300,7 +300,7 @@ class PteChain(Indifferent):
     def walk_bulk(self, pages: Pfns, kind: str) -> Found:
         """The entries of each page; page_referenced has collapsed what try_to_unmap walks over."""
         found = Found(self.machine, pages, kind, stops=False)
-        self.chains.walk_bulk(found, collapsed=kind == "unmap")
+        self.chains.walk_bulk(found, np.arange(len(pages)), collapsed=kind == "unmap")
         return found
 
     def walked_bulk(self, pages: Pfns, unmapped: NDArray[np.bool_], pteps: Pfns) -> None:

@@ -6,14 +6,14 @@ them at once, and what becomes of it is counted page by page.  Nothing is change
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vmtui.mm.mm_types import VM_LOCKED, Mm, Vma
-from vmtui.mm.page import PAGE_SHIFT, Page
+from vmtui.mm.page import PAGE_SHIFT, Page, PG_anon, PG_direct
 from vmtui.mm.pgtable import (
     PAGE_ACCESSED,
     PAGE_DIRTY,
@@ -47,19 +47,22 @@ class Found:
     Attributes:
         kind: What it is, as its place in `KINDS`.
         pages: The pages, all different.
-        left: Mappings that were not found.
+        left: Mappings that were not found; negative where the walk was given up.
         counts: ``nodes`` followed, ``ptes`` read, and how many candidates had each outcome.
         lines, tables: Cache lines touched, and PTE pages looked into.
         hits: Parts of what was hit: the places of pages in `pages`, and their PTEs.
-        stops: Whether it ends where all mappings are found.
+        behind: Parts of what was missed at a PTE of another page that stands before: the places of both.
+        stops: Whether each ends where all mappings are found.
         longest: The most candidates under one lock, where that is not all of a walk's.
         skips_empty: Whether a process without a page in memory is passed over.
     """
 
     __slots__ = (
         "_line",
+        "_order",
         "_shift",
         "_table",
+        "behind",
         "counts",
         "hits",
         "kind",
@@ -76,14 +79,16 @@ class Found:
     def __init__(self, machine: Machine, pages: Indices, kind: str, *, stops: bool) -> None:
         n = len(pages)
         self.kind = KINDS.index(kind)
-        self.machine, self.pages, self.stops = machine, pages, stops
+        self.machine, self.pages, self.stops = machine, pages, np.full(n, stops)
         self.skips_empty = False
         self.longest: int | None = None
         self.left = machine.mem_map.mapcount.all[pages].astype(np.int64)
         self.counts: dict[str, Indices] = {"nodes": np.zeros(n, np.int64), "ptes": np.zeros(n, np.int64)}
         self.lines, self.tables = np.zeros(n, np.int64), np.zeros(n, np.int64)
         self.hits: list[tuple[Indices, Indices]] = []
+        self.behind: list[tuple[Indices, Indices]] = []
         self._line, self._table = np.full(n, -1, np.int64), np.full(n, -1, np.int64)
+        self._order: Indices | None = None
         self._shift = (machine.options.cacheline // _PTE).bit_length() - 1
 
     def count(self, outcome: str, at: Indices) -> None:
@@ -106,6 +111,29 @@ class Found:
         self.read(HIT, at, pteps)
         self.left[at] -= 1
         self.hits.append((at, pteps))
+
+    def miss(self, at: Indices, pteps: Indices, pfns: Indices) -> None:
+        """These PTEs map others than these pages; some perhaps one that stands before."""
+        self.read(MISS_PFN, at, pteps)
+        if self._order is None:
+            self._order = np.argsort(self.pages)
+        found = np.searchsorted(self.pages, pfns, sorter=self._order)
+        other = self._order[np.minimum(found, len(self.pages) - 1)]
+        before = (self.pages[other] == pfns) & (other < at)
+        if before.any():
+            self.behind.append((at[before], other[before]))
+
+    def after(self, gone: Mask) -> None:
+        """Each walk is gone when the pages before have gone, of those that go: their PTEs are empty then."""
+        for at, other in self.behind:
+            empty = at[gone[other]]
+            if len(empty):
+                self.counts[MISS_PFN][empty] -= 1
+                self.count(MISS_NOPTE, empty)
+
+    def give_up(self, at: Indices) -> None:
+        """The walks over these pages must be gone one by one."""
+        self.left[at] = -1
 
     def mapped(self) -> tuple[Indices, Indices]:
         """All that was hit."""
@@ -146,14 +174,47 @@ def groups(keys: Indices) -> Iterator[Indices]:
     yield from np.split(order, begins[1:])
 
 
-def walk_lists(
-    found: Found, keys: Indices, candidates: Callable[[Page], Iterable[Candidate]], ask: Ask
+def walk_lists(found: Found, keys: Indices, candidates: Callable[[Page], Iterable[Any]], ask: Ask) -> Found:
+    """Walk over pages of which those with the same key have the same candidates, elements of a list."""
+
+    def elements(page: Page) -> Iterator[Candidate]:
+        return ((candidate, 1) for candidate in candidates(page))
+
+    return walk_trees(found, keys, lambda _: (), elements, ask)
+
+
+def walk_trees(
+    found: Found,
+    keys: Indices,
+    cuts: Callable[[Page], Sequence[int]],
+    candidates: Callable[[Page], Iterable[Candidate]],
+    ask: Ask,
 ) -> Found:
-    """Walk over pages of which those with the same key have the same candidates."""
-    for at in groups(keys):
-        page = found.machine.page(int(found.pages[at[0]]))
-        walk_group(found, at, page, candidates(page), ask)
+    """Walk over pages of which those with the same key, between two cuts, have the same candidates.
+
+    Args:
+        keys: 0 of a page that is not walked over here.
+        cuts: Of pages with the key of this one, each page->index at which others begin, ascending.
+    """
+    index = found.machine.mem_map.index.all
+    for same in groups(keys):
+        if not keys[same[0]]:
+            continue
+        ends = cuts(found.machine.page(int(found.pages[same[0]])))
+        segments = np.searchsorted(ends, index[found.pages[same]].astype(np.int64), side="right")
+        for at in groups(segments):
+            page = found.machine.page(int(found.pages[same[at[0]]]))
+            walk_group(found, same[at], page, candidates(page), ask)
     return found
+
+
+def kinds_of(found: Found) -> Indices:
+    """A key of each page: what it points at, and by which of the flags that say of which kind that is."""
+    mem_map = found.machine.mem_map
+    flags = mem_map.flags.all[found.pages]
+    kind = (flags & np.uint32(PG_anon) != 0) * 2 + (flags & np.uint32(PG_direct) != 0)
+    keys: Indices = mem_map.mapping.all[found.pages].astype(np.int64) * 4 + kind
+    return keys
 
 
 def walk_group(found: Found, at: Indices, page: Page, candidates: Iterable[Candidate], ask: Ask) -> None:
@@ -167,7 +228,7 @@ def walk_group(found: Found, at: Indices, page: Page, candidates: Iterable[Candi
     lines = found.machine.scheme.walk_lines(page)
     going = at
     for candidate, nodes in candidates:
-        if found.stops:
+        if found.stops[at[0]]:
             going = still_looking(found, going)
         if not len(going):
             break
@@ -217,7 +278,7 @@ def ask_addresses(found: Found, at: Indices, mm: Mm, addresses: Indices) -> None
         at, pteps, ptes = at[present], pteps[present], ptes[present]
     mine = ptes >> PAGE_SHIFT == found.pages[at]
     if not mine.all():
-        found.read(MISS_PFN, at[~mine], pteps[~mine])
+        found.miss(at[~mine], pteps[~mine], ptes[~mine] >> PAGE_SHIFT)
         at, pteps = at[mine], pteps[mine]
     if len(at):
         found.hit(at, pteps)
@@ -279,7 +340,7 @@ def walk_run(scheme: str, walks: list[tuple[Indices, Found]]) -> WalkRun:
         scheme,
         column(found.pages for found in founds),
         column(np.full(len(found.pages), found.kind) for found in founds),
-        column(np.full(len(found.pages), found.stops) for found in founds),
+        column(found.stops for found in founds),
         {name: column(map(lambda found, zero: found.counts.get(name, zero), founds, none)) for name in names},
         sum(int(found.lines.sum()) for found in founds),
         sum(int(found.tables.sum()) for found in founds),
