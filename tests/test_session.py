@@ -10,7 +10,7 @@ import pytest
 from vmtui.errors import KernelError, OptionError, ScenarioError
 from vmtui.mm import memory
 from vmtui.mm.check import problems
-from vmtui.mm.step import Step
+from vmtui.mm.step import Told, step
 from vmtui.session import Session
 
 START = ("spawn sh", "mmap sh heap 4 pages rw private", "write sh.heap", "fork sh child")
@@ -212,10 +212,10 @@ class TestInterruption:
         """An error that is not the kernel's goes on, and the machine is that before the command."""
         before, cursor = session.digest(), session.cursor
 
-        def broken(*_: Any) -> Generator[Step, None, None]:
+        def broken(*_: Any) -> Generator[Told, None, None]:
             page = session.machine.page(2)
             page.count += 1
-            yield Step("half done")
+            yield step("half done")
             raise error
 
         monkeypatch.setattr(memory, "do_wp_page", broken)

@@ -17,7 +17,7 @@ from vmtui.errors import KernelError
 from vmtui.mm.digest import digest
 from vmtui.mm.kernel import Options
 from vmtui.mm.machine import Machine
-from vmtui.mm.step import Driver, Place, Step, StepLog, WalkRecord
+from vmtui.mm.step import Driver, Place, StepLog, WalkRecord, step
 from vmtui.mm.walks import all_walks
 from vmtui.mm.work import work_of
 from vmtui.scenario import parse_command
@@ -200,7 +200,7 @@ class Session:
             raise
         if not records:
             place = Place(None, type(command).apply.__code__, 0)
-            records.append(Step(done.text.replace("{", "{{").replace("}", "}}")), place, before)
+            records.append(step(done.text.replace("{", "{{").replace("}", "}}")), place, before)
         done.walks = all_walks(records)
         if done.error is None or done.error.partial:
             records.move_mark(len(records) - 1, history.mark)
@@ -472,6 +472,6 @@ class Session:
 
 
 _DROPPED: Final = (
-    Step("this step was dropped from memory; go there and it is played again"),
+    step("this step was dropped from memory; go there and it is played again"),
     Place(None, Session.seek.__code__, 0),
 )

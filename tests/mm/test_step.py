@@ -27,6 +27,7 @@ from vmtui.mm.step import (
     Step,
     StepLog,
     Steps,
+    step,
     walks_of,
 )
 from vmtui.state.history import History
@@ -57,23 +58,23 @@ class TestStep:
 
     def test_sentence_is_made_when_it_is_shown(self) -> None:
         """The pattern and its values are kept; page and ptep can be used in it."""
-        step = Step("frame {page:#x} has {n:,} of {who}", page=17, vma=3, n=1000, who="{braces}")
+        about = Step(*step("frame {page:#x} has {n:,} of {who}", page=17, vma=3, n=1000, who="{braces}"))
 
-        assert "frame 0x11 has 1,000 of {braces}" == step.sentence
-        assert "<Step -: frame 0x11 has 1,000 of {braces}>" == repr(step)
+        assert "frame 0x11 has 1,000 of {braces}" == about.sentence
+        assert "<Step -: frame 0x11 has 1,000 of {braces}>" == repr(about)
 
     def test_refs_name_what_it_is_about(self) -> None:
         """Every number that is not 0 is a reference; an absent one is not."""
-        assert () == Step("nothing").refs
+        assert () == Step(*step("nothing")).refs
         assert (("page", 1), ("vma", 2), ("mm", 3), ("anon_vma", 4), ("pte", 5)) == (
-            Step("all", page=1, vma=2, mm=3, anon_vma=4, ptep=5).refs
+            Step(*step("all", page=1, vma=2, mm=3, anon_vma=4, ptep=5)).refs
         )
 
 
 def leaf(n: int) -> Steps:
     """Yields n steps."""
     for number in range(n):
-        yield Step("{n}", n=number)
+        yield step("{n}", n=number)
     return n
 
 
@@ -100,7 +101,7 @@ def random_tree(rng: random.Random, depth: int) -> Steps:
     for _ in range(rng.randrange(1, 4)):
         kind = rng.randrange(7) if depth else rng.randrange(3)
         if kind == 0:
-            yield Step("here")
+            yield step("here")
         elif kind == 1:
             total += yield from leaf(rng.randrange(3))
         elif kind == 2:
@@ -117,9 +118,9 @@ def random_tree(rng: random.Random, depth: int) -> Steps:
             try:
                 yield from raising(rng.randrange(3))
             except KeyError:
-                yield Step("caught")
+                yield step("caught")
         elif (yield from random_tree(rng, depth - 1)) is not None:
-            yield Step("and then")
+            yield step("and then")
     return total
 
 
@@ -135,10 +136,10 @@ class TestDriver:
         """A hundred calls deep, stacks are right as calls come and go."""
 
         def deep(n: int) -> Steps:
-            yield Step("down")
+            yield step("down")
             if n:
                 yield from deep(n - 1)
-            yield Step("up")
+            yield step("up")
 
         assert 202 == stacks_agree(deep(100))
 
@@ -227,8 +228,8 @@ def recorded(*outcomes: str, **values: Any) -> StepLog:
     records = StepLog()
     for outcome in outcomes:
         nodes = 1 if outcome in CANDIDATE else 0
-        step = Step("", outcome, page=9, kind="unmap", scheme="s", stopped="end", nodes=nodes, **values)
-        records.append(step, place, 0)
+        told = step("", outcome, page=9, kind="unmap", scheme="s", stopped="end", nodes=nodes, **values)
+        records.append(told, place, 0)
     return records
 
 

@@ -183,6 +183,6 @@ def test_walk_equals_brute_force(rmap: str, program: list[str]) -> None:
                     mappings.setdefault(pte_pfn(pte), set()).add(table * 512 + slot)
     for pfn, pteps in mappings.items():
         walk = machine.scheme.look(machine.page(pfn), full=True)
-        hits = [step.ptep for step in walk if step.outcome == HIT]
+        hits = [about["ptep"] for _, outcome, about in walk if outcome == HIT]
 
         assert sorted(pteps) == sorted(hits)

@@ -132,7 +132,7 @@ def test_walk_equals_brute_force(program: list[str]) -> None:
     for pfn, pteps in mappings.items():
         walk = machine.scheme.look(machine.page(pfn), full=True)
 
-        assert sorted(pteps) == sorted(step.ptep for step in walk if step.outcome == HIT)
+        assert sorted(pteps) == sorted(about["ptep"] for _, outcome, about in walk if outcome == HIT)
 
 
 @pytest.mark.parametrize("option", [{"rules": "6.18"}, {"arch": "x86_64"}])

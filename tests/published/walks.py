@@ -102,7 +102,7 @@ def rik(rmap: str, *, full: bool = False) -> float:
 
 def examined(lab: Lab, page: Page, full: bool) -> int:
     """Candidates of a look at a page that one process maps; `full`: without the stop rule."""
-    outcomes = [step.outcome for step in lab.machine.scheme.look(page, full=full)]
+    outcomes = [outcome for _, outcome, _ in lab.machine.scheme.look(page, full=full)]
     assert outcomes.count(HIT) == 1
     return sum(outcome in CANDIDATE for outcome in outcomes)
 

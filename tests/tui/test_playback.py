@@ -64,7 +64,7 @@ def test_a_slow_paint_is_not_made_up_for_without_end():
 
 def record(outcome: str) -> StepRecord:
     """A step of an outcome."""
-    return StepRecord(Step("step", outcome), None, 0)
+    return StepRecord(Step("step", outcome, {}), None, 0)
 
 
 def walk(candidates: int) -> list[StepRecord]:

@@ -156,7 +156,7 @@ def test_source_is_the_code_that_runs(at, shown):
 
     assert pane.title == "page_check_address()  mm/rmap/scheme.py"
     current = next(row for row in pane.rows if row.current)
-    assert current.text.endswith("yield Step(text, MISS_PFN, ptep=ptep, other=pte_pfn(pte), **about)")
+    assert current.text.endswith("yield step(text, MISS_PFN, about)")
     assert {span.role for span in current.spans} >= {"accent", "keyword", "text"}
     assert pane.rows[pane.focus] is current
     assert pane.rows[0].text == "5 more callers"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vmtui.mm.bulk_pageout import make_old
 from vmtui.mm.page import PG_active, PG_lru, PG_referenced
 from vmtui.mm.rmap.walk_bulk import Found, walk_run
-from vmtui.mm.step import Step
+from vmtui.mm.step import Told, step
 from vmtui.mm.swap import lru_add_bulk, lru_del_bulk
 from vmtui.mm.walks import WALKS
 
@@ -40,16 +40,16 @@ class Refill:
     asked: Found | None
 
     @property
-    def step(self) -> Step:
+    def step(self) -> Told:
         """What is said of it."""
         text = "{n:,} pages at once: {used:,} stay active, {cold:,} are inactive now"
         used = int(np.count_nonzero(self.used))
         about: dict[str, Any] = {"n": len(self.pages), "used": used, "cold": len(self.pages) - used}
         if self.asked is None:
-            return Step(text, **about)
+            return step(text, **about)
         scheme = self.asked.machine.scheme.name
         about[WALKS] = walk_run(scheme, [(np.flatnonzero(self.mapped), self.asked)])
-        return Step(text, **about)
+        return step(text, **about)
 
 
 def refill(machine: Machine, pfns: Sequence[int]) -> Refill | None:

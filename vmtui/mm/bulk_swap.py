@@ -29,7 +29,7 @@ from vmtui.mm.page import (
 )
 from vmtui.mm.pgtable import PAGE_PRESENT, PAGE_PROTNONE, PTRS_PER_TABLE, present_ptes
 from vmtui.mm.rmap.walk_bulk import Found, by_mm, pteps_of, walk_run
-from vmtui.mm.step import Step
+from vmtui.mm.step import Told, step
 from vmtui.mm.swapfile import free_slots
 from vmtui.mm.walks import WALKS
 
@@ -228,7 +228,7 @@ class Batch:
         return int(np.count_nonzero(self.freed))
 
     @property
-    def step(self) -> Step:
+    def step(self) -> Told:
         """What is said of it."""
         text = "{n:,} pages at once: {out:,} unmapped, {freed:,} freed"
         about: dict[str, Any] = {
@@ -238,7 +238,7 @@ class Batch:
         }
         if self.walks:
             about[WALKS] = walk_run(self.machine.scheme.name, self.walks)
-        return Step(text, **about)
+        return step(text, **about)
 
 
 def has_nonlinear(mapping: AddressSpace) -> bool:

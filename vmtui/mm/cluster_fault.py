@@ -19,7 +19,7 @@ from vmtui.mm.pgtable import (
     swp_entry_to_pte,
     vm_page_prot,
 )
-from vmtui.mm.step import Step, Steps
+from vmtui.mm.step import Steps, step
 from vmtui.mm.swapfile import free_page_and_swap_cache, swap_free
 
 
@@ -46,7 +46,7 @@ def map_around(page: Page, vma: Vma, address: int) -> Steps:
             yield from machine.scheme.page_add_file_rmap(page, vma, ptep)
     if mapped:
         text = "{where}: {n} PTEs around it map the cluster of frame {page:#x} too"
-        yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, where=place_name(mm, address), n=mapped)
+        yield step(text, page=page.pfn, vma=vma.id, mm=mm.id, where=place_name(mm, address), n=mapped)
 
 
 def move_around(old: Page, page: Page, vma: Vma, others: list[tuple[int, int]]) -> Steps:
@@ -61,7 +61,7 @@ def move_around(old: Page, page: Page, vma: Vma, others: list[tuple[int, int]]) 
         free_page_and_swap_cache(old)
     if others:
         text = "{who}: {n} PTEs more went over from frame {old:#x} to the copy"
-        yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, who=vma_name(vma), n=len(others), old=old.pfn)
+        yield step(text, page=page.pfn, vma=vma.id, mm=mm.id, who=vma_name(vma), n=len(others), old=old.pfn)
 
 
 def swap_in_around(page: Page, vma: Vma, address: int, slot: int) -> Steps:
@@ -79,4 +79,4 @@ def swap_in_around(page: Page, vma: Vma, address: int, slot: int) -> Steps:
         yield from machine.scheme.page_add_rmap(page, vma, other, ptep, fresh=False)
     if mapped:
         text = "{where}: {n} swap entries around it map the cluster of frame {page:#x} too"
-        yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, where=place_name(mm, address), n=mapped)
+        yield step(text, page=page.pfn, vma=vma.id, mm=mm.id, where=place_name(mm, address), n=mapped)

@@ -18,7 +18,7 @@ from vmtui.errors import KernelError
 from vmtui.mm.mm_types import MAX_FILE_PAGES, RADIX_TREE_MAP_SHIFT, AddressSpace
 from vmtui.mm.page import PAGE_SIZE, Page, PG_anon, PG_swapcache, PG_table, PG_uptodate
 from vmtui.mm.page_alloc import alloc_page
-from vmtui.mm.step import Step, Steps
+from vmtui.mm.step import Steps, step
 from vmtui.mm.swap import lru_cache_add
 from vmtui.mm.swapfile import release_page
 
@@ -52,7 +52,7 @@ def create(machine: Machine, name: str, size: int) -> Steps:
     if any(mapping.name == name and not mapping.shmem for mapping in machine.files):
         raise KernelError("EEXIST", f"there is a file {name} already")
     mapping = address_space_alloc(machine, name, size, shmem=False)
-    yield Step("{who}: a file of {n:,} pages, none of them cached", who=name, n=mapping.end)
+    yield step("{who}: a file of {n:,} pages, none of them cached", who=name, n=mapping.end)
     return mapping
 
 
@@ -96,7 +96,7 @@ def filemap_nopage(mapping: AddressSpace, index: int) -> Steps:
     else:
         page = page_cache_read(mapping, index)
         text = "{who}[{index}] was read into frame {page:#x}: a major fault"
-    yield Step(text, page=page.pfn, who=mapping.name, index=index)
+    yield step(text, page=page.pfn, who=mapping.name, index=index)
     return page
 
 

@@ -8,7 +8,7 @@ from vmtui.errors import KernelError
 from vmtui.mm.memory import copy_page_range, unmap_vmas
 from vmtui.mm.mm_types import VM_LOCKED, Label, Mm, Task, Vma, vma_name
 from vmtui.mm.mmap import vma_alloc, vma_free, vma_link
-from vmtui.mm.step import Step, Steps
+from vmtui.mm.step import Steps, step
 
 if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
@@ -36,7 +36,7 @@ def spawn(machine: Machine, name: str) -> Steps:
     """
     task = task_alloc(machine, name, None)
     mm = task.mm = mm_alloc(machine, name)
-    yield Step("{who} was made: a task, an mm, a pgd and no VMA", mm=mm.id, who=name)
+    yield step("{who} was made: a task, an mm, a pgd and no VMA", mm=mm.id, who=name)
     return task
 
 
@@ -70,7 +70,7 @@ def do_fork(task: Task, name: str) -> Steps:
     machine = task.machine
     child = task_alloc(machine, name, task.name)
     mm = child.mm = mm_alloc(machine, name, living(task))
-    yield Step("{child} was made: a task, an mm and a pgd of its own", mm=mm.id, child=name)
+    yield step("{child} was made: a task, an mm and a pgd of its own", mm=mm.id, child=name)
     yield from machine.kernel.dup_mmap(living(task), mm)
     return child
 
@@ -84,7 +84,7 @@ def dup_mmap(oldmm: Mm, mm: Mm) -> Steps:
         child = vma_alloc(mm, vma.vm_start, vma.vm_end, vma.vm_flags & ~VM_LOCKED, vma.vm_pgoff, vma.vm_file)
         vma_link(child, before=vma if vma.vm_file is not None else None)
         text = "the VMA {who} was copied for {child}"
-        yield Step(text, vma=child.id, mm=mm.id, who=vma_name(vma), child=mm.name)
+        yield step(text, vma=child.id, mm=mm.id, who=vma_name(vma), child=mm.name)
         yield from mm.machine.scheme.vma_fork(vma, child)
         yield from copy_page_range(vma, child)
     # flush_tlb_mm: what the parent could write is read-only now.
@@ -98,7 +98,7 @@ def do_exit(task: Task) -> Steps:
     task.mm = None
     machine.ledger.uncharge("task_struct")
     machine.ledger.uncharge("thread")
-    yield Step("{who} is gone", who=task.name)
+    yield step("{who} is gone", who=task.name)
 
 
 def exit_mmap(mm: Mm) -> Steps:
@@ -108,14 +108,14 @@ def exit_mmap(mm: Mm) -> Steps:
     for vma in vmas:
         name = vma_name(vma)
         vma_free(vma)
-        yield Step("the VMA {who} is freed", mm=mm.id, who=name)
+        yield step("the VMA {who} is freed", mm=mm.id, who=name)
     arch = mm.machine.arch
     tables = arch.free_pgtables(mm, 0, arch.task_size)
     arch.pgd_free(mm)
     mm.machine.scheme.mm_exit(mm)
     mm.machine.mms.free(mm)
     mm.machine.ledger.uncharge("mm_struct")
-    yield Step("{n} page tables, the pgd and the mm of {who} are freed", n=tables, who=mm.name)
+    yield step("{n} page tables, the pgd and the mm of {who} are freed", n=tables, who=mm.name)
 
 
 def do_execve(task: Task) -> Steps:
@@ -126,5 +126,5 @@ def do_execve(task: Task) -> Steps:
     """
     old = living(task)
     mm = task.mm = mm_alloc(task.machine, task.name)
-    yield Step("{who} starts anew: an mm and a pgd, and no VMA", mm=mm.id, who=task.name)
+    yield step("{who} starts anew: an mm and a pgd, and no VMA", mm=mm.id, who=task.name)
     yield from exit_mmap(old)

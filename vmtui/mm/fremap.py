@@ -36,7 +36,7 @@ from vmtui.mm.pgtable import (
     vm_page_prot,
 )
 from vmtui.mm.shmem import shmem_nopage
-from vmtui.mm.step import Step, Steps
+from vmtui.mm.step import Steps, step
 from vmtui.mm.swapfile import free_page_and_swap_cache
 
 
@@ -75,7 +75,7 @@ def remap_file_pages(mm: Mm, start: int, end: int, pgoff: int) -> Steps:
     if pgoff != linear_page_index(vma, start) and not vma.vm_flags & VM_NONLINEAR:
         make_nonlinear(vma)
         text = "{who} is nonlinear now: vm_pgoff does not tell its pages any more"
-        yield Step(text, vma=vma.id, mm=mm.id, who=vma_name(vma))
+        yield step(text, vma=vma.id, mm=mm.id, who=vma_name(vma))
     yield from populate(vma, start, end, pgoff)
 
 
@@ -111,7 +111,7 @@ def install_page(vma: Vma, address: int, page: Page) -> Steps:
     mm.machine.memory[ptep] = mk_pte(page.pfn, vm_page_prot(vma))
     text = "{where} maps frame {page:#x}: page {index} of the file"
     about: dict[str, Any] = {"vma": vma.id, "mm": mm.id, "ptep": ptep}
-    yield Step(text, page=page.pfn, where=place_name(mm, address), index=page.index, **about)
+    yield step(text, page=page.pfn, where=place_name(mm, address), index=page.index, **about)
     yield from mm.machine.scheme.page_add_file_rmap(page, vma, ptep)
 
 
@@ -131,7 +131,7 @@ def zap_pte(vma: Vma, address: int, ptep: int) -> Steps:
         old.mark_dirty()
     text = "{where}: frame {page:#x}, page {index} of the file, had to go"
     where = place_name(vma.vm_mm, address)
-    yield Step(text, page=old.pfn, vma=vma.id, ptep=ptep, where=where, index=old.index)
+    yield step(text, page=old.pfn, vma=vma.id, ptep=ptep, where=where, index=old.index)
     yield from machine.scheme.page_remove_rmap(old, ptep)
     free_page_and_swap_cache(old)
 
@@ -148,5 +148,5 @@ def do_file_page(mm: Mm, vma: Vma, address: int, ptep: int) -> Steps:
         text = f"{where}: page {index} is behind the end of the file: the process would get SIGBUS"
         raise KernelError("EFAULT", text)
     text = "{where}: the PTE says page {index} of the file"
-    yield Step(text, vma=vma.id, mm=mm.id, ptep=ptep, where=where, index=index)
+    yield step(text, vma=vma.id, mm=mm.id, ptep=ptep, where=where, index=index)
     yield from populate(vma, address & ~(PAGE_SIZE - 1), (address & ~(PAGE_SIZE - 1)) + PAGE_SIZE, index)

@@ -6,7 +6,7 @@ from vmtui.errors import KernelError
 from vmtui.mm.memory import zap_nonlinear, zap_page_range
 from vmtui.mm.mm_types import VM_LOCKED, VM_NONLINEAR, Mm, vma_name
 from vmtui.mm.mmap import check_range, refuse_hole, vmas_of_range
-from vmtui.mm.step import Step, Steps
+from vmtui.mm.step import Steps, step
 
 
 def sys_madvise(mm: Mm, start: int, end: int, advice: str) -> Steps:
@@ -45,4 +45,4 @@ def madvise_dontneed(mm: Mm, start: int, end: int) -> Steps:
     zap = zap_nonlinear if vma.vm_flags & VM_NONLINEAR else zap_page_range
     yield from zap(vma, start, end)
     text = "{who}: the pages are dropped, the VMA and its page tables stay"
-    yield Step(text, vma=vma.id, mm=mm.id, who=vma_name(vma))
+    yield step(text, vma=vma.id, mm=mm.id, who=vma_name(vma))

@@ -54,7 +54,7 @@ from vmtui.mm.pgtable import (
     vm_page_prot,
 )
 from vmtui.mm.shmem import shmem_nopage
-from vmtui.mm.step import Step, Steps
+from vmtui.mm.step import Steps, step
 from vmtui.mm.swap import lru_cache_add_active
 from vmtui.mm.swap_state import lookup_swap_cache, read_swap_cache_async
 from vmtui.mm.swapfile import (
@@ -102,7 +102,7 @@ def access(mm: Mm, start: int, end: int, write: bool) -> Steps:
             at_once = address + (done + few) * PAGE_SIZE
         if done:
             did = "written" if write else "read"
-            yield Step(text, mm=mm.id, who=place_name(mm, address), n=done, did=did)
+            yield step(text, mm=mm.id, who=place_name(mm, address), n=done, did=did)
             address += done * PAGE_SIZE
             continue
         try:
@@ -132,7 +132,7 @@ def touch(mm: Mm, address: int, write: bool) -> Steps:
         text = "{where} was mapped, no fault: the CPU set {bits}"
         bits = "accessed and dirty" if write else "accessed"
         page = page_number(mm.machine, pte_pfn(pte))
-        yield Step(text, page=page, mm=mm.id, ptep=ptep, where=place_name(mm, address), bits=bits)
+        yield step(text, page=page, mm=mm.id, ptep=ptep, where=place_name(mm, address), bits=bits)
 
 
 def do_page_fault(mm: Mm, address: int, write: bool) -> Steps:
@@ -153,7 +153,7 @@ def do_page_fault(mm: Mm, address: int, write: bool) -> Steps:
         raise KernelError("EFAULT", f"{where} may not be {kind}: the process would get SIGSEGV")
 
     text = "{where} faulted on a {kind}"
-    yield Step(text, vma=vma.id, mm=mm.id, where=where, kind="write" if write else "read")
+    yield step(text, vma=vma.id, mm=mm.id, where=where, kind="write" if write else "read")
     yield from mm.machine.kernel.handle_mm_fault(mm, vma, address, write)
 
 
@@ -179,7 +179,7 @@ def expand_stack(vma: Vma, address: int) -> Steps:
     mm.machine.scheme.vma_resize(vma)
     if label is not None and label.start > start:
         label.start = start
-    yield Step("{who} grows down to {start:#x}", vma=vma.id, mm=mm.id, who=mm.name, start=start)
+    yield step("{who} grows down to {start:#x}", vma=vma.id, mm=mm.id, who=mm.name, start=start)
 
 
 def handle_mm_fault(mm: Mm, vma: Vma, address: int, write: bool) -> Steps:
@@ -208,7 +208,7 @@ def do_anonymous_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) ->
     if not write:
         memory[ptep] = pte_wrprotect(mk_pte(ZERO_PFN, vm_page_prot(vma)))
         text = "{where} maps the zero page now, read-only: no frame was taken"
-        yield Step(text, vma=vma.id, mm=mm.id, ptep=ptep, where=where)
+        yield step(text, vma=vma.id, mm=mm.id, ptep=ptep, where=where)
         return
 
     yield from mm.machine.scheme.vma_prepare(vma)
@@ -218,7 +218,7 @@ def do_anonymous_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) ->
     lru_cache_add_active(page)
     page.set(PG_referenced)
     text = "{where} got frame {page:#x}, zeroed and mapped writable"
-    yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where)
+    yield step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where)
     yield from mm.machine.scheme.page_add_rmap(page, vma, address, ptep, fresh=True)
     yield from map_around(page, vma, address)
 
@@ -248,14 +248,14 @@ def do_no_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Steps:
         lru_cache_add_active(copy)
         release_page(page)
         text = "{where}: a private copy of frame {old:#x} in frame {page:#x}"
-        yield Step(text, page=copy.pfn, old=page.pfn, **about)
+        yield step(text, page=copy.pfn, old=page.pfn, **about)
         yield from mm.machine.scheme.page_add_rmap(copy, vma, address, ptep, fresh=True)
         yield from map_around(copy, vma, address)
         return
 
     pte = mk_pte(subpage_pfn(page, vma, address), vm_page_prot(vma))
     memory[ptep] = pte_mkdirty(pte) if write else pte
-    yield Step("{where} maps frame {page:#x} of {who}", page=page.pfn, who=mapping.name, **about)
+    yield step("{where} maps frame {page:#x} of {who}", page=page.pfn, who=mapping.name, **about)
     yield from mm.machine.scheme.page_add_file_rmap(page, vma, ptep)
     yield from map_around(page, vma, address)
 
@@ -270,7 +270,7 @@ def do_wp_page(mm: Mm, vma: Vma, address: int, ptep: int) -> Steps:
     if not is_zero_page(old.pfn) and can_share_swap_page(old, 1 + len(others)):
         memory[ptep] = pte_mkwrite(pte_mkdirty(pte_mkyoung(memory[ptep])))
         text = "{where}: nobody else has frame {page:#x}: written in place, not copied"
-        yield Step(text, page=old.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where)
+        yield step(text, page=old.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where)
         yield from mm.machine.scheme.page_move_rmap(old, vma, address)
         return
 
@@ -286,7 +286,7 @@ def do_wp_page(mm: Mm, vma: Vma, address: int, ptep: int) -> Steps:
     lru_cache_add_active(page)
     text = "{where}: frame {old:#x} is {why}: copied to frame {page:#x}"
     why = "the zero page" if is_zero_page(old.pfn) else "shared"
-    yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where, old=old.pfn, why=why)
+    yield step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where, old=old.pfn, why=why)
 
     yield from mm.machine.scheme.page_add_rmap(page, vma, address, ptep, fresh=True)
     if is_zero_page(old.pfn):
@@ -313,7 +313,7 @@ def do_swap_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Step
         page = read_swap_cache_async(machine, slot)
         text = "{where}: slot {slot} was read into frame {page:#x}: a major fault"
     page.set(PG_referenced)
-    yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where, slot=slot)
+    yield step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where, slot=slot)
 
     swap_free(machine, slot)
     if vm_swap_full(machine):
@@ -325,7 +325,7 @@ def do_swap_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Step
     machine.memory[ptep] = pte
     text = "{where} maps frame {page:#x} again, {how}"
     how = "writable" if pte_write(pte) else "read-only"
-    yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where, how=how)
+    yield step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where, how=how)
     yield from machine.scheme.page_add_rmap(page, vma, address, ptep, fresh=False)
     yield from swap_in_around(page, vma, address, slot)
 
@@ -342,7 +342,7 @@ def copy_page_range(vma: Vma, child: Vma) -> Steps:
         if reached > vma.vm_start:
             text = "{who}: {n:,} PTEs copied at once, {how}"
             how = "and still writable" if vma.vm_flags & VM_SHARED else "both sides read-only"
-            yield Step(text, vma=child.id, mm=child.vm_mm.id, who=child.vm_mm.name, n=n, how=how)
+            yield step(text, vma=child.id, mm=child.vm_mm.id, who=child.vm_mm.name, n=n, how=how)
 
     for base in range(reached & ~(PMD_SIZE - 1), vma.vm_end, PMD_SIZE):
         start, end = max(base, reached), min(base + PMD_SIZE, vma.vm_end)
@@ -366,12 +366,12 @@ def copy_one_pte(vma: Vma, child: Vma, address: int) -> Steps:
         swap_duplicate(machine, pte_to_slot(pte))
         memory[dst] = pte
         text = "{where}: swap entry copied, slot {slot} has one more holder"
-        yield Step(text, slot=pte_to_slot(pte), **about)
+        yield step(text, slot=pte_to_slot(pte), **about)
         yield from machine.scheme.swap_dup_rmap(vma, child)
         return
     if pte_file(pte):
         memory[dst] = pte
-        yield Step(
+        yield step(
             "{where}: file entry copied, for page {index} of the file", index=pte_to_pgoff(pte), **about
         )
         return
@@ -380,7 +380,7 @@ def copy_one_pte(vma: Vma, child: Vma, address: int) -> Steps:
         pte = memory[src] = pte_wrprotect(pte)
     memory[dst] = pte_mkclean(pte_mkold(pte)) if vma.vm_flags & VM_SHARED else pte_mkold(pte)
     if is_zero_page(pte_pfn(pte)):
-        yield Step("{where}: the child maps the zero page too", **about)
+        yield step("{where}: the child maps the zero page too", **about)
         return
 
     page = machine.page(pte_pfn(pte))
@@ -389,7 +389,7 @@ def copy_one_pte(vma: Vma, child: Vma, address: int) -> Steps:
     text = "{where}: PTE copied, frame {page:#x} is shared, and writable"
     if not pte_write(pte):
         text = "{where}: PTE copied, frame {page:#x} is read-only on both sides"
-    yield Step(text, page=page.pfn, **about)
+    yield step(text, page=page.pfn, **about)
     yield from machine.scheme.page_dup_rmap(page, vma, child, dst)
 
 
@@ -427,7 +427,7 @@ def unmap_page_range(vma: Vma, start: int, end: int) -> Steps:
             if slots:
                 text = "{who}: {n:,} pages unmapped, {slots:,} swap entries dropped at once"
             who = place_name(vma.vm_mm, start)
-            yield Step(text, vma=vma.id, mm=vma.vm_mm.id, who=who, n=n, slots=slots)
+            yield step(text, vma=vma.id, mm=vma.vm_mm.id, who=who, n=n, slots=slots)
         start = reached
         stop = min((start | (PMD_SIZE - 1)) + 1, end) if at_once else end
         for address in present_ptes(vma.vm_mm, start, stop).tolist():
@@ -456,15 +456,15 @@ def zap_pte(vma: Vma, address: int) -> Steps:
 
     if is_swap_pte(pte):
         free_swap_and_cache(machine, pte_to_slot(pte))
-        yield Step("{where}: swap entry dropped, slot {slot} lost a holder", slot=pte_to_slot(pte), **about)
+        yield step("{where}: swap entry dropped, slot {slot} lost a holder", slot=pte_to_slot(pte), **about)
         return False
     if pte_file(pte):
-        yield Step(
+        yield step(
             "{where}: the entry for page {index} of the file is empty", index=pte_to_pgoff(pte), **about
         )
         return False
     if is_zero_page(pte_pfn(pte)):
-        yield Step("{where}: the zero page was unmapped", **about)
+        yield step("{where}: the zero page was unmapped", **about)
         return True
 
     page = machine.page(pte_pfn(pte))
@@ -474,7 +474,7 @@ def zap_pte(vma: Vma, address: int) -> Steps:
     yield from machine.scheme.page_remove_rmap(page, ptep)
     freed = free_page_and_swap_cache(page)
     fate = "and is free" if freed else "others still have it" if page.mapcount else "stays cached"
-    yield Step("{where}: frame {page:#x} unmapped, {fate}", page=page.pfn, fate=fate, **about)
+    yield step("{where}: frame {page:#x} unmapped, {fate}", page=page.pfn, fate=fate, **about)
     return True
 
 
@@ -495,7 +495,7 @@ def zap_nonlinear(vma: Vma, start: int, end: int, first: int = 0) -> Steps:
         if index != linear_page_index(vma, address):
             memory[ptep] = pgoff_to_pte(index)
             text = "{where}: the PTE keeps that it was page {index} of the file"
-            yield Step(text, vma=vma.id, ptep=ptep, where=place_name(vma.vm_mm, address), index=index)
+            yield step(text, vma=vma.id, ptep=ptep, where=place_name(vma.vm_mm, address), index=index)
     if flush:
         tlb_finish_mmu(vma.vm_mm)
 
@@ -519,4 +519,4 @@ def vmtruncate(mapping: AddressSpace, size: int) -> Steps:
             yield from zap_page_range(vma, start, vma.vm_end)
     dropped = truncate_inode_pages(mapping, mapping.end, old_end)
     text = "{who} is {n:,} pages long now; {dropped:,} cached pages were dropped"
-    yield Step(text, who=mapping.name, n=mapping.end, dropped=dropped)
+    yield step(text, who=mapping.name, n=mapping.end, dropped=dropped)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from vmtui.mm.memory import access
 from vmtui.mm.mm_types import VM_ACCESS, VM_LOCKED, VM_WRITE, Mm, Vma, vma_name
 from vmtui.mm.mmap import check_range, refuse_hole, split_vma, vmas_of_range
-from vmtui.mm.step import Step, Steps
+from vmtui.mm.step import Steps, step
 
 Fixup = Callable[[Vma, int, int, bool], Steps]
 
@@ -63,7 +63,7 @@ def mlock_fixup(vma: Vma, start: int, end: int, lock: bool) -> Steps:
     flags = vma.vm_flags | VM_LOCKED if lock else vma.vm_flags & ~VM_LOCKED
     if flags == vma.vm_flags:
         word = "locked" if lock else "not locked"
-        yield Step("{who} is {word} already", vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma), word=word)
+        yield step("{who} is {word} already", vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma), word=word)
         return
 
     if start != vma.vm_start:
@@ -72,7 +72,7 @@ def mlock_fixup(vma: Vma, start: int, end: int, lock: bool) -> Steps:
         yield from split_vma(vma, end, new_below=False)
     vma.vm_flags = flags
     text = "{who}: VM_LOCKED set, its pages must stay" if lock else "{who}: VM_LOCKED cleared"
-    yield Step(text, vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma))
+    yield step(text, vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma))
     if lock:
         yield from make_pages_present(vma, start, end)
 

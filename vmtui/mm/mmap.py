@@ -28,7 +28,7 @@ from vmtui.mm.mm_types import (
 )
 from vmtui.mm.page import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from vmtui.mm.shmem import shmem_delete_inode
-from vmtui.mm.step import Step, Steps
+from vmtui.mm.step import Steps, step
 from vmtui.state.containers import ListHead
 
 #: Where the heap begins.
@@ -110,7 +110,7 @@ def do_mmap(
         vma = vma_alloc(mm, addr, addr + length, flags, pgoff, file)
         vma_link(vma)
         text = "{who}: a VMA of {n:,} pages from {start:#x}; no page yet"
-        yield Step(text, vma=vma.id, mm=mm.id, who=f"{mm.name}.{label}", n=vma.pages, start=addr)
+        yield step(text, vma=vma.id, mm=mm.id, who=f"{mm.name}.{label}", n=vma.pages, start=addr)
     return addr
 
 
@@ -203,7 +203,7 @@ def split_vma(vma: Vma, address: int, new_below: bool) -> Steps:
         stretch(vma, vma.vm_start, address)
     vma_link(new)
     text = "{who} was cut in two: {new} has a VMA of its own now"
-    yield Step(text, vma=new.id, mm=mm.id, who=who, new=vma_name(new))
+    yield step(text, vma=new.id, mm=mm.id, who=who, new=vma_name(new))
     yield from mm.machine.scheme.vma_split(vma, new)
     return new
 
@@ -270,7 +270,7 @@ def vma_adjust(vma: Vma, start: int, end: int) -> Steps:
             vma_free(donor)
     stretch(vma, start, end)
     text = "{who} is one VMA now, {start:#x}-{end:#x}"
-    yield Step(text, vma=vma.id, mm=mm.id, who=vma_name(vma), start=start, end=end)
+    yield step(text, vma=vma.id, mm=mm.id, who=vma_name(vma), start=start, end=end)
 
 
 def stretch(vma: Vma, start: int, end: int) -> None:
@@ -312,10 +312,10 @@ def unmap_range(mm: Mm, start: int, end: int) -> Steps:
     for vma in gone:
         name = vma_name(vma)
         vma_free(vma)
-        yield Step("{who} is unmapped, its VMA freed", mm=mm.id, who=name)
+        yield step("{who} is unmapped, its VMA freed", mm=mm.id, who=name)
     mm.machine.arch.free_pgtables(mm, start, end)
     if not gone:
-        yield Step("nothing was mapped there", mm=mm.id)
+        yield step("nothing was mapped there", mm=mm.id)
 
 
 def trim_labels(mm: Mm, start: int, end: int) -> None:
@@ -382,4 +382,4 @@ def grow_heap(mm: Mm, start: int, end: int) -> Steps:
     if vma is None:
         vma = vma_alloc(mm, start, end, flags, start >> PAGE_SHIFT, None)
         vma_link(vma)
-        yield Step("{who}: the heap has a VMA of {n:,} pages", vma=vma.id, mm=mm.id, who=mm.name, n=vma.pages)
+        yield step("{who}: the heap has a VMA of {n:,} pages", vma=vma.id, mm=mm.id, who=mm.name, n=vma.pages)

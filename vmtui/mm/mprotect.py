@@ -6,7 +6,7 @@ from vmtui.mm.mm_types import VM_ACCESS, Mm, Vma, vma_name
 from vmtui.mm.mmap import check_range, refuse_hole, split_vma, vma_merge, vmas_of_range
 from vmtui.mm.page import PAGE_SHIFT
 from vmtui.mm.pgtable import present_ptes, pte_modify, pte_offset, pte_present, vm_page_prot
-from vmtui.mm.step import Step, Steps
+from vmtui.mm.step import Steps, step
 
 
 def sys_mprotect(mm: Mm, start: int, end: int, prot: int) -> Steps:
@@ -32,7 +32,7 @@ def mprotect_fixup(vma: Vma, start: int, end: int, prot: int) -> Steps:
     """One VMA's part: hand it to a neighbour, or cut it out; then its PTEs (mprotect_fixup)."""
     flags = vma.vm_flags & ~VM_ACCESS | prot
     if flags == vma.vm_flags:
-        yield Step("{who} has that protection already", vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma))
+        yield step("{who} has that protection already", vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma))
         return
 
     pgoff = vma.vm_pgoff + ((start - vma.vm_start) >> PAGE_SHIFT)
@@ -46,7 +46,7 @@ def mprotect_fixup(vma: Vma, start: int, end: int, prot: int) -> Steps:
     vma = merged or vma
     changed = change_protection(vma, start, end)
     text = "{who}: protection changed, {n:,} PTEs rewritten"
-    yield Step(text, vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma), n=changed)
+    yield step(text, vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma), n=changed)
 
 
 def change_protection(vma: Vma, start: int, end: int) -> int:

@@ -17,7 +17,7 @@ from vmtui.mm.mmap import (
 )
 from vmtui.mm.page import PAGE_MASK, PAGE_SHIFT, PAGE_SIZE
 from vmtui.mm.pgtable import is_zero_page, present_ptes, pte_alloc, pte_offset, pte_pfn, pte_present
-from vmtui.mm.step import Step, Steps
+from vmtui.mm.step import Steps, step
 
 
 def sys_mremap(
@@ -143,7 +143,7 @@ def grow_in_place(vma: Vma, new_end: int) -> Steps:
     """Nothing is in the way: the VMA just ends later."""
     stretch(vma, vma.vm_start, new_end)
     text = "{who} grew in place, to {end:#x}"
-    yield Step(text, vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma), end=new_end)
+    yield step(text, vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma), end=new_end)
 
 
 def move_vma(vma: Vma, start: int, end: int, new_addr: int, new_length: int) -> Steps:
@@ -167,7 +167,7 @@ def copy_vma_and_data(vma: Vma, start: int, end: int, new_addr: int, new_length:
     new: Vma = yield from copy_vma(vma, start, new_addr, new_length)
     moved = move_page_tables(mm, start, end, new_addr)
     text = "{n:,} PTEs moved to {who}"
-    yield Step(text, vma=new.id, mm=mm.id, n=moved, who=vma_name(new))
+    yield step(text, vma=new.id, mm=mm.id, n=moved, who=vma_name(new))
     yield from mm.machine.scheme.vma_move(vma, new)
     return new
 
@@ -183,7 +183,7 @@ def copy_vma(vma: Vma, start: int, new_addr: int, new_length: int) -> Steps:
         new = vma_alloc(mm, new_addr, new_addr + new_length, vma.vm_flags, pgoff, vma.vm_file)
         vma_link(new)
         text = "a VMA for {addr:#x}; its vm_pgoff is {pgoff:#x}"
-        yield Step(text, vma=new.id, mm=mm.id, addr=new_addr, pgoff=pgoff)
+        yield step(text, vma=new.id, mm=mm.id, addr=new_addr, pgoff=pgoff)
     return new
 
 

@@ -17,7 +17,7 @@ from vmtui.mm.filemap import (
 from vmtui.mm.mm_types import AddressSpace
 from vmtui.mm.page import Page, PG_dirty, PG_uptodate
 from vmtui.mm.page_alloc import alloc_page
-from vmtui.mm.step import Step, Steps
+from vmtui.mm.step import Steps, step
 from vmtui.mm.swap import lru_cache_add
 from vmtui.mm.swap_state import add_to_swap_cache, lookup_swap_cache, read_swap_cache_async
 from vmtui.mm.swapfile import (
@@ -61,7 +61,7 @@ def shmem_nopage(mapping: AddressSpace, index: int) -> Steps:
         page.set(PG_uptodate)
         lru_cache_add(page)
         text = "{who}[{index}] got frame {page:#x}, zeroed, in the page cache"
-    yield Step(text, page=page.pfn, who=mapping.name, index=index, slot=slot)
+    yield step(text, page=page.pfn, who=mapping.name, index=index, slot=slot)
     return page
 
 
@@ -86,7 +86,7 @@ def shmem_writepage(page: Page) -> Steps:
     index = page.index
     slot = get_swap_page(page.machine)
     if not slot:
-        yield Step("frame {page:#x}: swap is full, no slot to give it", page=page.pfn)
+        yield step("frame {page:#x}: swap is full, no slot to give it", page=page.pfn)
         return False
     remove_from_page_cache(page)
     add_to_swap_cache(page, slot)
@@ -94,7 +94,7 @@ def shmem_writepage(page: Page) -> Steps:
     mapping.slots[index] = slot
     page.set(PG_dirty)
     text = "frame {page:#x} moved to the swap cache; {who}[{index}] keeps slot {slot}"
-    yield Step(text, page=page.pfn, who=mapping.name, index=index, slot=slot)
+    yield step(text, page=page.pfn, who=mapping.name, index=index, slot=slot)
     return True
 
 
@@ -113,7 +113,7 @@ def shmem_unuse(page: Page, slot: int) -> Steps:
             delete_from_swap_cache(page)
             add_to_page_cache(page, mapping, index)
             text = "{who}[{index}] has its page back, in frame {page:#x}"
-            yield Step(text, page=page.pfn, who=mapping.name, index=index)
+            yield step(text, page=page.pfn, who=mapping.name, index=index)
 
 
 def shmem_find_swp(mapping: AddressSpace, slot: int) -> list[int]:

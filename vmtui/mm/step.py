@@ -1,6 +1,6 @@
 """Steps, and the driver that pulls them and records where the kernel stood.
 
-A watched function is a generator.  It yields a `Step` *after* the effect it tells of.  At each yield
+A watched function is a generator.  It yields a `step` *after* the effect it tells of.  At each yield
 the driver looks at the chain of suspended generators: that is the kernel's call stack, and the
 instruction each is suspended at gives the line.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
-from itertools import repeat
+from itertools import compress, pairwise
 from types import CodeType
 from typing import Any, Final, overload
 
@@ -30,7 +30,7 @@ SKIP_NO_RSS: Final = "skip_no_rss"
 SKIP_NO_MM: Final = "skip_no_mm"
 LEFT: Final = "left"
 
-#: Outcomes of a candidate; a candidate that a walk examines yields exactly one Step with one of these.
+#: Outcomes of a candidate; a candidate that a walk examines yields exactly one step with one of these.
 CANDIDATE: Final = frozenset(
     {HIT, MISS_RANGE, MISS_NOTABLE, MISS_NOPTE, MISS_PFN, SKIP_NO_RSS, SKIP_NO_MM, LEFT}
 )
@@ -39,6 +39,9 @@ _READ_PTE: Final = frozenset({HIT, MISS_NOPTE, MISS_PFN, LEFT})
 
 WALK: Final = "walk"
 WALKED: Final = "walked"
+
+#: List cells that a record of a step takes.
+_CELLS: Final = 5
 
 #: Steps after which the driver stops for breath.
 SLICE: Final = 64
@@ -58,6 +61,19 @@ def _about(name: str, meaning: str) -> property:
     return property(lambda step: step.values.get(name, 0), doc=meaning)
 
 
+#: A step as it is yielded: `text`, `outcome` and `values` of a `Step`.
+Told = tuple[str, str, dict[str, Any]]
+
+
+def step(text: str, outcome: str = "", about: dict[str, Any] | None = None, /, **values: Any) -> Told:
+    """What a watched function yields, to tell what it has just done.
+
+    Args:
+        about: The values, where they were put together before; the step keeps this dict.
+    """
+    return text, outcome, values if about is None else about
+
+
 class Step:
     """What a watched function has just done, in one plain sentence.
 
@@ -71,7 +87,7 @@ class Step:
 
     __slots__ = ("outcome", "text", "values")
 
-    def __init__(self, text: str, outcome: str = "", **values: Any) -> None:
+    def __init__(self, text: str, outcome: str, values: dict[str, Any]) -> None:
         self.text = text
         self.outcome = outcome
         self.values = values
@@ -95,8 +111,8 @@ class Step:
         return f"<Step {self.outcome or '-'}: {self.sentence}>"
 
 
-#: What a watched function is: it yields Steps and may return a value.
-Steps = Generator[Step, None, Any]
+#: What a watched function is: it yields steps and may return a value.
+Steps = Generator[Told, None, Any]
 
 
 @attrs.frozen
@@ -120,23 +136,27 @@ class Place:
     """Where a step was yielded: a code object, an instruction in it, and the place of its caller.
 
     Places are interned: equal stacks are one object, and lines are worked out only when asked for.
+
+    Attributes:
+        parent: Where its caller is suspended; of the outermost of all itself.
+        beside: The places of the same function, called from the same place, by instruction.
     """
 
-    __slots__ = ("_code", "_inner", "_lasti", "parent")
+    __slots__ = ("_code", "_inside", "_lasti", "beside", "parent")
 
     def __init__(self, parent: Place | None, code: CodeType | None, lasti: int) -> None:
-        self.parent = parent
+        self.parent = self if parent is None else parent
         self._code = code
         self._lasti = lasti
-        # By where the instruction lies: no two codes that live overlap, and each place keeps its own alive.
-        self._inner: dict[int, Place] = {}
+        # By the code's id: each of these places keeps its code alive.
+        self._inside: dict[int, dict[int, Place]] = {}
+        self.beside = {} if parent is None else parent._inside.setdefault(id(code), {})
+        self.beside[lasti] = self
 
-    def inner(self, code: CodeType, lasti: int) -> Place:
+    def inside(self, code: CodeType, lasti: int) -> Place:
         """The place of a function called from here, where it is suspended."""
-        place = self._inner.get(id(code) + lasti)
-        if place is None:
-            place = self._inner[id(code) + lasti] = Place(self, code, lasti)
-        return place
+        places = self._inside.get(id(code))
+        return (places and places.get(lasti)) or Place(self, code, lasti)
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -144,9 +164,9 @@ class Place:
         code = self._code
         if code is None:
             return ()
-        outer = self.parent.frames if self.parent is not None else ()
         _, _, path = code.co_filename.replace("\\", "/").rpartition("/vmtui/")
-        return (*outer, Frame(code.co_name, path, _line(code, self._lasti), code.co_firstlineno))
+        frame = Frame(code.co_name, path, _line(code, self._lasti), code.co_firstlineno)
+        return (frame,) if self.parent is self else (*self.parent.frames, frame)
 
 
 def _line(code: CodeType, lasti: int) -> int:
@@ -170,82 +190,62 @@ class StepRecord:
 class StepLog(Sequence[StepRecord]):
     """Records of steps, in order.
 
-    Kept in parts, and put together when one is looked at: a list of a hundred thousand small objects is
-    what Python's collector would go through again and again.
+    A record is five cells of a flat list: text, outcome, values, place and mark.  It is put together when it
+    is looked at: a list of a hundred thousand small objects is what Python's collector would go through
+    again and again.
     """
 
-    __slots__ = ("_marks", "_outcomes", "_places", "_texts", "_values")
+    __slots__ = ("cells",)
 
-    def __init__(self) -> None:
-        self._texts: list[str] = []
-        self._outcomes: list[str] = []
-        self._values: list[dict[str, Any]] = []
-        self._places: list[Place] = []
-        self._marks: list[int] = []
+    def __init__(self, cells: list[Any] | None = None) -> None:
+        self.cells: list[Any] = [] if cells is None else cells
 
-    def append(self, step: Step, place: Place, mark: int) -> None:
+    def append(self, told: Told, place: Place, mark: int) -> None:
         """Record one more step."""
-        self._texts.append(step.text)
-        self._outcomes.append(step.outcome)
-        self._values.append(step.values)
-        self._places.append(place)
-        self._marks.append(mark)
+        self.cells += (*told, place, mark)
 
     def replace(self, start: int, stop: int | None, other: StepLog) -> None:
         """Put other records in the place of those from `start` to `stop`; None: to the end."""
-        for name in self.__slots__:
-            getattr(self, name)[start:stop] = getattr(other, name)
+        self.cells[start * _CELLS : None if stop is None else stop * _CELLS] = other.cells
 
     def cut(self, start: int) -> None:
         """Give up the records from `start` on."""
-        for name in self.__slots__:
-            del getattr(self, name)[start:]
+        del self.cells[start * _CELLS :]
 
-    def fill(self, start: int, stop: int, step: Step, place: Place) -> None:
+    def fill(self, start: int, stop: int, told: Told, place: Place) -> None:
         """Put one step in the place of each from `start` to `stop`."""
-        one = StepLog()
-        one.append(step, place, 0)
-        for name in self.__slots__:
-            getattr(self, name)[start:stop] = getattr(one, name) * (stop - start)
+        self.replace(start, stop, StepLog([*told, place, 0] * (stop - start)))
 
     def mark(self, index: int) -> int:
         """The tape position at which the state is that of one step."""
-        return self._marks[index]
+        mark: int = self.cells[index * _CELLS + 4]
+        return mark
 
     def move_mark(self, index: int, mark: int) -> None:
         """Say that the state of a step is at another position."""
-        self._marks[index] = mark
+        self.cells[index * _CELLS + 4] = mark
 
     @property
-    def outcomes(self) -> Sequence[str]:
+    def outcomes(self) -> list[str]:
         """What came of each step."""
-        return self._outcomes
+        return self.cells[1::_CELLS]
 
-    def where(self, outcome: str) -> list[int]:
-        """The steps of this outcome."""
-        return [index for index, found in enumerate(self._outcomes) if found == outcome]
+    @property
+    def values(self) -> list[dict[str, Any]]:
+        """What each step is about, by name."""
+        return self.cells[2::_CELLS]
 
-    def having(self, name: str) -> list[int]:
-        """The steps that have a value of this name."""
-        return [index for index, values in enumerate(self._values) if name in values]
+    @property
+    def places(self) -> list[Place]:
+        """Where each step was yielded."""
+        return self.cells[3::_CELLS]
 
-    def tally(self) -> tuple[Counter[str], int]:
-        """How many steps have each outcome; and the nodes that were followed to their candidates."""
-        steps = zip(self._outcomes, self._values, strict=True)
-        nodes = sum(values.get("nodes", 0) for outcome, values in steps if outcome in CANDIDATE)
-        return Counter(self._outcomes), nodes
-
-    def read(self, start: int, stop: int) -> list[tuple[int, int, int]]:
-        """ptep, VMA and mm of each candidate, from `start` to `stop`, whose PTE was read."""
-        steps = zip(self._outcomes[start:stop], self._values[start:stop], strict=True)
-        return [
-            (values["ptep"], values.get("vma", 0), values.get("mm", 0))
-            for outcome, values in steps
-            if outcome in CANDIDATE and "ptep" in values
-        ]
+    def candidates(self) -> Iterator[dict[str, Any]]:
+        """The values of each step that tells of a candidate."""
+        return compress(self.values, map(CANDIDATE.__contains__, self.outcomes))
 
     def __len__(self) -> int:
-        return len(self._texts)
+        return len(self.cells) // _CELLS
 
     @overload
     def __getitem__(self, index: int) -> StepRecord: ...
@@ -253,13 +253,13 @@ class StepLog(Sequence[StepRecord]):
     def __getitem__(self, index: slice) -> StepLog: ...
     def __getitem__(self, index: int | slice) -> StepRecord | StepLog:
         if isinstance(index, slice):
-            part = StepLog()
-            for name in self.__slots__:
-                setattr(part, name, getattr(self, name)[index])
-            return part
-        step = Step(self._texts[index], self._outcomes[index])
-        step.values = self._values[index]
-        return StepRecord(step, self._places[index], self._marks[index])
+            start, stop, _ = index.indices(len(self))
+            return StepLog(self.cells[start * _CELLS : stop * _CELLS])
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        first = index % len(self) * _CELLS
+        text, outcome, values, place, mark = self.cells[first : first + _CELLS]
+        return StepRecord(Step(text, outcome, values), place, mark)
 
 
 class Driver:
@@ -277,22 +277,21 @@ class Driver:
     def run(self, outermost: Steps, records: StepLog, history: History, every: int = SLICE) -> Iterator[None]:
         """Pull a watched function to its end and record its steps; stop for breath after `every` of them."""
         chain: list[Any] = [outermost]
-        places = [self._outside]
-        record = records.append
+        place = self._outside.inside(chain[0].gi_code, -1)
+        cells, tape = records.cells, history.tape
         breath = every
-        for step in outermost:
-            while not chain[-1].gi_suspended:
+        for text, outcome, values in outermost:
+            # What is finished has no frame.  The last that is not has moved on, those outside it have not.
+            while (frame := chain[-1].gi_frame) is None:
                 chain.pop()
-            # The last generator still there has moved on; those outside it have not.
+                place = place.parent
             generator = chain[-1]
-            del places[len(chain) :]
-            place = places[-1].inner(generator.gi_code, generator.gi_frame.f_lasti)
-            places.append(place)
+            place = place.beside.get(frame.f_lasti) or Place(place.parent, generator.gi_code, frame.f_lasti)
             while (generator := generator.gi_yieldfrom) is not None:
                 chain.append(generator)
-                place = place.inner(generator.gi_code, generator.gi_frame.f_lasti)
-                places.append(place)
-            record(step, place, history.mark)
+                place = place.inside(generator.gi_code, generator.gi_frame.f_lasti)
+            # The mark is history.mark, worked out here: every step has one.
+            cells += text, outcome, values, place, history.base + len(tape) - history.ahead
             breath -= 1
             if not breath:
                 breath = every
@@ -336,18 +335,19 @@ class WalkRecord:
 
 def walks_of(records: StepLog) -> tuple[WalkRecord, ...]:
     """The walks among the steps of one command, counted from the steps' outcomes."""
-    begins = records.where(WALK)
-    return tuple(map(_walk, repeat(records), begins, [*begins[1:], len(records)]))
+    outcomes = records.outcomes
+    begins = [index for index, outcome in enumerate(outcomes) if outcome == WALK]
+    return tuple(_walk(records, *ends) for ends in pairwise([*begins, len(outcomes)]))
 
 
 def _walk(records: StepLog, first: int, stop: int) -> WalkRecord:
     """The walk that begins at `first`; its end, if it has come to one, lies before `stop`."""
     steps = records[first:stop]
-    ends = steps.where(WALKED)
-    if ends:
-        steps = steps[: ends[0] + 1]
-    begun, ended = steps[0].step.values, steps[-1].step.values if ends else {}
-    counts, nodes = steps.tally()
+    outcomes = steps.outcomes
+    if WALKED in outcomes:
+        steps = steps[: outcomes.index(WALKED) + 1]
+    counts = Counter(steps.outcomes)
+    begun, ended = steps.values[0], steps.values[-1]
     examined = sum(counts[outcome] for outcome in CANDIDATE)
     return WalkRecord(
         kind=begun["kind"],
@@ -356,9 +356,9 @@ def _walk(records: StepLog, first: int, stop: int) -> WalkRecord:
         examined=examined,
         hits=counts[HIT],
         misses=examined - counts[HIT],
-        nodes=nodes,
+        nodes=sum([about.get("nodes", 0) for about in steps.candidates()]),
         ptes=sum(counts[outcome] for outcome in _READ_PTE),
-        stopped=ended.get("stopped"),
+        stopped=ended["stopped"] if counts[WALKED] else None,
         first=first,
         last=first + len(steps),
         **{outcome: counts[outcome] for outcome in CANDIDATE if outcome != HIT},

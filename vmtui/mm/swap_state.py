@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from vmtui.mm.page import Page, PG_dirty, PG_swapcache, PG_uptodate
 from vmtui.mm.page_alloc import alloc_page
-from vmtui.mm.step import Step, Steps
+from vmtui.mm.step import Steps, step
 from vmtui.mm.swapfile import get_swap_page, swap_duplicate
 
 if TYPE_CHECKING:
@@ -38,11 +38,11 @@ def add_to_swap(page: Page) -> Steps:
     """
     slot = get_swap_page(page.machine)
     if not slot:
-        yield Step("frame {page:#x}: swap is full, no slot to give it", page=page.pfn)
+        yield step("frame {page:#x}: swap is full, no slot to give it", page=page.pfn)
         return False
     add_to_swap_cache(page, slot)
     page.set(PG_uptodate | PG_dirty)
-    yield Step("frame {page:#x} got slot {slot} and entered the swap cache", page=page.pfn, slot=slot)
+    yield step("frame {page:#x} got slot {slot} and entered the swap cache", page=page.pfn, slot=slot)
     return True
 
 

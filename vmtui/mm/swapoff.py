@@ -25,7 +25,7 @@ from vmtui.mm.pgtable import (
     vm_page_prot,
 )
 from vmtui.mm.shmem import shmem_unuse
-from vmtui.mm.step import Step, Steps
+from vmtui.mm.step import Steps, step
 from vmtui.mm.swap_state import lookup_swap_cache, read_swap_cache_async
 from vmtui.mm.swapfile import delete_from_swap_cache, release_page, swap_free
 
@@ -49,10 +49,10 @@ def sys_swapoff(machine: Machine) -> Steps:
         raise KernelError("EINVAL", f"swapoff: the swap area {state}")
     swap.on = False
     text = "no slot is given out any more; {n:,} of {slots:,} are in use"
-    yield Step(text, n=swap.used(), slots=swap.slots)
+    yield step(text, n=swap.used(), slots=swap.slots)
 
     slots = yield from try_to_unuse(machine)
-    yield Step("{n:,} slots were emptied: the swap area is off", n=slots)
+    yield step("{n:,} slots were emptied: the swap area is off", n=slots)
 
 
 def try_to_unuse(machine: Machine) -> Steps:
@@ -76,7 +76,7 @@ def try_to_unuse(machine: Machine) -> Steps:
         page.set(PG_dirty)
         freed = release_page(page)
         fate = "free: nobody wanted it" if freed else "in memory, and nowhere else"
-        yield Step("slot {slot} is empty; frame {page:#x} is {fate}", page=page.pfn, slot=slot, fate=fate)
+        yield step("slot {slot} is empty; frame {page:#x} is {fate}", page=page.pfn, slot=slot, fate=fate)
     return len(slots)
 
 
@@ -94,7 +94,7 @@ def swap_page(machine: Machine, slot: int) -> Steps:
     else:
         page = read_swap_cache_async(machine, slot)
         text = "slot {slot} was read into frame {page:#x}"
-    yield Step(text, page=page.pfn, slot=slot)
+    yield step(text, page=page.pfn, slot=slot)
     return page
 
 
@@ -109,7 +109,7 @@ def unuse_pte(mm: Mm, address: int, page: Page) -> Steps:
     page.count += 1
     mm.machine.memory[ptep] = pte_mkold(mk_pte(subpage_pfn(page, vma, address), vm_page_prot(vma)))
     text = "{where}: its swap entry was replaced, it maps frame {page:#x} again"
-    yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=place_name(mm, address))
+    yield step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=place_name(mm, address))
     yield from mm.machine.scheme.page_add_rmap(page, vma, address, ptep, fresh=False)
     swap_free(mm.machine, slot)
 

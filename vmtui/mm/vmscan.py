@@ -21,7 +21,7 @@ from vmtui.mm.page import (
 )
 from vmtui.mm.rmap.scheme import OwnPageOut
 from vmtui.mm.shmem import shmem_writepage
-from vmtui.mm.step import Step, Steps
+from vmtui.mm.step import Steps, step
 from vmtui.mm.swap import activate_page, lru_cache_add, lru_cache_add_active, lru_cache_del
 from vmtui.mm.swap_state import add_to_swap
 from vmtui.mm.swapfile import delete_from_swap_cache, release_page
@@ -54,7 +54,7 @@ def shrink_list(machine: Machine, pfns: list[int], *, forced: bool) -> Steps:
             remove(page)
             release_page(page)
             freed += 1
-            yield Step("frame {page:#x} left the {where} cache and is free", page=pfn, where=where)
+            yield step("frame {page:#x} left the {where} cache and is free", page=pfn, where=where)
         else:
             yield from putback(page, verdict)
     return freed
@@ -70,10 +70,10 @@ def shrink_page(page: Page, forced: bool) -> Steps:
     if page.mapcount:
         referenced = yield from machine.scheme.page_referenced(page)
         if referenced and not forced:
-            yield Step("frame {page:#x} was used lately: back to the active list", page=page.pfn)
+            yield step("frame {page:#x} was used lately: back to the active list", page=page.pfn)
             return "activate"
         if referenced:
-            yield Step("frame {page:#x}: forced, so references are ignored", page=page.pfn)
+            yield step("frame {page:#x}: forced, so references are ignored", page=page.pfn)
 
     if page.test(PG_anon) and not page.test(PG_swapcache):
         added = yield from add_to_swap(page)
@@ -113,10 +113,10 @@ def pageout(page: Page) -> Steps:
     page.clear(PG_dirty)
     page.set(PG_writeback)
     where = f"slot {page.private}" if page.test(PG_swapcache) else "its file"
-    yield Step("frame {page:#x} is being written to {where}", page=page.pfn, where=where)
+    yield step("frame {page:#x} is being written to {where}", page=page.pfn, where=where)
     page.clear(PG_writeback)
     text = "frame {page:#x} is clean and unmapped; a later pass will free it"
-    yield Step(text, page=page.pfn)
+    yield step(text, page=page.pfn)
     return True
 
 
@@ -138,7 +138,7 @@ def putback(page: Page, verdict: str) -> Steps:
         lru_cache_add(page)
         text = "frame {page:#x} waits on the inactive list"
     release_page(page)
-    yield Step(text, page=page.pfn)
+    yield step(text, page=page.pfn)
 
 
 def swapout(machine: Machine, pfns: list[int]) -> Steps:
@@ -231,7 +231,7 @@ def reclaim(machine: Machine, nr_pages: int) -> Steps:
         freed = yield from machine.scheme.try_to_free_pages(nr_pages)
     else:
         freed = yield from try_to_free_pages(machine, nr_pages)
-    yield Step("pages freed: {n:,} of {asked:,} asked for", n=freed, asked=nr_pages)
+    yield step("pages freed: {n:,} of {asked:,} asked for", n=freed, asked=nr_pages)
     return freed
 
 
@@ -284,7 +284,7 @@ def refill_inactive(machine: Machine, priority: int) -> Steps:
         page.clear(PG_referenced | PG_active)
         if used:
             lru_cache_add_active(page)
-            yield Step("frame {page:#x} was used lately and stays active", page=pfn)
+            yield step("frame {page:#x} was used lately and stays active", page=pfn)
         else:
             lru_cache_add(page)
-            yield Step("frame {page:#x} is cold: it goes to the inactive list", page=pfn)
+            yield step("frame {page:#x} is cold: it goes to the inactive list", page=pfn)

@@ -139,9 +139,10 @@ def all_walks(records: StepLog) -> Sequence[WalkRecord]:
     """The walks among the steps of one command, of single pages and of many."""
     watched = walks_of(records)
     runs: list[WalkRun] = []
-    for index in records.having(WALKS):
-        runs.append(records[index].step.values[WALKS])
-        runs[-1].first = index
+    for index, values in enumerate(records.values):
+        if WALKS in values:
+            runs.append(values[WALKS])
+            runs[-1].first = index
     if not runs:
         return watched
     parts: list[Sequence[WalkRecord]] = []

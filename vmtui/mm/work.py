@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from operator import ne
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vmtui.mm.page import PAGE_SHIFT
 from vmtui.mm.pgtable import PMD_SIZE, PTRS_PER_TABLE, pte_offset
@@ -136,13 +136,15 @@ def _walked(records: StepLog, walks: Sequence[WalkRecord], cacheline: int) -> tu
     longest = max((run.longest for run in many), default=0)
     for walk in watched:
         begun = records[walk.first].step.values
-        read = records.read(walk.first, walk.last)
-        lines += begun["head"] + changes([ptep * _PTE // cacheline for ptep, _, _ in read])
-        tables += changes([ptep // PTRS_PER_TABLE for ptep, _, _ in read])
+        candidates = records[walk.first : walk.last].candidates()
+        read = [about for about in candidates if "ptep" in about]
+        pteps = np.array([about["ptep"] for about in read], np.int64)
+        lines += begun["head"] + changes(pteps * _PTE // cacheline)
+        tables += changes(pteps // PTRS_PER_TABLE)
         if begun["per_mm"]:
             # A scan follows no list from a page: it comes to VMAs, and each mm has a lock.
-            lines += changes([vma for _, vma, _ in read]) * begun["element"]
-            runs = (len(list(run)) for _, run in groupby(mm for _, _, mm in read))
+            lines += changes(np.array([about.get("vma", 0) for about in read], np.int64)) * begun["element"]
+            runs = (len(list(run)) for _, run in groupby(about.get("mm", 0) for about in read))
             longest = max(longest, *runs, 0)
         else:
             lines += walk.nodes * begun["element"]
@@ -150,9 +152,9 @@ def _walked(records: StepLog, walks: Sequence[WalkRecord], cacheline: int) -> tu
     return lines, tables, longest
 
 
-def changes(numbers: list[int]) -> int:
+def changes(numbers: NDArray[np.int64]) -> int:
     """How many there are, if neighbours that are equal are one."""
-    return sum(map(ne, numbers, numbers[1:])) + 1 if numbers else 0
+    return int(np.count_nonzero(numbers[1:] != numbers[:-1])) + 1 if len(numbers) else 0
 
 
 def count_link(anon_vma: AnonVma, vma: Vma) -> None:

@@ -9,14 +9,14 @@ import attrs
 
 from vmtui.mm.machine import Machine
 from vmtui.mm.page import PAGE_SIZE
-from vmtui.mm.step import Step
+from vmtui.mm.step import Told
 from vmtui.scenario.expressions import Expr
 from vmtui.scenario.nodes import Node
 from vmtui.scenario.places import Place, known_number
 
 __all__ = ["Command", "OnPlace", "Size", "Work"]
 
-Work = Generator[Step, None, Any]
+Work = Generator[Told, None, Any]
 
 
 @attrs.frozen

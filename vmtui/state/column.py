@@ -72,7 +72,8 @@ class Column:
     def add(self, where: Where, delta: NDArray[np.int64] | int) -> None:
         """Add `delta`, one number or one for each, to many cells as one record."""
         more = self.all.dtype.type(delta) if isinstance(delta, int) else delta.astype(self.all.dtype)
-        self.put(where, self.all[as_slice(where)] + more)
+        where = as_slice(where)
+        self.put(where, self.all[where] + more)
 
     def _store(self, where: Where, values: NDArray[Any] | int) -> None:
         self.all[where] = values

@@ -34,7 +34,10 @@ STRUCTS: list[type[Struct]] = []
 def journal(instance: Any, attribute: attrs.Attribute[Any], new: Any) -> Any:
     """The attrs hook: note the old value before the new one is stored."""
     name = attribute.name
-    instance.machine.history.note(swap_attribute, instance, name, getattr(instance, name))
+    history = instance.machine.history
+    if history.ahead:
+        history.cut()
+    history.tape.extend((swap_attribute, instance, name, getattr(instance, name)))
     return new
 
 

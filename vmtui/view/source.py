@@ -191,4 +191,4 @@ def _next_places(session: Session) -> list[tuple[int, Place]]:
     done = session.command_at(session.cursor)
     end = done.last if done is not None else session.cursor
     stop = min(end, session.cursor + _AHEAD, len(session.steps))
-    return [(cursor + 1, session.steps[cursor].place) for cursor in range(session.cursor, stop)]
+    return list(enumerate(session.steps[session.cursor : stop].places, session.cursor + 1))

@@ -468,8 +468,8 @@ def test_rows_keep_their_numbers_during_a_walk() -> None:
     parent = shared(lab, 3)[0]
     page, scheme = lab.page(parent), lab.machine.scheme
     rows = []
-    for step in scheme.try_to_unmap(page):
-        if step.outcome == "hit":
+    for _, outcome, _ in scheme.try_to_unmap(page):
+        if outcome == "hit":
             picture = scheme.picture(page)
             rows.append((picture.total, [node.row for node in picture.nodes if node.kind == "pte"]))
 

@@ -52,7 +52,7 @@ from vmtui.mm.rmap.scheme import (
 from vmtui.mm.rmap.target import anon_vma_target, mapping_target
 from vmtui.mm.rmap.unmap import ptep_test_and_clear_young, unmap_pte
 from vmtui.mm.rmap.walk_bulk import Found, Indices, ask_vma_rss, kinds_of, walk_trees
-from vmtui.mm.step import END, HIT, LOCKED, MAPCOUNT, Ref, Step, Steps
+from vmtui.mm.step import END, HIT, LOCKED, MAPCOUNT, Ref, Steps, Told, step
 from vmtui.mm.work import count_link
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class AnonVmaMerged(Indifferent):
             anon_vma = self.anon_vma_alloc()
             text = "an anon_vma was made for {who}, before its first page"
         self.anon_vma_link(vma, anon_vma)
-        yield Step(text, vma=vma.id, anon_vma=anon_vma.id, who=vma_name(vma))
+        yield step(text, vma=vma.id, anon_vma=anon_vma.id, who=vma_name(vma))
 
     def find_mergeable_anon_vma(self, vma: Vma) -> AnonVma | None:
         """The anon_vma of a neighbour that mprotect could make one with this VMA (rmap 40).
@@ -220,13 +220,13 @@ class AnonVmaMerged(Indifferent):
             page.index = page_index(vma, address)
             text = "struct page {page:#x} points at the anon_vma of its VMA; mapcount {n}"
         page.mapcount += 1
-        yield Step(text, page=page.pfn, vma=vma.id, anon_vma=anon_vma.id, n=page.mapcount)
+        yield step(text, page=page.pfn, vma=vma.id, anon_vma=anon_vma.id, n=page.mapcount)
 
     def page_add_file_rmap(self, page: Page, vma: Vma, ptep: int) -> Steps:
         """A file's page only counts: the tree of its address_space knows the rest (page_add_file_rmap)."""
         self.machine.work["rmap_add"] += 1
         page.mapcount += 1
-        yield Step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, vma=vma.id, n=page.mapcount)
+        yield step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, vma=vma.id, n=page.mapcount)
 
     def page_move_rmap(self, page: Page, vma: Vma, address: int) -> Steps:
         """Nothing: whoever has the page now, it stays on the list it was born on."""
@@ -242,7 +242,7 @@ class AnonVmaMerged(Indifferent):
         if page.mapcount == 0 and page.test(PG_anon):
             page.clear(PG_anon)
             page.mapping = 0
-        yield Step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, n=page.mapcount)
+        yield step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, n=page.mapcount)
 
     # fork.
 
@@ -253,13 +253,13 @@ class AnonVmaMerged(Indifferent):
         self.anon_vma_link(child, vma.anon_vma)
         text = "{child} joined the anon_vma of {parent}, at the head"
         who, whose = vma_name(child), vma_name(vma)
-        yield Step(text, vma=child.id, anon_vma=vma.anon_vma.id, child=who, parent=whose)
+        yield step(text, vma=child.id, anon_vma=vma.anon_vma.id, child=who, parent=whose)
 
     def page_dup_rmap(self, page: Page, vma: Vma, child: Vma, ptep: int) -> Steps:
         """A PTE was copied: the page only counts (page_dup_rmap)."""
         self.machine.work["rmap_add"] += 1
         page.mapcount += 1
-        yield Step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, vma=child.id, n=page.mapcount)
+        yield step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, vma=child.id, n=page.mapcount)
 
     def swap_dup_rmap(self, vma: Vma, child: Vma) -> Steps:
         """Nothing: the child's VMA is on the list already."""
@@ -279,7 +279,7 @@ class AnonVmaMerged(Indifferent):
             return
         self.anon_vma_link(new, vma.anon_vma)
         text = "both halves are on the anon_vma now; the pages did not change"
-        yield Step(text, vma=new.id, anon_vma=vma.anon_vma.id)
+        yield step(text, vma=new.id, anon_vma=vma.anon_vma.id)
 
     def vma_adjust(self, survivor: Vma, donor: Vma, start: int, end: int) -> Steps:
         """Whoever takes over pages must be on their list; in place of a VMA that goes (__anon_vma_merge).
@@ -296,7 +296,7 @@ class AnonVmaMerged(Indifferent):
         else:
             self.anon_vma_link(survivor, anon_vma)
         text = "{who} takes over pages of the anon_vma, and is on its list now"
-        yield Step(text, vma=survivor.id, anon_vma=anon_vma.id, who=vma_name(survivor))
+        yield step(text, vma=survivor.id, anon_vma=anon_vma.id, who=vma_name(survivor))
 
     def keeps_pgoff(self, vma: Vma) -> bool:
         """Once there may be pages counted from it; before the first write it can follow (copy_vma)."""
@@ -315,7 +315,7 @@ class AnonVmaMerged(Indifferent):
             return
         self.anon_vma_link(new, vma.anon_vma)
         text = "{who} joined the anon_vma of the VMA that moved"
-        yield Step(text, vma=new.id, anon_vma=vma.anon_vma.id, who=vma_name(new))
+        yield step(text, vma=new.id, anon_vma=vma.anon_vma.id, who=vma_name(new))
 
     def file_link(self, vma: Vma, parent: Vma | None) -> None:
         """Enter a file's VMA into the tree, a child beside its parent (vma_prio_tree_insert, _add).
@@ -409,13 +409,13 @@ class AnonVmaMerged(Indifferent):
             return END
         if vma.vm_flags & VM_LOCKED:
             text = "{who} is locked in memory: the page stays"
-            yield Step(text, page=page.pfn, vma=vma.id, who=vma_name(vma))
+            yield step(text, page=page.pfn, vma=vma.id, who=vma_name(vma))
             return LOCKED
 
         for ptep in pteps:
             left = unmap_pte(page, vma.vm_mm, ptep)
             text = "{who}: its PTE {left}"
-            yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma), left=left)
+            yield step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma), left=left)
             yield from self.page_remove_rmap(page, ptep)
         return END
 
@@ -577,10 +577,10 @@ def ask_unless_locked(found: Found, at: Indices, vma: Vma) -> None:
         ask_vma_rss(found, at, vma)
 
 
-def locked_shared_step(page: Page, vma: Vma, nodes: int) -> Step:
+def locked_shared_step(page: Page, vma: Vma, nodes: int) -> Told:
     """The candidate that counts as a reference without a look at its PTE (page_referenced_file)."""
     text = "{who} is shared and locked in memory: that is reference enough"
-    return Step(text, HIT, page=page.pfn, vma=vma.id, nodes=nodes, who=vma_name(vma))
+    return step(text, HIT, page=page.pfn, vma=vma.id, nodes=nodes, who=vma_name(vma))
 
 
 SCHEME = AnonVmaMerged

@@ -32,7 +32,7 @@ from vmtui.mm.rmap.avc import AnonVmaChains
 from vmtui.mm.rmap.avc_picture import AvcRow, draw_avcs, draw_i_mmap
 from vmtui.mm.rmap.interval_tree import IntervalTrees
 from vmtui.mm.rmap.scheme import Pfns, Picture
-from vmtui.mm.step import Step, Steps
+from vmtui.mm.step import Steps, step
 
 if TYPE_CHECKING:
     from vmtui.mm.machine import Machine
@@ -75,7 +75,7 @@ class AnonVmaChain(ChainWalk):
         self.chains.alloc(vma, anon_vma)
         vma.anon_vma = anon_vma
         anon_vma.num_active_vmas += 1
-        yield Step(text, vma=vma.id, anon_vma=anon_vma.id, who=vma_name(vma), number=anon_vma.id)
+        yield step(text, vma=vma.id, anon_vma=anon_vma.id, who=vma_name(vma), number=anon_vma.id)
 
     def find_mergeable_anon_vma(self, vma: Vma) -> AnonVma | None:
         """The anon_vma of the VMA behind, or before, that mprotect could make one with this one.
@@ -131,7 +131,7 @@ class AnonVmaChain(ChainWalk):
             if dst.anon_vma is None and not anon_vma.num_active_vmas and anon_vma.num_children < 2:
                 dst.anon_vma = anon_vma
                 text = "an AVC for {who}: anon_vma {number}, nobody's own, taken again"
-            yield Step(text, vma=dst.id, anon_vma=anon_vma.id, who=vma_name(dst), number=anon_vma.id)
+            yield step(text, vma=dst.id, anon_vma=anon_vma.id, who=vma_name(dst), number=anon_vma.id)
         if dst.anon_vma is not None:
             dst.anon_vma.num_active_vmas += 1
 
@@ -148,7 +148,7 @@ class AnonVmaChain(ChainWalk):
         self.chains.alloc(child, anon_vma)
         text = "anon_vma {number} was made for {who}, below anon_vma {above}"
         about: dict[str, Any] = {"who": vma_name(child), "number": anon_vma.id, "above": vma.anon_vma.id}
-        yield Step(text, vma=child.id, anon_vma=anon_vma.id, **about)
+        yield step(text, vma=child.id, anon_vma=anon_vma.id, **about)
 
     def unlink_anon_vmas(self, vma: Vma) -> None:
         """A VMA leaves all trees, its own first; an anon_vma without VMAs goes (unlink_anon_vmas)."""
@@ -246,7 +246,7 @@ class AnonVmaChain(ChainWalk):
         page.mapcount += 1
         whose = "its VMA's own" if vma.anon_vma is not None and page.mapping == vma.anon_vma.id else "a root"
         about: dict[str, Any] = {"number": page.mapping, "whose": whose, "n": page.mapcount}
-        yield Step(text, page=page.pfn, vma=vma.id, anon_vma=page.mapping, **about)
+        yield step(text, page=page.pfn, vma=vma.id, anon_vma=page.mapping, **about)
 
     def keeps_anon_vma(self, page: Page) -> bool:
         """Whether a page that nobody maps now, in the swap cache, still has the anon_vma it had."""
@@ -256,7 +256,7 @@ class AnonVmaChain(ChainWalk):
         """A file's page only counts: the tree of its address_space knows the rest."""
         self.machine.work["rmap_add"] += 1
         page.mapcount += 1
-        yield Step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, vma=vma.id, n=page.mapcount)
+        yield step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, vma=vma.id, n=page.mapcount)
 
     def folio_dup_rmap(self, page: Page, vma: Vma, child: Vma, ptep: int) -> Steps:
         """fork copied a PTE: the page counts, and nobody has it for himself (folio_try_dup_anon_rmap_pte)."""
@@ -264,7 +264,7 @@ class AnonVmaChain(ChainWalk):
         page.mapcount += 1
         if page.test(PG_anon_exclusive):
             page.clear(PG_anon_exclusive)
-        yield Step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, vma=child.id, n=page.mapcount)
+        yield step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, vma=child.id, n=page.mapcount)
 
     def folio_move_anon_rmap(self, page: Page, vma: Vma, address: int) -> Steps:
         """The last owner keeps the page: it moves to his anon_vma, and is not looked for elsewhere."""
@@ -273,7 +273,7 @@ class AnonVmaChain(ChainWalk):
         if page.mapping != anon_vma.id:
             page.mapping = anon_vma.id
             text = "struct page {page:#x} moved to its last owner's anon_vma {number}"
-            yield Step(text, page=page.pfn, vma=vma.id, anon_vma=anon_vma.id, number=anon_vma.id)
+            yield step(text, page=page.pfn, vma=vma.id, anon_vma=anon_vma.id, number=anon_vma.id)
 
     page_add_rmap = folio_add_anon_rmap
     page_add_file_rmap = folio_add_file_rmap_pte

@@ -14,7 +14,7 @@ from vmtui.mm.rmap.anon_vma_chain_self import ChainSelf
 from vmtui.mm.rmap.scheme import Pfns, look_at, page_check_address, walk_begins, walk_ends
 from vmtui.mm.rmap.unmap import ptep_test_and_clear_young, unmap_pte
 from vmtui.mm.rmap.walk_bulk import Found, ask_vma, kinds_of, walk_trees
-from vmtui.mm.step import END, LOCKED, MAPCOUNT, Step, Steps
+from vmtui.mm.step import END, LOCKED, MAPCOUNT, Steps, step
 
 
 class ChainWalk(ChainSelf):
@@ -108,7 +108,7 @@ class ChainWalk(ChainSelf):
             return True
         if vma.vm_flags & VM_LOCKED:
             text = "{who} is locked in memory: the page stays"
-            yield Step(text, page=page.pfn, vma=vma.id, who=vma_name(vma))
+            yield step(text, page=page.pfn, vma=vma.id, who=vma_name(vma))
             return False
         if page.test(PG_anon) and not page.test(PG_swapbacked):
             return (yield from self.discard_lazyfree(page, vma, pteps[0]))
@@ -120,7 +120,7 @@ class ChainWalk(ChainSelf):
             self.machine.memory[ptep] = pte_swp_mkexclusive(self.machine.memory[ptep])
             left += ", exclusive"
         text = "{who}: its PTE {left}"
-        yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma), left=left)
+        yield step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma), left=left)
         yield from self.folio_remove_rmap_pte(page, ptep)
         return True
 
@@ -136,14 +136,14 @@ class ChainWalk(ChainSelf):
             page.set(PG_dirty)
         if page.test(PG_dirty):
             page.set(PG_swapbacked)
-            yield Step("{who} wrote the page after it was given up: it stays", **about)
+            yield step("{who} wrote the page after it was given up: it stays", **about)
             return False
         memory[ptep] = 0
         vma.vm_mm.rss -= 1
         page.count -= 1
         self.machine.work["tlb_flushes"] += 1
         page.clear(PG_anon_exclusive)
-        yield Step("{who}: its PTE is empty now, MADV_FREE gave the page up", **about)
+        yield step("{who}: its PTE is empty now, MADV_FREE gave the page up", **about)
         yield from self.folio_remove_rmap_pte(page, ptep)
         return True
 
@@ -170,6 +170,6 @@ class ChainWalk(ChainSelf):
         """One mapping less.  It stays anonymous until it is freed (folio_remove_rmap_pte)."""
         self.machine.work["rmap_remove"] += 1
         page.mapcount -= 1
-        yield Step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, n=page.mapcount)
+        yield step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, n=page.mapcount)
 
     page_remove_rmap = folio_remove_rmap_pte

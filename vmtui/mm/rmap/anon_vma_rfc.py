@@ -41,8 +41,9 @@ from vmtui.mm.rmap.scheme import Pfns, Picture, WalkLines, look_at, page_check_a
 from vmtui.mm.rmap.target import anon_vma_target, mapping_target
 from vmtui.mm.rmap.unmap import unmap_pte
 from vmtui.mm.rmap.walk_bulk import Found, ask_vma, kinds_of, walk_lists
-from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Step, Steps
+from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Steps, step
 from vmtui.mm.work import count_link, count_tables
+from vmtui.state.column import as_slice
 
 if TYPE_CHECKING:
     from vmtui.mm.kernel import Options
@@ -133,26 +134,26 @@ class AnonVmaRfc(Indifferent):
         page.mapcount += 1
         about: dict[str, Any] = {"page": page.pfn, "vma": vma.id}
         if page.mapcount > 1:
-            yield Step("struct page {page:#x}: mapcount is now {n}", n=page.mapcount, **about)
+            yield step("struct page {page:#x}: mapcount is now {n}", n=page.mapcount, **about)
             return
 
         page.index = page_index(vma, address)
         if fresh or vma.anon_vma is None:
             page.set(PG_anon | PG_direct)
             page.mapping = vma.id
-            yield Step("struct page {page:#x} points straight at its VMA: PG_direct", **about)
+            yield step("struct page {page:#x} points straight at its VMA: PG_direct", **about)
         else:
             page.set(PG_anon)
             page.clear(PG_direct)
             page.mapping = vma.anon_vma.id
             text = "struct page {page:#x} points at the anon_vma of its VMA"
-            yield Step(text, anon_vma=vma.anon_vma.id, **about)
+            yield step(text, anon_vma=vma.anon_vma.id, **about)
 
     def page_add_file_rmap(self, page: Page, vma: Vma, ptep: int) -> Steps:
         """A file's page only counts: whoever looks for its mappings asks the address_space."""
         self.machine.work["rmap_add"] += 1
         page.mapcount += 1
-        yield Step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, vma=vma.id, n=page.mapcount)
+        yield step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, vma=vma.id, n=page.mapcount)
 
     def page_move_rmap(self, page: Page, vma: Vma, address: int) -> Steps:
         """Nothing: a page never turns direct again while it is mapped."""
@@ -175,7 +176,7 @@ class AnonVmaRfc(Indifferent):
         if page.mapcount == 0 and page.test(PG_anon) and not page.test(PG_swapcache):
             page.clear(PG_anon | PG_direct)
             page.mapping = 0
-        yield Step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, n=page.mapcount)
+        yield step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, n=page.mapcount)
 
     # fork.
 
@@ -197,7 +198,7 @@ class AnonVmaRfc(Indifferent):
             page.clear(PG_direct)
             page.mapping = anon_vma.id
             text = "struct page {page:#x} swung over to the anon_vma; mapcount {n}"
-        yield Step(text, page=page.pfn, vma=child.id, anon_vma=anon_vma.id, n=page.mapcount)
+        yield step(text, page=page.pfn, vma=child.id, anon_vma=anon_vma.id, n=page.mapcount)
 
     def swap_dup_rmap(self, vma: Vma, child: Vma) -> Steps:
         """A swap entry counts like an anonymous page: whoever swaps it in must find the list."""
@@ -221,7 +222,7 @@ class AnonVmaRfc(Indifferent):
             return child.anon_vma
 
         who, whose = vma_name(child), vma_name(vma)
-        yield Step(text, vma=child.id, anon_vma=anon_vma.id, child=who, parent=whose)
+        yield step(text, vma=child.id, anon_vma=anon_vma.id, child=who, parent=whose)
         return anon_vma
 
     def anon_vma_alloc(self) -> AnonVma:
@@ -285,12 +286,12 @@ class AnonVmaRfc(Indifferent):
                     anon_vma = self.anon_vma_alloc()
                     self.list_add(vma, anon_vma)
                     self.list_add(new, anon_vma)
-                    yield Step("an anon_vma was made for both halves", vma=vma.id, anon_vma=anon_vma.id)
+                    yield step("an anon_vma was made for both halves", vma=vma.id, anon_vma=anon_vma.id)
                 page.clear(PG_direct)
                 page.mapping = anon_vma.id
                 self.machine.work["list_lines"] += self.machine.lines("mem_map")
                 text = "struct page {page:#x} cannot stay direct: it swung over"
-                yield Step(text, page=page.pfn, vma=half.id, anon_vma=anon_vma.id)
+                yield step(text, page=page.pfn, vma=half.id, anon_vma=anon_vma.id)
 
     def vma_adjust(self, survivor: Vma, donor: Vma, start: int, end: int) -> Steps:
         """Part of one VMA went to another: direct pages are pointed at the one that has them now."""
@@ -322,7 +323,7 @@ class AnonVmaRfc(Indifferent):
             page.clear(PG_direct)
             page.mapping = anon_vma.id
             text = "struct page {page:#x}: its cluster was cut, it swung over to the anon_vma"
-            yield Step(text, page=page.pfn, vma=vma.id, anon_vma=anon_vma.id)
+            yield step(text, page=page.pfn, vma=vma.id, anon_vma=anon_vma.id)
 
     def repoint(self, vma: Vma, start: int, end: int) -> Steps:
         """Point every direct page of [start, end) at `vma`."""
@@ -331,7 +332,7 @@ class AnonVmaRfc(Indifferent):
                 page.mapping = vma.id
                 self.machine.work["list_lines"] += self.machine.lines("mem_map")
                 text = "struct page {page:#x} now points at {who}"
-                yield Step(text, page=page.pfn, vma=vma.id, who=vma_name(vma))
+                yield step(text, page=page.pfn, vma=vma.id, who=vma_name(vma))
 
     def direct_pages(self, vma: Vma, start: int, end: int) -> list[Page]:
         """The direct pages that PTEs of [start, end) map, by a walk of the page tables."""
@@ -373,7 +374,7 @@ class AnonVmaRfc(Indifferent):
                 memory[ptep] = pte_mkold(memory[ptep])
                 referenced += 1
                 text = "{who}: used since last asked; accessed bit cleared"
-                yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma))
+                yield step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma))
         return referenced
 
     def try_to_unmap(self, page: Page) -> Steps:
@@ -402,13 +403,13 @@ class AnonVmaRfc(Indifferent):
             return END
         if vma.vm_flags & VM_LOCKED:
             text = "{who} is locked in memory: the page stays"
-            yield Step(text, page=page.pfn, vma=vma.id, who=vma_name(vma))
+            yield step(text, page=page.pfn, vma=vma.id, who=vma_name(vma))
             return LOCKED
 
         for ptep in pteps:
             left = unmap_pte(page, vma.vm_mm, ptep)
             text = "{who}: its PTE {left}"
-            yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma), left=left)
+            yield step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma), left=left)
             yield from self.page_remove_rmap(page, ptep)
         return END if page.mapcount else MAPCOUNT
 
@@ -450,13 +451,13 @@ class AnonVmaRfc(Indifferent):
         mem_map, pages = self.machine.mem_map, mapped.pages
         if len(mapped):
             self.add_file_rmap_bulk(mapped, child)
-        anon = pages[mem_map.flags.all[pages] & PG_anon != 0]
-        if not len(anon) and not swapped:
+        flags = mem_map.flags.all[as_slice(pages)]
+        if not (flags & PG_anon).any() and not swapped:
             return
         for _ in self.anon_vma_fork(vma, child):
             pass
         assert child.anon_vma is not None
-        direct = anon[mem_map.flags.all[anon] & PG_direct != 0]
+        direct = pages[flags & PG_direct != 0]
         if len(direct):
             mem_map.flags.put(direct, mem_map.flags.all[direct] & ~np.uint32(PG_direct))
             mem_map.mapping.put(direct, child.anon_vma.id)

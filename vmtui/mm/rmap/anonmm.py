@@ -59,7 +59,7 @@ from vmtui.mm.rmap.scheme import Pfns, Picture, WalkLines, walk_begins, walk_end
 from vmtui.mm.rmap.target import mapping_target
 from vmtui.mm.rmap.unmap import ptep_test_and_clear_young, unmap_pte
 from vmtui.mm.rmap.walk_bulk import Found, kinds_of, walk_lists
-from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Step, Steps
+from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Steps, step
 from vmtui.mm.swap_state import lookup_swap_cache
 from vmtui.mm.work import count_tables
 from vmtui.state.containers import ObjectTable
@@ -200,7 +200,7 @@ class AnonmmScheme(Indifferent):
             text = "struct page {page:#x} notes {who} and address {address:#x}; mapcount {n}"
         page.mapcount += 1
         about: dict[str, Any] = {"page": page.pfn, "vma": vma.id, "mm": vma.vm_mm.id}
-        yield Step(text, n=page.mapcount, who=vma.vm_mm.name, address=address, **about)
+        yield step(text, n=page.mapcount, who=vma.vm_mm.name, address=address, **about)
 
     def set_page_anon(self, page: Page, mm: Mm, address: int) -> None:
         """Point a page at an mm's anonmm, which is needed once more for it."""
@@ -225,7 +225,7 @@ class AnonmmScheme(Indifferent):
         """A file's page only counts (page_add_obj_rmap)."""
         self.machine.work["rmap_add"] += 1
         page.mapcount += 1
-        yield Step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, vma=vma.id, n=page.mapcount)
+        yield step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, vma=vma.id, n=page.mapcount)
 
     def page_move_rmap(self, page: Page, vma: Vma, address: int) -> Steps:
         """A page that is one mm's alone notes that mm, whoever had it first (page_update_anon_rmap)."""
@@ -233,7 +233,7 @@ class AnonmmScheme(Indifferent):
             return
         self.page_update_anon_rmap(page, vma.vm_mm, address)
         text = "struct page {page:#x} notes {who}, the only one that has it"
-        yield Step(text, page=page.pfn, vma=vma.id, mm=vma.vm_mm.id, who=vma.vm_mm.name)
+        yield step(text, page=page.pfn, vma=vma.id, mm=vma.vm_mm.id, who=vma.vm_mm.name)
 
     def page_update_anon_rmap(self, page: Page, mm: Mm, address: int) -> None:
         """Note another mm, and another address, of a page that nobody else maps (page_update_anon_rmap)."""
@@ -250,7 +250,7 @@ class AnonmmScheme(Indifferent):
         page.mapcount -= 1
         if page.mapcount == 0 and page.test(PG_anon):
             self.clear_page_anon(page)
-        yield Step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, n=page.mapcount)
+        yield step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, n=page.mapcount)
 
     # fork.
 
@@ -262,7 +262,7 @@ class AnonmmScheme(Indifferent):
         """A PTE was copied, to the same address: the page only counts (page_dup_rmap)."""
         self.machine.work["rmap_add"] += 1
         page.mapcount += 1
-        yield Step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, vma=child.id, n=page.mapcount)
+        yield step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, vma=child.id, n=page.mapcount)
 
     def swap_dup_rmap(self, vma: Vma, child: Vma) -> Steps:
         """Nothing: whoever swaps it in first will be noted."""
@@ -293,7 +293,7 @@ class AnonmmScheme(Indifferent):
         for address in present_ptes(mm, start, end).tolist():
             while self.rmap_needs_broken_cow(mm, address):
                 text = "{where} is shared, and cannot be at two addresses: copied now"
-                yield Step(text, vma=vma.id, mm=mm.id, where=place_name(mm, address))
+                yield step(text, vma=vma.id, mm=mm.id, where=place_name(mm, address))
                 yield from handle_mm_fault(mm, vma, address, write=True)
 
     def rmap_needs_broken_cow(self, mm: Mm, address: int) -> bool:
@@ -375,12 +375,12 @@ class AnonmmScheme(Indifferent):
         vma = candidate_vma(page, candidate)
         if vma.vm_flags & VM_LOCKED:
             text = "find_vma: {who} is locked in memory: the page stays"
-            yield Step(text, page=page.pfn, vma=vma.id, who=vma_name(vma))
+            yield step(text, page=page.pfn, vma=vma.id, who=vma_name(vma))
             return LOCKED
 
         left = unmap_pte(page, vma.vm_mm, ptep)
         text = "{who}: its PTE {left}"
-        yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma), left=left)
+        yield step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma), left=left)
         yield from self.page_remove_rmap(page, ptep)
         return END
 

@@ -21,8 +21,8 @@ from vmtui.mm.step import (
     SKIP_NO_MM,
     SKIP_NO_RSS,
     Ref,
-    Step,
     Steps,
+    step,
 )
 
 #: Where a page may be mapped: in an mm, or in a VMA of its file.
@@ -65,31 +65,31 @@ def anonmm_check_address(page: Page, anonmm: Anonmm) -> Steps:
     mm = anonmm.mm
     about: dict[str, Any] = {"page": page.pfn, "nodes": 1}
     if mm is None:
-        yield Step("anonmm {number}: its mm is gone: passed over", SKIP_NO_MM, number=anonmm.id, **about)
+        yield step("anonmm {number}: its mm is gone: passed over", SKIP_NO_MM, number=anonmm.id, **about)
         return 0
 
     about |= {"mm": mm.id, "who": mm.name}
     if mm.rss == 0:
-        yield Step("{who} has no page in memory: passed over", SKIP_NO_RSS, **about)
+        yield step("{who} has no page in memory: passed over", SKIP_NO_RSS, **about)
         return 0
 
     ptep = pte_offset(mm, page.index << PAGE_SHIFT)
     if not ptep:
-        yield Step("{who} has no page table at that address: miss", MISS_NOTABLE, **about)
+        yield step("{who} has no page table at that address: miss", MISS_NOTABLE, **about)
         return 0
 
     pte = page.machine.memory[ptep]
     if not pte_present(pte):
         text = "{who}: the PTE at that address is empty or swapped: miss"
-        yield Step(text, MISS_NOPTE, ptep=ptep, **about)
+        yield step(text, MISS_NOPTE, ptep=ptep, **about)
         return 0
 
     if pte_pfn(pte) != page.pfn:
         text = "{who}: the PTE there holds frame {other:#x}, not {page:#x}: miss"
-        yield Step(text, MISS_PFN, ptep=ptep, other=pte_pfn(pte), **about)
+        yield step(text, MISS_PFN, ptep=ptep, other=pte_pfn(pte), **about)
         return 0
 
-    yield Step("{who}: the PTE there maps frame {page:#x}: hit", HIT, ptep=ptep, **about)
+    yield step("{who}: the PTE there maps frame {page:#x}: hit", HIT, ptep=ptep, **about)
     return ptep
 
 

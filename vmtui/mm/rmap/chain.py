@@ -28,7 +28,7 @@ from vmtui.mm.cluster import maps_page
 from vmtui.mm.mm_types import Mm, linear_page_index
 from vmtui.mm.page import Page, PG_direct
 from vmtui.mm.pgtable import PTRS_PER_TABLE, pte_pfn, ptep_to_mm_address
-from vmtui.mm.step import Step, Steps
+from vmtui.mm.step import Steps, step
 from vmtui.state.column import Column, Where
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ class PteChains:
         page.mapcount += 1
         if self.shared_entry(page, ptep):
             text = "struct page {page:#x}: the entry of its cluster stands for this PTE too"
-            yield Step(text, page=page.pfn, ptep=ptep)
+            yield step(text, page=page.pfn, ptep=ptep)
             return
         ptep = self.entry_of(ptep)
         head = self.pte.cell[page.pfn]
@@ -234,7 +234,7 @@ class PteChains:
             self.ptes[self.slot(head, self.pte_chain_idx(head))] = ptep
             self.machine.work["list_lines"] += 1
             text = "struct page {page:#x}: the head had room; entries now: {n}"
-        yield Step(text, page=page.pfn, ptep=ptep, size=self.line, n=self.length(page))
+        yield step(text, page=page.pfn, ptep=ptep, size=self.line, n=self.length(page))
 
     def chain_remove(self, page: Page, ptep: int) -> Steps:
         """One PTE less: search for its entry, and put the head's first in the hole (page_remove_rmap)."""
@@ -243,13 +243,13 @@ class PteChains:
         page.mapcount -= 1
         if self.shared_entry(page, ptep):
             text = "struct page {page:#x}: the entry stays for the other PTEs of its cluster"
-            yield Step(text, page=page.pfn, ptep=ptep)
+            yield step(text, page=page.pfn, ptep=ptep)
             return
         ptep = self.entry_of(ptep)
         if page.test(PG_direct):
             assert self.pte.cell[page.pfn] == ptep
             self.clear_direct(page)
-            yield Step("struct page {page:#x}: pte.direct is NULL now", page=page.pfn, ptep=ptep)
+            yield step("struct page {page:#x}: pte.direct is NULL now", page=page.pfn, ptep=ptep)
             return
 
         searched, node, index = self.chain_search(page, ptep)
@@ -260,7 +260,7 @@ class PteChains:
         text = "struct page {page:#x}: slots searched: {n}; entries left: {left}"
         if freed:
             text = "struct page {page:#x}: slots searched: {n}; the empty head is freed"
-        yield Step(text, page=page.pfn, ptep=ptep, n=searched, left=self.length(page))
+        yield step(text, page=page.pfn, ptep=ptep, n=searched, left=self.length(page))
 
     def chain_search(self, page: Page, ptep: int) -> tuple[int, int, int]:
         """How many slots were looked at, from the head on, to find an entry; its node and slot."""

@@ -32,7 +32,7 @@ from vmtui.mm.pgtable import (
 from vmtui.mm.rmap.picture import CandidateRow, draw_list
 from vmtui.mm.rmap.scheme import Picture
 from vmtui.mm.rmap.unmap import unmap_pte
-from vmtui.mm.step import END, HIT, LEFT, MAPCOUNT, WALKED, Step, Steps
+from vmtui.mm.step import END, HIT, LEFT, MAPCOUNT, WALKED, Steps, Told, step
 
 if TYPE_CHECKING:
     from vmtui.mm.rmap.anon_vma import AnonVmaMerged
@@ -137,21 +137,21 @@ def all_clusters(mapping: AddressSpace) -> Iterator[tuple[Vma, int]]:
             yield vma, cursor
 
 
-def met(page: Page, vma: Vma, address: int, ptep: int, other: Page, fate: str) -> Step:
+def met(page: Page, vma: Vma, address: int, ptep: int, other: Page, fate: str) -> Told:
     """The candidate: a PTE of a nonlinear VMA that maps a frame, this page or another."""
     about: dict[str, Any] = {"page": page.pfn, "vma": vma.id, "mm": vma.vm_mm.id, "ptep": ptep}
     about |= {"where": place_name(vma.vm_mm, address), "fate": fate}
     if other == page:
-        return Step("{where}: frame {page:#x}, {fate}", HIT, **about)
-    return Step("{where}: not the page but {other:#x}, {fate}", LEFT, other=other.pfn, **about)
+        return step("{where}: frame {page:#x}, {fate}", HIT, **about)
+    return step("{where}: not the page but {other:#x}, {fate}", LEFT, other=other.pfn, **about)
 
 
-def scan_ends(page: Page, enough: bool) -> Step:
+def scan_ends(page: Page, enough: bool) -> Told:
     """The step that closes a walk which ended in nonlinear VMAs; whether their scan was stopped."""
     text = "frame {page:#x}: the nonlinear VMAs are scanned, the walk ends"
     if enough:
         text = "frame {page:#x}: as many cold PTEs as its mapcount: enough, whosever"
-    return Step(text, WALKED, page=page.pfn, stopped=MAPCOUNT if enough else END)
+    return step(text, WALKED, page=page.pfn, stopped=MAPCOUNT if enough else END)
 
 
 def nonlinear_pteps(page: Page, vma: Vma) -> list[tuple[int, int]]:

@@ -43,7 +43,7 @@ from vmtui.mm.rmap.pte_chain import PteChain
 from vmtui.mm.rmap.scheme import Pfns, Picture, WalkLines, look_at, page_check_address, walk_begins, walk_ends
 from vmtui.mm.rmap.unmap import unmap_pte
 from vmtui.mm.rmap.walk_bulk import Found, ask_vma, walk_lists
-from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Step, Steps
+from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Steps, step
 
 
 class Objrmap(PteChain):
@@ -86,7 +86,7 @@ class Objrmap(PteChain):
             self.machine.work["rmap_add"] += 1
             page.mapcount += 1
             text = "struct page {page:#x}: mapcount is now {n}"
-            yield Step(text, page=page.pfn, vma=vma.id, n=page.mapcount)
+            yield step(text, page=page.pfn, vma=vma.id, n=page.mapcount)
 
     def is_linear(self, page: Page, vma: Vma, ptep: int) -> bool:
         """Whether a PTE is where the VMA's vm_pgoff has the page."""
@@ -108,7 +108,7 @@ class Objrmap(PteChain):
                 yield from self.chains.chain_add(page, ptep)
         self.machine.work.went_through(asked)
         text = "struct page {page:#x} was converted: {asked} VMAs asked, {n} PTEs entered"
-        yield Step(text, page=page.pfn, asked=asked, n=page.mapcount)
+        yield step(text, page=page.pfn, asked=asked, n=page.mapcount)
 
     def count_asked(self, page: Page, vma: Vma) -> None:
         """The fast path's cost of asking a VMA: its lines, and the line and the table of a PTE it reads."""
@@ -136,7 +136,7 @@ class Objrmap(PteChain):
         """A file's page has one mapping less."""
         self.machine.work["rmap_remove"] += 1
         page.mapcount -= 1
-        yield Step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, n=page.mapcount)
+        yield step("struct page {page:#x}: mapcount is now {n}", page=page.pfn, n=page.mapcount)
 
     def move_rmap(self, page: Page, ptep: int, new_ptep: int) -> None:
         """Of a file's page nothing: the new VMA's vm_pgoff says where it is."""
@@ -180,7 +180,7 @@ class Objrmap(PteChain):
                 memory[ptep] = pte_mkold(memory[ptep])
                 referenced += 1
                 text = "{who}: used since last asked; accessed bit cleared"
-                yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma))
+                yield step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma))
         return referenced
 
     def try_to_unmap(self, page: Page) -> Steps:
@@ -218,13 +218,13 @@ class Objrmap(PteChain):
             return END
         if vma.vm_flags & VM_LOCKED:
             text = "{who} is locked in memory: the page stays"
-            yield Step(text, page=page.pfn, vma=vma.id, who=vma_name(vma))
+            yield step(text, page=page.pfn, vma=vma.id, who=vma_name(vma))
             return LOCKED
 
         for ptep in pteps:
             left = unmap_pte(page, vma.vm_mm, ptep)
             text = "{who}: its PTE {left}"
-            yield Step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma), left=left)
+            yield step(text, page=page.pfn, vma=vma.id, ptep=ptep, who=vma_name(vma), left=left)
             yield from self.count_down(page)
         return END
 

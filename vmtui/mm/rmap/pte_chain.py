@@ -37,7 +37,7 @@ from vmtui.mm.rmap.lists import Lists, file_lists
 from vmtui.mm.rmap.scheme import Pfns, Picture, WalkLines, walk_begins, walk_ends
 from vmtui.mm.rmap.unmap import unmap_pte
 from vmtui.mm.rmap.walk_bulk import Found
-from vmtui.mm.step import END, HIT, LOCKED, Ref, Step, Steps
+from vmtui.mm.step import END, HIT, LOCKED, Ref, Steps, Told, step
 
 if TYPE_CHECKING:
     from vmtui.mm.kernel import Options
@@ -165,7 +165,7 @@ class PteChain(Indifferent):
         if self.chains.alone(page):
             self.chains.collapse(page)
             text = "struct page {page:#x}: one entry is left: direct again, its node freed"
-            yield Step(text, page=page.pfn)
+            yield step(text, page=page.pfn)
         yield walk_ends(page, END)
         return referenced
 
@@ -180,7 +180,7 @@ class PteChain(Indifferent):
                 referenced += 1
                 mm, address = pte_owner(self.machine, ptep)
                 text = "{who}: used since last asked; accessed bit cleared"
-                yield Step(text, page=page.pfn, mm=mm.id, ptep=ptep, who=place_name(mm, address))
+                yield step(text, page=page.pfn, mm=mm.id, ptep=ptep, who=place_name(mm, address))
         return referenced
 
     def try_to_unmap(self, page: Page) -> Steps:
@@ -215,14 +215,14 @@ class PteChain(Indifferent):
         if self.is_locked(page, entry):
             mm, address = pte_owner(self.machine, pteps[0])
             about: dict[str, Any] = {"page": page.pfn, "mm": mm.id, "ptep": pteps[0]}
-            yield Step("{who} is locked in memory: the page stays", who=place_name(mm, address), **about)
+            yield step("{who} is locked in memory: the page stays", who=place_name(mm, address), **about)
             return 0
 
         for ptep in pteps:
             mm, address = pte_owner(self.machine, ptep)
             left = unmap_pte(page, mm, ptep)
             about = {"page": page.pfn, "mm": mm.id, "ptep": ptep}
-            yield Step("{who}: its PTE {left}", who=place_name(mm, address), left=left, **about)
+            yield step("{who}: its PTE {left}", who=place_name(mm, address), left=left, **about)
         return len(pteps)
 
     def release_entry(self, page: Page, node: int, slot: int, pteps: int) -> Steps:
@@ -233,7 +233,7 @@ class PteChain(Indifferent):
             text = "struct page {page:#x}: pte.direct is NULL now"
         elif freed:
             text = "struct page {page:#x}: its empty node is freed; entries left: {n}"
-        yield Step(text, page=page.pfn, n=self.chains.length(page))
+        yield step(text, page=page.pfn, n=self.chains.length(page))
 
     def walk_lines(self, page: Page) -> WalkLines:
         """struct page, and each node: it is a line."""
@@ -254,13 +254,13 @@ class PteChain(Indifferent):
         yield walk_ends(page, stopped)
         return found
 
-    def entry_found(self, page: Page, entry: int, nodes: int) -> Step:
+    def entry_found(self, page: Page, entry: int, nodes: int) -> Told:
         """The candidate that an entry is: always a hit.  `nodes`: the cache lines read to come to it."""
         ptep = self.chains.pteps(page, entry)[0]
         mm, address = pte_owner(self.machine, ptep)
         vma = mm.vmas.at(address)
         text = "the page table's struct page says {who}: hit"
-        return Step(
+        return step(
             text,
             HIT,
             page=page.pfn,

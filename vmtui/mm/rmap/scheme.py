@@ -34,8 +34,9 @@ from vmtui.mm.step import (
     WALK,
     WALKED,
     Ref,
-    Step,
     Steps,
+    Told,
+    step,
 )
 
 if TYPE_CHECKING:
@@ -331,17 +332,17 @@ def schemes_for(options: Options) -> tuple[str, ...]:
     return tuple(name for name in SCHEMES if options.cluster == 1 or not scheme_class(name).no_clusters)
 
 
-def walk_begins(page: Page, kind: str) -> Step:
+def walk_begins(page: Page, kind: str) -> Told:
     """The step that opens a walk."""
     scheme = page.machine.scheme
     text = "frame {page:#x}: who maps it? mapcount says {n}"
     lines = scheme.walk_lines(page)._asdict()
-    return Step(text, WALK, page=page.pfn, kind=kind, scheme=scheme.name, n=page.mapcount, **lines)
+    return step(text, WALK, page=page.pfn, kind=kind, scheme=scheme.name, n=page.mapcount, **lines)
 
 
-def walk_ends(page: Page, stopped: str) -> Step:
+def walk_ends(page: Page, stopped: str) -> Told:
     """The step that closes a walk."""
-    return Step(WALK_END_TEXT[stopped], WALKED, page=page.pfn, stopped=stopped)
+    return step(WALK_END_TEXT[stopped], WALKED, page=page.pfn, stopped=stopped)
 
 
 #: What the end of a walk says, by what ended it.
@@ -366,25 +367,27 @@ def page_check_address(page: Page, vma: Vma, nodes: int = 1) -> Steps:
     address = vma_address(page.index, vma)
     about: dict[str, Any] = {"page": page.pfn, "vma": vma.id, "nodes": nodes, "who": vma_name(vma)}
     if not vma.vm_start <= address < vma.vm_end:
-        yield Step("{who}: the page would be outside this VMA: ruled out", MISS_RANGE, **about)
+        yield step("{who}: the page would be outside this VMA: ruled out", MISS_RANGE, about)
         return []
 
     ptep = pte_offset(vma.vm_mm, address)
     if not ptep:
-        yield Step("{who}: no page table there: miss", MISS_NOTABLE, **about)
+        yield step("{who}: no page table there: miss", MISS_NOTABLE, about)
         return []
 
+    about["ptep"] = ptep
     pte = page.machine.memory[ptep]
     if not pte_present(pte):
-        yield Step("{who}: its PTE is empty or swapped: miss", MISS_NOPTE, ptep=ptep, **about)
+        yield step("{who}: its PTE is empty or swapped: miss", MISS_NOPTE, about)
         return []
 
     if pte_pfn(pte) != page.pfn:
         text = "{who}: its PTE holds frame {other:#x}, not {page:#x}: miss"
-        yield Step(text, MISS_PFN, ptep=ptep, other=pte_pfn(pte), **about)
+        about["other"] = pte_pfn(pte)
+        yield step(text, MISS_PFN, about)
         return []
 
-    yield Step("{who}: its PTE maps frame {page:#x}: hit", HIT, ptep=ptep, **about)
+    yield step("{who}: its PTE maps frame {page:#x}: hit", HIT, about)
     return [ptep]
 
 
@@ -394,26 +397,26 @@ def page_check_cluster(page: Page, vma: Vma, nodes: int) -> Steps:
     about: dict[str, Any] = {"page": page.pfn, "vma": vma.id, "nodes": nodes, "who": vma_name(vma)}
     addresses = cluster_addresses(page.index, vma)
     if not addresses:
-        yield Step("{who}: the page would be outside this VMA: ruled out", MISS_RANGE, **about)
+        yield step("{who}: the page would be outside this VMA: ruled out", MISS_RANGE, **about)
         return []
 
     pteps = [ptep for address in addresses if (ptep := pte_offset(vma.vm_mm, address))]
     if not pteps:
-        yield Step("{who}: no page table there: miss", MISS_NOTABLE, **about)
+        yield step("{who}: no page table there: miss", MISS_NOTABLE, **about)
         return []
 
     present = [ptep for ptep in pteps if pte_present(memory[ptep])]
     if not present:
-        yield Step("{who}: its PTE is empty or swapped: miss", MISS_NOPTE, ptep=pteps[0], **about)
+        yield step("{who}: its PTE is empty or swapped: miss", MISS_NOPTE, ptep=pteps[0], **about)
         return []
 
     found = [ptep for ptep in present if maps_page(page, memory[ptep])]
     if not found:
         text = "{who}: its PTE holds frame {other:#x}, not {page:#x}: miss"
-        yield Step(text, MISS_PFN, ptep=present[0], other=pte_pfn(memory[present[0]]), **about)
+        yield step(text, MISS_PFN, ptep=present[0], other=pte_pfn(memory[present[0]]), **about)
         return []
 
-    yield Step("{who}: its PTE maps frame {page:#x}: hit", HIT, ptep=found[0], **about)
+    yield step("{who}: its PTE maps frame {page:#x}: hit", HIT, ptep=found[0], **about)
     return found
 
 
@@ -421,7 +424,7 @@ def page_check_address_rss(page: Page, vma: Vma, nodes: int = 1) -> Steps:
     """`page_check_address`; an mm with no page present is passed over first (anobjrmap, and 2.6.7)."""
     if vma.vm_mm.rss == 0:
         about: dict[str, Any] = {"page": page.pfn, "vma": vma.id, "nodes": nodes, "who": vma_name(vma)}
-        yield Step("{who}: its process has no page in memory: passed over", SKIP_NO_RSS, **about)
+        yield step("{who}: its process has no page in memory: passed over", SKIP_NO_RSS, **about)
         return []
     return (yield from page_check_address(page, vma, nodes))
 

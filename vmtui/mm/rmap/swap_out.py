@@ -14,7 +14,7 @@ from vmtui.mm.mm_types import VM_LOCKED, Mm, Vma
 from vmtui.mm.page import PAGE_SIZE, Page, PG_active, PG_anon, PG_dirty, PG_referenced, PG_swapcache
 from vmtui.mm.pgtable import pte_mkold, pte_young
 from vmtui.mm.rmap.unmap import unmap_pte
-from vmtui.mm.step import END, HIT, LEFT, WALK, WALKED, Step, Steps
+from vmtui.mm.step import END, HIT, LEFT, WALK, WALKED, Steps, step
 from vmtui.mm.swap import activate_page, lru_cache_add, lru_cache_add_active, lru_cache_del
 from vmtui.mm.swap_state import add_to_swap
 from vmtui.mm.swapfile import delete_from_swap_cache, release_page
@@ -57,13 +57,13 @@ def refill_inactive(scan: VirtualScan, nr_pages: int) -> Steps:
             page.clear(PG_referenced)
             lru_cache_add_active(page)
             rotated.append(pfn)
-            yield Step("frame {page:#x} was used lately and stays active", page=pfn)
+            yield step("frame {page:#x} was used lately and stays active", page=pfn)
         else:
             page.clear(PG_active)
             page.set(PG_referenced)
             lru_cache_add(page)
             nr_pages -= 1
-            yield Step("frame {page:#x} goes to the inactive list", page=pfn)
+            yield step("frame {page:#x} goes to the inactive list", page=pfn)
 
 
 def shrink_cache(scan: VirtualScan, nr_pages: int, priority: int) -> Steps:
@@ -85,7 +85,7 @@ def shrink_cache(scan: VirtualScan, nr_pages: int, priority: int) -> Steps:
         cached = page.test(PG_swapcache) or page_mapping(page) is not None
         if page.count != 1 or not cached:
             max_mapped -= 1
-            yield Step("frame {page:#x}: its count says that somebody maps it", page=pfn)
+            yield step("frame {page:#x}: its count says that somebody maps it", page=pfn)
             if max_mapped < 0:
                 yield from swap_out(scan, page)
                 return freed
@@ -96,7 +96,7 @@ def shrink_cache(scan: VirtualScan, nr_pages: int, priority: int) -> Steps:
         else:
             free_cached(page)
             freed += 1
-            yield Step("frame {page:#x} left its cache and is free", page=pfn)
+            yield step("frame {page:#x} left its cache and is free", page=pfn)
             if freed == nr_pages:
                 return freed
     return freed
@@ -111,14 +111,14 @@ def swap_out(scan: VirtualScan, wanted: Page) -> Steps:
     quota = SWAP_CLUSTER_MAX
     text = "frame {page:#x} cannot be had: the scan goes on, for {n} pages"
     lines = scan.walk_lines(wanted)._asdict()
-    yield Step(text, WALK, page=wanted.pfn, kind="unmap", scheme=scan.name, n=quota, **lines)
+    yield step(text, WALK, page=wanted.pfn, kind="unmap", scheme=scan.name, n=quota, **lines)
     for _ in range(len(scan.machine.mms) + 1):
         for mm, start, end in scan.legs()[:1]:
             quota -= yield from swap_out_mm(scan, mm, start, end, quota)
         if not quota:
             break
     text = "the scan stops here: {n} pages were made freeable"
-    yield Step(text, WALKED, page=wanted.pfn, stopped=END, n=SWAP_CLUSTER_MAX - quota)
+    yield step(text, WALKED, page=wanted.pfn, stopped=END, n=SWAP_CLUSTER_MAX - quota)
 
 
 def swap_out_mm(scan: VirtualScan, mm: Mm, start: int, end: int, quota: int) -> Steps:
@@ -154,15 +154,15 @@ def try_to_swap_out(scan: VirtualScan, vma: Vma, address: int, ptep: int, page: 
         memory[ptep] = memory[ptep] if locked else pte_mkold(memory[ptep])
         mark_page_accessed(page)
         why = "locked in memory" if locked else "used since last asked; bit cleared"
-        yield Step("{who}:{address:#x} was {why}: left", LEFT, why=why, **about)
+        yield step("{who}:{address:#x} was {why}: left", LEFT, why=why, **about)
         return False
     if page.test(PG_active):
-        yield Step("{who}:{address:#x}: frame {page:#x} is active: left", LEFT, **about)
+        yield step("{who}:{address:#x}: frame {page:#x} is active: left", LEFT, **about)
         return False
     if page.test(PG_anon) and not page.test(PG_swapcache):
         added = yield from add_to_swap(page)
         if not added:
-            yield Step("{who}:{address:#x}: no slot to go to: left", LEFT, **about)
+            yield step("{who}:{address:#x}: no slot to go to: left", LEFT, **about)
             return False
 
     left = unmap_pte(page, mm, ptep)
@@ -171,7 +171,7 @@ def try_to_swap_out(scan: VirtualScan, vma: Vma, address: int, ptep: int, page: 
     freeable = page.count == 1
     fate = "freeable" if freeable else "mapped elsewhere"
     text = "{who}:{address:#x} {left}; page {page:#x} is {fate}"
-    yield Step(text, HIT if freeable else LEFT, left=left, fate=fate, **about)
+    yield step(text, HIT if freeable else LEFT, left=left, fate=fate, **about)
     return freeable
 
 

@@ -13,7 +13,7 @@ from vmtui.mm.pgtable import (
     ptep_to_mm_address,
     swp_entry_to_pte,
 )
-from vmtui.mm.step import Step, Steps
+from vmtui.mm.step import Steps, step
 from vmtui.mm.swapfile import swap_duplicate
 
 
@@ -24,7 +24,7 @@ def ptep_test_and_clear_young(page: Page, mm: Mm, ptep: int, who: str) -> Steps:
         return 0
     memory[ptep] = pte_mkold(memory[ptep])
     text = "{who}: used since last asked; accessed bit cleared"
-    yield Step(text, page=page.pfn, mm=mm.id, ptep=ptep, who=who)
+    yield step(text, page=page.pfn, mm=mm.id, ptep=ptep, who=who)
     return 1
 
 

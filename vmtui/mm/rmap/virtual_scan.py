@@ -61,7 +61,7 @@ from vmtui.mm.rmap.scheme import Edge, Node, Pfns, Picture, WalkLines, walk_begi
 from vmtui.mm.rmap.target import mapping_target
 from vmtui.mm.rmap.unmap import unmap_pte
 from vmtui.mm.rmap.walk_bulk import Found
-from vmtui.mm.step import END, HIT, LEFT, LOCKED, MAPCOUNT, Ref, Step, Steps
+from vmtui.mm.step import END, HIT, LEFT, LOCKED, MAPCOUNT, Ref, Steps, Told, step
 from vmtui.state.column import Column
 
 if TYPE_CHECKING:
@@ -296,7 +296,7 @@ class VirtualScan(Indifferent):
                     self.machine.memory[ptep] = pte_mkold(self.machine.memory[ptep])
                     referenced += 1
                     text = "{who}:{address:#x}: used since last asked; accessed bit cleared"
-                    yield Step(text, page=pfn, vma=vma.id, ptep=ptep, who=mm.name, address=address)
+                    yield step(text, page=pfn, vma=vma.id, ptep=ptep, who=mm.name, address=address)
             self.advance(mm, end)
         yield walk_ends(page, END)
         return referenced
@@ -328,10 +328,10 @@ class VirtualScan(Indifferent):
                 continue
             about: dict[str, Any] = {"page": pfn, "vma": vma.id, "who": mm.name, "address": address}
             if vma.vm_flags & VM_LOCKED:
-                yield Step("{who}:{address:#x} is locked in memory: the page stays", **about)
+                yield step("{who}:{address:#x} is locked in memory: the page stays", **about)
                 return LOCKED
             left = unmap_pte(page, mm, ptep)
-            yield Step("{who}:{address:#x}: its PTE {left}", ptep=ptep, left=left, **about)
+            yield step("{who}:{address:#x}: its PTE {left}", ptep=ptep, left=left, **about)
             yield from self.page_remove_rmap(page, ptep)
             if page.mapcount == 0:
                 return MAPCOUNT
@@ -362,15 +362,15 @@ class VirtualScan(Indifferent):
         yield walk_ends(page, stopped)
         return found
 
-    def examined(self, page: Page, vma: Vma, address: int, ptep: int, pfn: int) -> Step:
+    def examined(self, page: Page, vma: Vma, address: int, ptep: int, pfn: int) -> Told:
         """The candidate: an entry that maps a frame, this page or another."""
         about: dict[str, Any] = {"page": page.pfn, "vma": vma.id, "mm": vma.vm_mm.id, "ptep": ptep}
         who = vma.vm_mm.name
         if pfn == page.pfn:
             text = "{who}:{address:#x} maps frame {page:#x}: hit"
-            return Step(text, HIT, who=who, address=address, **about)
+            return step(text, HIT, who=who, address=address, **about)
         text = "{who}:{address:#x} maps another frame, {other:#x}: left"
-        return Step(text, LEFT, who=who, address=address, other=pfn, **about)
+        return step(text, LEFT, who=who, address=address, other=pfn, **about)
 
     def mappings(self, page: Page) -> Iterator[int]:
         """The PTEs that map the page, in the order of the scan."""

@@ -40,7 +40,7 @@ from vmtui.mm.pgtable import (
     pte_present,
     pte_to_slot,
 )
-from vmtui.mm.step import Step, Steps
+from vmtui.mm.step import Steps, step
 from vmtui.mm.swap import lru_cache_add, lru_cache_del
 from vmtui.mm.swapfile import free_swap_and_cache
 from vmtui.mm.v6_18.swapfile import folio_free_swap
@@ -105,7 +105,7 @@ def madvise_vma_behavior(vma: Vma, start: int, end: int, advice: str) -> Steps:
     elif advice == "dontneed":
         yield from zap_page_range(vma, start, end)
         text = "{who}: the pages are dropped, the VMA and its anon_vma stay"
-        yield Step(text, vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma))
+        yield step(text, vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma))
     elif advice == "free":
         yield from madvise_free(vma, start, end)
     else:
@@ -118,7 +118,7 @@ def madvise_flags(vma: Vma, start: int, end: int, flags: int) -> Steps:
     if flags != vma.vm_flags:
         vma = yield from vma_modify_flags(vma, start, end, flags)
         text = "{who} will do so at the next fork"
-    yield Step(text, vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma))
+    yield step(text, vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma))
 
 
 def madvise_free(vma: Vma, start: int, end: int) -> Steps:
@@ -131,13 +131,13 @@ def madvise_free(vma: Vma, start: int, end: int) -> Steps:
         if is_swap_pte(pte):
             machine.memory[ptep] = 0
             free_swap_and_cache(machine, pte_to_slot(pte))
-            yield Step("{where}: its swap entry was dropped", vma=vma.id, mm=mm.id, ptep=ptep, where=where)
+            yield step("{where}: its swap entry was dropped", vma=vma.id, mm=mm.id, ptep=ptep, where=where)
         elif not is_zero_page(pte_pfn(pte)) and may_be_freed(machine.page(pte_pfn(pte))):
             page = machine.page(pte_pfn(pte))
             machine.memory[ptep] = pte_mkclean(pte_mkold(pte))
             mark_lazyfree(page)
             text = "{where}: frame {page:#x} may go unless it is written again"
-            yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where)
+            yield step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where)
 
 
 def may_be_freed(page: Page) -> bool:
@@ -179,5 +179,5 @@ def madvise_pageout(vma: Vma, start: int, end: int) -> Steps:
         else:
             text = "{where}: frame {page:#x} is mapped {n} times: left alone"
             where = place_name(mm, address)
-            yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, where=where, n=page.mapcount)
+            yield step(text, page=page.pfn, vma=vma.id, mm=mm.id, where=where, n=page.mapcount)
     yield from swapout(machine, pfns)

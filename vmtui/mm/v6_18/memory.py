@@ -52,7 +52,7 @@ from vmtui.mm.pgtable import (
     vm_page_prot,
 )
 from vmtui.mm.shmem import shmem_nopage
-from vmtui.mm.step import Step, Steps
+from vmtui.mm.step import Steps, step
 from vmtui.mm.swap import lru_cache_add
 from vmtui.mm.swap_state import lookup_swap_cache, read_swap_cache_async
 from vmtui.mm.swapfile import free_page_and_swap_cache, release_page, swap_duplicate, swap_free, vm_swap_full
@@ -86,7 +86,7 @@ def do_anonymous_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) ->
     if not write:
         memory[ptep] = pte_wrprotect(mk_pte(ZERO_PFN, vm_page_prot(vma)))
         text = "{where} maps the zero page now, read-only: no frame was taken"
-        yield Step(text, vma=vma.id, mm=mm.id, ptep=ptep, where=where)
+        yield step(text, vma=vma.id, mm=mm.id, ptep=ptep, where=where)
         return
 
     yield from mm.machine.scheme.vma_prepare(vma)
@@ -101,7 +101,7 @@ def add_new_anon(page: Page, vma: Vma, address: int, ptep: int, text: str, **val
     """A new page of memory is its process's alone, and waits on the inactive list (folio_add_lru_vma)."""
     page.set(PG_uptodate | PG_anon_exclusive)
     lru_cache_add(page)
-    yield Step(text, page=page.pfn, vma=vma.id, mm=vma.vm_mm.id, ptep=ptep, **values)
+    yield step(text, page=page.pfn, vma=vma.id, mm=vma.vm_mm.id, ptep=ptep, **values)
     yield from vma.machine.scheme.page_add_rmap(page, vma, address, ptep, fresh=True)
 
 
@@ -220,7 +220,7 @@ def map_file_page(vma: Vma, page: Page, address: int, ptep: int, pte: int) -> St
     vma.machine.memory[ptep] = pte
     where, who = place_name(vma.vm_mm, address), vma.vm_file.name if vma.vm_file is not None else ""
     text = "{where} maps frame {page:#x} of {who}"
-    yield Step(text, page=page.pfn, vma=vma.id, mm=vma.vm_mm.id, ptep=ptep, where=where, who=who)
+    yield step(text, page=page.pfn, vma=vma.id, mm=vma.vm_mm.id, ptep=ptep, where=where, who=who)
     yield from vma.machine.scheme.page_add_file_rmap(page, vma, ptep)
 
 
@@ -259,12 +259,12 @@ def do_wp_page(mm: Mm, vma: Vma, address: int, ptep: int) -> Steps:
 
     if page.test(PG_anon_exclusive):
         memory[ptep] = pte_mkwrite(pte_mkdirty(pte_mkyoung(memory[ptep])))
-        yield Step("{where} has frame {page:#x} for itself: written in place", **about)
+        yield step("{where} has frame {page:#x} for itself: written in place", **about)
         return
     if page.test(PG_anon) and wp_can_reuse_anon_folio(page):
         page.set(PG_anon_exclusive)
         memory[ptep] = pte_mkwrite(pte_mkdirty(pte_mkyoung(memory[ptep])))
-        yield Step("{where}: frame {page:#x} is nobody else's now: written in place", **about)
+        yield step("{where}: frame {page:#x} is nobody else's now: written in place", **about)
         yield from mm.machine.scheme.page_move_rmap(page, vma, address)
         return
     yield from wp_page_copy(mm, vma, address, ptep)
@@ -321,7 +321,7 @@ def do_swap_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Step
     else:
         page = read_swap_cache_async(machine, slot)
         text = "{where}: slot {slot} was read into frame {page:#x}: a major fault"
-    yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where, slot=slot)
+    yield step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where, slot=slot)
 
     swap_free(machine, slot)
     if should_try_to_free_swap(page, vma, write):
@@ -334,7 +334,7 @@ def do_swap_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Step
     machine.memory[ptep] = pte
     text = "{where} maps frame {page:#x} again, {how}"
     how = "exclusive" if page.test(PG_anon_exclusive) else "read-only: others may have it too"
-    yield Step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where, how=how)
+    yield step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where, how=how)
     yield from machine.scheme.page_add_rmap(page, vma, address, ptep, fresh=False)
     if write and not pte_write(pte):
         yield from do_wp_page(mm, vma, address, ptep)
@@ -354,7 +354,7 @@ def copy_page_range(vma: Vma, child: Vma) -> Steps:
     """
     if vma.anon_vma is None:
         text = "{who}: a VMA without an anon_vma, no PTE is copied"
-        yield Step(text, vma=child.id, mm=child.vm_mm.id, who=child.vm_mm.name)
+        yield step(text, vma=child.id, mm=child.vm_mm.id, who=child.vm_mm.name)
         return
     yield from memory.copy_page_range(vma, child)
 
@@ -378,7 +378,7 @@ def copy_nonpresent_pte(vma: Vma, child: Vma, address: int, src: int, dst: int) 
     machine.memory[dst] = entry
     text = "{where}: swap entry copied, slot {slot} has one more holder"
     where, slot = place_name(vma.vm_mm, address), pte_to_slot(entry)
-    yield Step(text, vma=child.id, mm=child.vm_mm.id, ptep=dst, where=where, slot=slot)
+    yield step(text, vma=child.id, mm=child.vm_mm.id, ptep=dst, where=where, slot=slot)
     yield from machine.scheme.swap_dup_rmap(vma, child)
 
 
@@ -392,12 +392,12 @@ def copy_present_pte(vma: Vma, child: Vma, address: int, src: int, dst: int) -> 
         pte = machine.memory[src] = pte_wrprotect(pte)
     machine.memory[dst] = pte_mkold(pte)
     if is_zero_page(pte_pfn(pte)):
-        yield Step("{where}: the child maps the zero page too", **about)
+        yield step("{where}: the child maps the zero page too", **about)
         return
 
     page = machine.page(pte_pfn(pte))
     page.count += 1
     child.vm_mm.rss += 1
     text = "{where}: PTE copied, frame {page:#x} is read-only on both sides"
-    yield Step(text, page=page.pfn, **about)
+    yield step(text, page=page.pfn, **about)
     yield from machine.scheme.page_dup_rmap(page, vma, child, dst)

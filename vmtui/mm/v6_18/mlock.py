@@ -6,7 +6,7 @@ from vmtui.errors import KernelError
 from vmtui.mm.memory import access
 from vmtui.mm.mlock import each_vma
 from vmtui.mm.mm_types import VM_ACCESS, VM_LOCKED, VM_SHARED, VM_WRITE, Mm, Vma, vma_name
-from vmtui.mm.step import Step, Steps
+from vmtui.mm.step import Steps, step
 from vmtui.mm.v6_18.vma import vma_modify_flags
 
 __all__ = ["do_mlock"]
@@ -37,11 +37,11 @@ def mlock_fixup(vma: Vma, start: int, end: int, lock: bool) -> Steps:
     flags = vma.vm_flags | VM_LOCKED if lock else vma.vm_flags & ~VM_LOCKED
     if flags == vma.vm_flags:
         word = "locked" if lock else "not locked"
-        yield Step("{who} is {word} already", vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma), word=word)
+        yield step("{who} is {word} already", vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma), word=word)
         return
     vma = yield from vma_modify_flags(vma, start, end, flags)
     text = "{who}: VM_LOCKED set, its pages must stay" if lock else "{who}: VM_LOCKED cleared"
-    yield Step(text, vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma))
+    yield step(text, vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma))
 
 
 def mm_populate(mm: Mm, start: int, end: int) -> Steps:
@@ -70,4 +70,4 @@ def try_to_populate(mm: Mm, start: int, end: int) -> Steps:
     except KernelError as error:
         if not error.partial:
             raise
-        yield Step("the rest cannot be faulted in, and is left", mm=mm.id)
+        yield step("the rest cannot be faulted in, and is left", mm=mm.id)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from vmtui.errors import KernelError
 from vmtui.mm.mm_types import VM_ACCESS, VM_LOCKED, VM_SHARED, AddressSpace, Mm, Vma, vma_name
 from vmtui.mm.mmap import unmap_range, vma_alloc, vma_link, vma_merge, vmas_of_range
-from vmtui.mm.step import Step, Steps
+from vmtui.mm.step import Steps, step
 from vmtui.mm.v6_18.mlock import try_to_populate
 
 __all__ = ["remap_file_pages"]
@@ -46,4 +46,4 @@ def mmap_region(mm: Mm, start: int, end: int, flags: int, pgoff: int, file: Addr
         vma = vma_alloc(mm, start, end, flags, pgoff, file)
         vma_link(vma)
     text = "{who} maps {file} from page {pgoff} on"
-    yield Step(text, vma=vma.id, mm=mm.id, who=vma_name(vma), file=file.name, pgoff=vma.vm_pgoff)
+    yield step(text, vma=vma.id, mm=mm.id, who=vma_name(vma), file=file.name, pgoff=vma.vm_pgoff)

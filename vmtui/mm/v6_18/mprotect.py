@@ -14,7 +14,7 @@ from vmtui.mm.pgtable import (
     pte_present,
     vm_page_prot,
 )
-from vmtui.mm.step import Step, Steps
+from vmtui.mm.step import Steps, step
 from vmtui.mm.v6_18.mlock import try_to_populate
 from vmtui.mm.v6_18.vma import vma_modify_flags
 
@@ -29,14 +29,14 @@ def mprotect_fixup(vma: Vma, start: int, end: int, prot: int) -> Steps:
     old = vma.vm_flags
     flags = old & ~VM_ACCESS | prot
     if flags == old:
-        yield Step("{who} has that protection already", vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma))
+        yield step("{who} has that protection already", vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma))
         return
 
     vma = yield from vma_modify_flags(vma, start, end, accounted(vma, flags))
     changed = change_protection(vma, start, end)
     vma.machine.work["tlb_flushes"] += 1
     text = "{who}: protection changed, {n:,} PTEs rewritten"
-    yield Step(text, vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma), n=changed)
+    yield step(text, vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma), n=changed)
     if old & (VM_WRITE | VM_SHARED | VM_LOCKED) == VM_LOCKED and flags & VM_WRITE:
         yield from try_to_populate(vma.vm_mm, start, end)
 

@@ -19,7 +19,7 @@ from vmtui.mm.mremap import (
 )
 from vmtui.mm.page import PAGE_SHIFT, Page, PG_mlocked
 from vmtui.mm.pgtable import is_zero_page, present_ptes, pte_offset, pte_pfn, pte_present
-from vmtui.mm.step import Step, Steps
+from vmtui.mm.step import Steps, step
 from vmtui.mm.v6_18.mlock import try_to_populate
 
 __all__ = ["do_mremap"]
@@ -138,7 +138,7 @@ def dontunmap_complete(new: Vma, start: int, end: int) -> Steps:
             page.set(PG_mlocked)
     if vma is not new and (vma.vm_start, vma.vm_end) == (start, end):
         mm.machine.scheme.vma_unlink(vma)
-    yield Step("{who} stays mapped, its pages have gone", vma=vma.id, mm=mm.id, who=vma_name(vma))
+    yield step("{who} stays mapped, its pages have gone", vma=vma.id, mm=mm.id, who=vma_name(vma))
 
 
 def pages_of(vma: Vma) -> Iterator[Page]:
@@ -166,4 +166,4 @@ def expand_vma_in_place(vma: Vma, new_end: int) -> Steps:
             end = after.vm_end
     yield from vma_adjust(vma, vma.vm_start, end)
     text = "{who} grew in place, to {end:#x}"
-    yield Step(text, vma=vma.id, mm=mm.id, who=vma_name(vma), end=new_end)
+    yield step(text, vma=vma.id, mm=mm.id, who=vma_name(vma), end=new_end)

@@ -24,7 +24,7 @@ from vmtui.mm.page import (
     PG_swapcache,
 )
 from vmtui.mm.pgtable import ptep_to_mm_address
-from vmtui.mm.step import Step, Steps
+from vmtui.mm.step import Steps, step
 from vmtui.mm.swap import lru_cache_add, lru_cache_del
 from vmtui.mm.swap_state import add_to_swap
 from vmtui.mm.swapfile import delete_from_swap_cache, release_page, vm_swap_full
@@ -62,7 +62,7 @@ def shrink_folio_list(machine: Machine, pfns: list[int], *, forced: bool) -> Ste
             where = remove_mapping(page)
             release_page(page)
             freed += 1
-            yield Step("frame {page:#x} left {where} and is free", page=pfn, where=where)
+            yield step("frame {page:#x} left {where} and is free", page=pfn, where=where)
         else:
             if page.test(PG_swapcache) and verdict == ACTIVATE and vm_swap_full(machine):
                 folio_free_swap(page)
@@ -78,7 +78,7 @@ def shrink_folio(page: Page, forced: bool) -> Steps:
     """
     machine = page.machine
     if not folio_evictable(page):
-        yield Step("frame {page:#x} is locked in memory by somebody: unevictable", page=page.pfn)
+        yield step("frame {page:#x} is locked in memory by somebody: unevictable", page=page.pfn)
         return KEEP
     references = RECLAIM
     if page.mapcount and not forced:
@@ -98,7 +98,7 @@ def shrink_folio(page: Page, forced: bool) -> Steps:
     if page.test(PG_dirty):
         if not page.test(PG_swapbacked):
             page.set(PG_reclaim)
-            yield Step("frame {page:#x} is a file's and dirty: left to the flushers", page=page.pfn)
+            yield step("frame {page:#x} is a file's and dirty: left to the flushers", page=page.pfn)
             return ACTIVATE
         written = yield from pageout(page)
         return KEEP if written else ACTIVATE
@@ -134,7 +134,7 @@ def folio_check_references(page: Page) -> Steps:
         page.set(PG_referenced)
         verdict = ACTIVATE if before or ptes > 1 else KEEP
         text = "frame {page:#x}: {n} PTEs were used lately: {verdict}"
-        yield Step(text, page=page.pfn, n=ptes, verdict=verdict)
+        yield step(text, page=page.pfn, n=ptes, verdict=verdict)
         return verdict
     return RECLAIM_CLEAN if before and not page.test(PG_swapbacked) else RECLAIM
 
@@ -171,4 +171,4 @@ def shrink_active_list(machine: Machine, priority: int) -> Steps:
             yield from machine.scheme.page_referenced(page)
         page.clear(PG_active)
         lru_cache_add(page)
-        yield Step("frame {page:#x} goes to the inactive list", page=pfn)
+        yield step("frame {page:#x} goes to the inactive list", page=pfn)
