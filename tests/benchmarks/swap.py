@@ -15,7 +15,7 @@ SIZES: Final = (10_000, 100_000, 1_000_000)
 
 def swap() -> list[Figure]:
     """All that goes out at once and comes back."""
-    return [*flat(memory), *flat(files), *shared()]
+    return [*flat(memory), *flat(files), *flat(clusters), *shared()]
 
 
 def flat(measured: Callable[[int], dict[str, float]]) -> list[Figure]:
@@ -53,6 +53,16 @@ def memory(pages: int) -> dict[str, float]:
         "munmap in the swap cache": "munmap @",
     }
     return {what: seconds(session, pages, line) for what, line in rows.items()}
+
+
+def clusters(pages: int) -> dict[str, float]:
+    """Clusters of eight pages; the cost is a hardware page's."""
+    session = article(swap="8G", cluster=8)
+    fill(session, pages)
+    rows = {"swap-out, clusters": "swapout @", "swap-in, clusters": "read @"}
+    costs = {what: seconds(session, pages, line) for what, line in rows.items()}
+    seconds(session, pages, "swapout @")
+    return {**costs, "munmap of swap entries, clusters": seconds(session, pages, "munmap @")}
 
 
 def mapped(pages: int, what: str) -> Session:

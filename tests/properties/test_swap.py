@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.properties.test_cluster import KINDS as CLUSTERED
 from vmtui.mm import bulk_pageout, bulk_swap
 from vmtui.mm.bulk_swap import Batch
 from vmtui.mm.check import problems
@@ -227,6 +228,26 @@ def test_bulk_equals_scalar_for_files_over_page_tables(rmap: str, rules: str, da
     pages = data.draw(st.sampled_from((3, 100, 600)), "bulk")
     swap = data.draw(st.sampled_from(("1M", "8M")), "swap")
     agree(program, pages, rmap=rmap, rules=rules, ram="32M", swap=swap)
+
+
+@pytest.mark.parametrize(("rmap", "chain"), CLUSTERED)
+def test_bulk_equals_scalar_for_clusters(rmap: str, chain: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clusters go out at once, come back and are dropped as they do one by one."""
+    met = count_fates(monkeypatch)
+
+    @given(program=st.one_of(swap_programs(pages=37), file_programs(pages=37)), data=st.data())
+    @settings(max_examples=40)
+    def holds(program: list[str], data: st.DataObject) -> None:
+        pages = data.draw(st.sampled_from((1, 3, 8, 20)), "bulk")
+        cluster = data.draw(st.sampled_from((2, 4, 16)), "cluster")
+        swap = data.draw(st.sampled_from(("0", "24K", "100K", "200K", "1M")), "swap")
+        small = {"cacheline": "32", "highpte": "on", "chain": chain}
+        session = agree(program, pages, rmap=rmap, cluster=cluster, ram="8M", swap=swap, **small)
+        assert [] == problems(session.machine)
+
+    holds()
+    expected = FATES["2.6"] if rmap != "virtual_scan" else ()
+    assert [fate for fate in expected if not met[fate]] == []
 
 
 @pytest.mark.parametrize(("rmap", "rules"), KINDS)

@@ -56,7 +56,7 @@ def refill(machine: Machine, pfns: Sequence[int]) -> Refill | None:
     """`refill_inactive`, or today's `shrink_active_list`, of the first of many pages, as far as its walk
     finds all that are mapped; None if the first is not."""
     pages = np.array(pfns, np.int64)
-    while machine.cluster == 1 and len(pages):
+    while len(pages):
         mem_map = machine.mem_map
         mapped = mem_map.mapcount.all[pages] > 0
         fits = ~mapped

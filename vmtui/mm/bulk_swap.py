@@ -258,8 +258,6 @@ def shrink_pages(
         most: Frames that are wanted; when so many are free the rest is left.
         until_free: Each is paged out until its frame is free.
     """
-    if machine.cluster > 1:
-        return None
     pages = within_mappings(machine, np.array(pfns, np.int64))
     while len(pages):
         batch = Batch(machine, pages, forced=forced, most=most, until_free=until_free)

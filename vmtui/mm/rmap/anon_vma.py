@@ -484,7 +484,11 @@ class AnonVmaMerged(Indifferent):
 
     def cuts(self, page: Page) -> list[int]:
         """Where in a file of which this is a page others have other candidates; memory has a list."""
-        return [] if page.test(PG_anon) else self.trees.cuts(page.mapping)
+        if page.test(PG_anon):
+            return []
+        cuts = self.trees.cuts(page.mapping)
+        # A cluster has other candidates from that on in which a VMA begins.
+        return sorted({*cuts, *(cut & -self.machine.cluster for cut in cuts)})
 
     def note_bulk(self, pages: Pfns, vma: Vma, indices: Pfns) -> None:
         """The VMA's anon_vma."""

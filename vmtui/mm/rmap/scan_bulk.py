@@ -62,6 +62,8 @@ def walk_bulk(scan: VirtualScan, pages: Indices, kind: str) -> Found | None:
 
     A page that is not the next one has no mapping that was found.
     """
+    if scan.machine.cluster > 1:
+        return None
     machine, entries = scan.machine, Round.of(scan)
     at = np.flatnonzero(entries.pfns == pages[0])
     if len(at) != 1:

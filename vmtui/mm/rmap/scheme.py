@@ -275,8 +275,8 @@ class Scheme(Protocol):
         """What these walks leave of the reverse map, page after page: of those unmapped no mapping, which
         was in `pteps`; those of memory are in the swap cache, or freed next."""
 
-    def swap_in_rmap_bulk(self, pages: Pfns, vma: Vma, pteps: Pfns, indices: Pfns) -> None:
-        """`page_add_rmap` for many different pages from swap; `indices`: page->index of each."""
+    def swap_in_rmap_bulk(self, mapped: Mappings, vma: Vma, indices: Pfns) -> None:
+        """`page_add_rmap` for many pages from swap; `indices`: page->index of each."""
 
     def bulk_bytes(self, pfns: Pfns) -> int:
         """Low memory that one PTE more of each of these frames may take in one VMA, at most, 0 being a fresh

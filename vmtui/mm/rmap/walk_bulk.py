@@ -112,16 +112,27 @@ class Found:
         self.left[at] -= 1
         self.hits.append((at, pteps))
 
+    def hit_clusters(self, at: Indices, pteps: Indices, mine: Mask) -> None:
+        """These PTEs map these pages, where `mine`: a row a page, one hit, however many they are."""
+        self.read(HIT, at, first_of(pteps, mine))
+        counts = np.count_nonzero(mine, axis=1)
+        self.left[at] -= counts
+        self.hits.append((np.repeat(at, counts), pteps[mine]))
+
     def miss(self, at: Indices, pteps: Indices, pfns: Indices) -> None:
         """These PTEs map others than these pages; some perhaps one that stands before."""
         self.read(MISS_PFN, at, pteps)
+        other, before = self.before(at, pfns)
+        if before.any():
+            self.behind.append((at[before], other[before]))
+
+    def before(self, at: Indices, pfns: Indices) -> tuple[Indices, Mask]:
+        """Of each pfn its place, and whether it is one that stands before the page at `at`."""
         if self._order is None:
             self._order = np.argsort(self.pages)
         found = np.searchsorted(self.pages, pfns, sorter=self._order)
         other = self._order[np.minimum(found, len(self.pages) - 1)]
-        before = (self.pages[other] == pfns) & (other < at)
-        if before.any():
-            self.behind.append((at[before], other[before]))
+        return other, (self.pages[other] == pfns) & (other < at)
 
     def after(self, gone: Mask) -> None:
         """Each walk is gone when the pages before have gone, of those that go: their PTEs are empty then."""
@@ -245,6 +256,9 @@ def still_looking(found: Found, at: Indices) -> Indices:
 
 def ask_vma(found: Found, at: Indices, vma: Vma) -> None:
     """`page_check_address` of one VMA for many pages."""
+    if found.machine.cluster > 1:
+        ask_clusters(found, at, vma)
+        return
     index = found.machine.mem_map.index.all[found.pages[at]].astype(np.int64)
     addresses = vma.vm_start + ((index - vma.vm_pgoff) << PAGE_SHIFT)
     inside = (addresses >= vma.vm_start) & (addresses < vma.vm_end)
@@ -282,6 +296,42 @@ def ask_addresses(found: Found, at: Indices, mm: Mm, addresses: Indices) -> None
         at, pteps = at[mine], pteps[mine]
     if len(at):
         found.hit(at, pteps)
+
+
+def ask_clusters(found: Found, at: Indices, vma: Vma) -> None:
+    """`page_check_cluster` of one VMA for many pages; every array has a row a page."""
+    machine = found.machine
+    index = machine.mem_map.index.all[found.pages[at]].astype(np.int64)
+    within = np.arange(machine.cluster, dtype=np.int64)
+    addresses = vma.vm_start + ((index[:, None] + within - vma.vm_pgoff) << PAGE_SHIFT)
+    inside = (addresses >= vma.vm_start) & (addresses < vma.vm_end)
+    looked = np.where(inside, addresses, vma.vm_start)
+    pteps = np.where(inside, pteps_of(vma.vm_mm, looked.ravel()).reshape(looked.shape), 0)
+    ptes = machine.memory.all[pteps].astype(np.int64)
+    present = (pteps != 0) & (ptes & (PAGE_PRESENT | PAGE_PROTNONE) != 0)
+    pages = (ptes >> PAGE_SHIFT) & -machine.cluster
+    mine = present & (pages == found.pages[at][:, None])
+
+    outside, no_table = ~inside.any(axis=1), ~pteps.any(axis=1)
+    hit, none = mine.any(axis=1), ~present.any(axis=1) & ~no_table
+    found.count(MISS_RANGE, at[outside])
+    found.count(MISS_NOTABLE, at[no_table & ~outside])
+    found.read(MISS_NOPTE, at[none], first_of(pteps[none], pteps[none] != 0))
+    if hit.any():
+        found.hit_clusters(at[hit], pteps[hit], mine[hit])
+    other = present.any(axis=1) & ~hit
+    if other.any():
+        found.read(MISS_PFN, at[other], first_of(pteps[other], present[other]))
+        # Which of them is read first depends on what has left by then.
+        rows = np.repeat(at[other], machine.cluster)
+        before = found.before(rows, pages[other].ravel())[1] & present[other].ravel()
+        found.give_up(rows[before])
+
+
+def first_of(pteps: Indices, mask: Mask) -> Indices:
+    """Of each row the first that is so."""
+    firsts: Indices = pteps[np.arange(len(pteps)), mask.argmax(axis=1)]
+    return firsts
 
 
 def pteps_of(mm: Mm, addresses: Indices) -> Indices:
