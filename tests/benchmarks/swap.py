@@ -56,13 +56,13 @@ def memory(pages: int) -> dict[str, float]:
 
 
 def clusters(pages: int) -> dict[str, float]:
-    """Clusters of eight pages; the cost is a hardware page's."""
-    session = article(swap="8G", cluster=8)
+    """Clusters of four pages each."""
+    session, pages = article(swap="16G", cluster=4), 4 * pages
     fill(session, pages)
-    rows = {"swap-out, clusters": "swapout @", "swap-in, clusters": "read @"}
+    rows = {"swap-out of a cluster": "swapout @", "swap-in of a cluster": "read @"}
     costs = {what: seconds(session, pages, line) for what, line in rows.items()}
     seconds(session, pages, "swapout @")
-    return {**costs, "munmap of swap entries, clusters": seconds(session, pages, "munmap @")}
+    return {**costs, "munmap of a cluster's swap entries": seconds(session, pages, "munmap @")}
 
 
 def mapped(pages: int, what: str) -> Session:
