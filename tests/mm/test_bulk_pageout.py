@@ -66,6 +66,17 @@ def test_reclaim_of_a_file_at_once(rmap: str, rules: str) -> None:
     assert PAGES == last.values["n"]
 
 
+def test_reclaim_of_2_4_at_once() -> None:
+    """2.4 frees pages of a file that nobody maps any more by one look at its list."""
+    session = session_of("virtual_scan", "2.6", MAPPED[0], "write a.m", "munmap a.m")
+    session.do(f"reclaim {PAGES} pages")
+    done = session.do(f"reclaim {PAGES} pages")
+    texts = [record.step.text for record in session.steps[done.first : done.last]]
+
+    assert len(texts) < 30
+    assert 0 == session.machine.files.get(1).nrpages
+
+
 @pytest.mark.parametrize("again", [(), ("write a.h[500:1000]",)])
 @pytest.mark.parametrize("word", ["swapout", "evict"])
 def test_given_up_at_once(word: str, again: tuple[str, ...]) -> None:

@@ -20,8 +20,10 @@ from tests.properties.test_cluster import KINDS as CLUSTERED
 from vmtui.mm import bulk_pageout, bulk_swap
 from vmtui.mm.bulk_swap import Batch
 from vmtui.mm.check import problems
-from vmtui.mm.rmap import SCHEMES
-from vmtui.mm.step import WalkRecord
+from vmtui.mm.machine import Machine
+from vmtui.mm.rmap import SCHEMES, swap_out_bulk
+from vmtui.mm.rmap.swap_out_bulk import Cold
+from vmtui.mm.step import Told, WalkRecord
 from vmtui.session import Done, Session
 
 #: Each scheme under the rules of 2.6, and today's under its own.
@@ -248,6 +250,48 @@ def test_bulk_equals_scalar_for_clusters(rmap: str, chain: str, monkeypatch: pyt
     holds()
     expected = FATES["2.6"] if rmap != "virtual_scan" else ()
     assert [fate for fate in expected if not met[fate]] == []
+
+
+@st.composite
+def reclaiming(draw: st.DrawFn) -> list[str]:
+    """A program that reclaims again and again."""
+    program = []
+    for line in draw(st.one_of(swap_programs(), file_programs())):
+        often = st.sampled_from(("", "", *(f"reclaim {n} pages" for n in (3, 10, 20, 60))))
+        program += filter(None, (line, draw(often)))
+    return program
+
+
+@pytest.mark.parametrize("cluster", [1, 4])
+def test_bulk_equals_scalar_for_reclaim_of_2_4(cluster: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """2.4's reclaim goes through its lists at once as it does page by page."""
+    met: Counter[str] = Counter()
+    refill, shrink = swap_out_bulk.refill_inactive, swap_out_bulk.shrink_cache
+
+    def refill_inactive(machine: Machine, nr_pages: int) -> Told:
+        told = refill(machine, nr_pages)
+        met["cold"] += told[2]["cold"]
+        return told
+
+    def shrink_cache(machine: Machine, pfns: list[int], nr_pages: int, max_mapped: int) -> Cold | None:
+        cold = shrink(machine, pfns, nr_pages, max_mapped)
+        for fate in ("held", "written", "freed", "new") if cold is not None else ():
+            met[fate] += int(np.count_nonzero(getattr(cold, fate)))
+        return cold
+
+    monkeypatch.setattr(swap_out_bulk, "refill_inactive", refill_inactive)
+    monkeypatch.setattr(swap_out_bulk, "shrink_cache", shrink_cache)
+
+    @given(program=reclaiming(), data=st.data())
+    @settings(max_examples=60)
+    def holds(program: list[str], data: st.DataObject) -> None:
+        pages = data.draw(st.sampled_from((1, 3, 8, 20)), "bulk")
+        swap = data.draw(st.sampled_from(("0", "24K", "100K", "200K", "1M")), "swap")
+        session = agree(program, pages, rmap="virtual_scan", ram="8M", swap=swap, cluster=cluster)
+        assert [] == problems(session.machine)
+
+    holds()
+    assert {"cold", "held", "written", "freed", "new"} == set(+met)
 
 
 @pytest.mark.parametrize(("rmap", "rules"), KINDS)

@@ -146,15 +146,24 @@ def lru_add_twice(machine: Machine, pages: Indices, twice: NDArray[np.bool_]) ->
 
 def free_all(batch: Batch, slots: Indices) -> None:
     """Take pages that nobody maps and that are on no list out of the caches; their frames are free."""
-    machine, freed = batch.machine, batch.freed
-    pages = batch.pages[freed]
+    from_swap, from_file = batch.cached | batch.new, batch.file & ~batch.new
+    freed = batch.freed
+    free_unmapped(batch.machine, batch.pages[freed], slots[freed & from_swap], batch.pages[freed & from_file])
+
+
+def free_unmapped(machine: Machine, pages: Indices, slots: Indices, of_files: Indices) -> None:
+    """Free many pages that are on no list, and before that take them out of the caches they are in.
+
+    Args:
+        slots: The slots of those in the swap cache.
+        of_files: Those in the page cache.
+    """
     if not len(pages):
         return
-    from_swap, from_file = freed & (batch.cached | batch.new), freed & batch.file & ~batch.new
-    if from_swap.any():
-        machine.swap.cached.put(slots[from_swap], 0)
-        swap_free_bulk(machine, slots[from_swap])
-    if from_file.any():
-        remove_from_page_cache_bulk(machine, batch.pages[from_file])
+    if len(slots):
+        machine.swap.cached.put(slots, 0)
+        swap_free_bulk(machine, slots)
+    if len(of_files):
+        remove_from_page_cache_bulk(machine, of_files)
     machine.mem_map.count.put(pages, 0)
     free_pages_bulk(machine, pages)
