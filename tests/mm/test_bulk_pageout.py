@@ -6,6 +6,7 @@ import pytest
 
 from tests.mm.test_bulk_swap import WALKED, at_once
 from tests.properties.test_swap import KINDS, agree
+from vmtui.mm.check import problems
 from vmtui.session import Session
 
 PAGES = 1500
@@ -75,6 +76,27 @@ def test_reclaim_of_2_4_at_once() -> None:
 
     assert len(texts) < 30
     assert 0 == session.machine.files.get(1).nrpages
+
+
+def test_scan_of_2_4_at_once() -> None:
+    """Its scan passes memory that three processes share, and used, without a step for an entry."""
+    lines = (
+        f"mmap a h {PAGES} pages rw private",
+        "write a.h",
+        "fork a b",
+        "fork b c",
+        "read b.h",
+        "write c.h",
+    )
+    session = session_of("virtual_scan", "2.6", *lines)
+    for _ in range(12):
+        done = session.do(f"reclaim {PAGES} pages")
+        steps = [record.step for record in session.steps[done.first : done.last]]
+        scans = [step for step in steps if "by the scan" in step.text]
+
+        assert len(scans) == len(done.walks)
+    assert sum(step.values["hits"] for step in scans) > 0
+    assert [] == problems(session.machine)
 
 
 @pytest.mark.parametrize("again", [(), ("write a.h[500:1000]",)])

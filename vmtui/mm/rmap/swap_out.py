@@ -13,7 +13,7 @@ from vmtui.mm.filemap import page_mapping, remove_from_page_cache
 from vmtui.mm.mm_types import VM_LOCKED, Mm, Vma
 from vmtui.mm.page import PAGE_SIZE, Page, PG_active, PG_anon, PG_dirty, PG_referenced, PG_swapcache
 from vmtui.mm.pgtable import pte_mkold, pte_young
-from vmtui.mm.rmap import swap_out_bulk
+from vmtui.mm.rmap import swap_out_bulk, swap_out_scan
 from vmtui.mm.rmap.unmap import unmap_pte
 from vmtui.mm.step import END, HIT, LEFT, WALK, WALKED, Steps, step
 from vmtui.mm.swap import activate_page, lru_cache_add, lru_cache_add_active, lru_cache_del
@@ -120,6 +120,10 @@ def swap_out(scan: VirtualScan, wanted: Page) -> Steps:
     was `wanted` when it began may or may not be among those it unmaps.
     """
     quota = SWAP_CLUSTER_MAX
+    told = swap_out_scan.swap_out(scan, wanted, quota)
+    if told is not None:
+        yield told
+        return
     text = "frame {page:#x} cannot be had: the scan goes on, for {n} pages"
     lines = scan.walk_lines(wanted)._asdict()
     yield step(text, WALK, page=wanted.pfn, kind="unmap", scheme=scan.name, n=quota, **lines)
