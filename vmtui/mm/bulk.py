@@ -7,7 +7,9 @@ No failure is handled here: whatever might not fit is left to the scalar path.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
+from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -241,37 +243,34 @@ def _empty_chunks(vma: Vma, start: int, end: int, mapping: AddressSpace | None) 
     Pages of `mapping` that are cached need no frame.
     """
     mm, machine = vma.vm_mm, vma.machine
-    memory = machine.memory.all
     zone = zone_for_user(machine)
     table_zone = zone_with_room(machine, highmem=machine.options.highpte)
     if table_zone is None or zone is None:
         return []
     low_zone = machine.zones[0]
     objects = fresh_bytes(machine, mapping)
-    users = tables = 0
-    chunks: list[tuple[int, int]] = []
-    for base in range(start & ~(PMD_SIZE - 1), end, PMD_SIZE):
-        low, high = max(base, start), min(base + PMD_SIZE, end)
-        n = (high - low) >> PAGE_SHIFT
-        ptep = pte_offset(mm, low)
-        if ptep and memory[ptep : ptep + n].any():
-            break
-        first = linear_page_index(vma, low)
-        if mapping is not None:
-            cached = page_cells(mapping, first, n)
-            users += len(cached) - int(np.count_nonzero(cached))
-        else:
-            users += _clusters(machine, first, n)
-        tables += machine.arch.tables_missing(mm, low)
+    chunks = list(takewhile(lambda chunk: _is_empty(mm, *chunk), chunks_of(start, end)))
+    missing = list(accumulate(machine.arch.tables_missing(mm, low) for low, _ in chunks))
+
+    def too_much(count: int) -> bool:
+        """Whether the first `count` chunks want more frames, or bytes of low memory, than there are."""
+        first, n = linear_page_index(vma, start), (chunks[count - 1][1] - start) >> PAGE_SHIFT
+        users = _clusters(machine, first, n) if mapping is None else len(missing_pages(mapping, first, n))
+        tables = missing[count - 1]
         in_low = users * machine.cluster if zone is low_zone else 0
         in_low += tables if table_zone is low_zone else 0
         if not zone.room(users, tables if table_zone is zone else 0) or not table_zone.room(0, tables):
-            break
-        reverse = objects * (1 if machine.cluster == 1 else len(chunks) + 1)
-        if not machine.ledger.fits(in_low * PAGE_SIZE + reverse):
-            break
-        chunks.append((low, high))
-    return chunks
+            return True
+        reverse = objects * (1 if machine.cluster == 1 else count)
+        return not machine.ledger.fits(in_low * PAGE_SIZE + reverse)
+
+    return chunks[: bisect_left(range(1, len(chunks) + 1), True, key=too_much)]
+
+
+def _is_empty(mm: Mm, start: int, end: int) -> bool:
+    """Whether no page of [start, end), which lies in one page table, has an entry."""
+    ptep = pte_offset(mm, start)
+    return not ptep or not mm.machine.memory.all[ptep : ptep + ((end - start) >> PAGE_SHIFT)].any()
 
 
 def fresh_bytes(machine: Machine, mapping: AddressSpace | None) -> int:

@@ -7,7 +7,7 @@ instruction each is suspended at gives the line.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from itertools import compress, pairwise
 from types import CodeType
@@ -140,23 +140,18 @@ class Place:
     Attributes:
         parent: Where its caller is suspended; of the outermost of all itself.
         beside: The places of the same function, called from the same place, by instruction.
+        inside: Such places of each function that was called from here, by its code's id: they keep it alive.
     """
 
-    __slots__ = ("_code", "_inside", "_lasti", "beside", "parent")
+    __slots__ = ("_code", "_lasti", "beside", "inside", "parent")
 
     def __init__(self, parent: Place | None, code: CodeType | None, lasti: int) -> None:
         self.parent = self if parent is None else parent
         self._code = code
         self._lasti = lasti
-        # By the code's id: each of these places keeps its code alive.
-        self._inside: dict[int, dict[int, Place]] = {}
-        self.beside = {} if parent is None else parent._inside.setdefault(id(code), {})
+        self.inside: defaultdict[int, dict[int, Place]] = defaultdict(dict)
+        self.beside = {} if parent is None else parent.inside[id(code)]
         self.beside[lasti] = self
-
-    def inside(self, code: CodeType, lasti: int) -> Place:
-        """The place of a function called from here, where it is suspended."""
-        places = self._inside.get(id(code))
-        return (places and places.get(lasti)) or Place(self, code, lasti)
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -277,7 +272,7 @@ class Driver:
     def run(self, outermost: Steps, records: StepLog, history: History, every: int = SLICE) -> Iterator[None]:
         """Pull a watched function to its end and record its steps; stop for breath after `every` of them."""
         chain: list[Any] = [outermost]
-        place = self._outside.inside(chain[0].gi_code, -1)
+        place = Place(self._outside, chain[0].gi_code, -1)
         cells, tape = records.cells, history.tape
         breath = every
         for text, outcome, values in outermost:
@@ -289,7 +284,8 @@ class Driver:
             place = place.beside.get(frame.f_lasti) or Place(place.parent, generator.gi_code, frame.f_lasti)
             while (generator := generator.gi_yieldfrom) is not None:
                 chain.append(generator)
-                place = place.inside(generator.gi_code, generator.gi_frame.f_lasti)
+                code, lasti = generator.gi_code, generator.gi_frame.f_lasti
+                place = place.inside[id(code)].get(lasti) or Place(place, code, lasti)
             # The mark is history.mark, worked out here: every step has one.
             cells += text, outcome, values, place, history.base + len(tape) - history.ahead
             breath -= 1

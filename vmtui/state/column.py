@@ -35,13 +35,13 @@ class Column:
         used: The parts in use, as slices or index arrays in canonical order; what digests read.
     """
 
-    __slots__ = ("_buffer", "_record", "all", "cell", "history", "used")
+    __slots__ = ("_buffer", "_tape", "all", "cell", "history", "used")
 
     def __init__(
         self, history: History, length: int, dtype: DTypeLike, used: Callable[[], Iterable[Where]]
     ) -> None:
         self.history = history
-        self._record = history.tape.extend
+        self._tape = history.tape
         #: The NumPy array.  Reading is free; writing goes through `put`.
         self.all: NDArray[Any]
         self.all, self._buffer = reserve(length, dtype)
@@ -56,10 +56,10 @@ class Column:
         return self.cell[index]
 
     def __setitem__(self, index: int, value: int) -> None:
-        cell = self.cell
+        cell, tape = self.cell, self._tape
         if self.history.ahead:
             self.history.cut()
-        self._record((swap_cell, cell, index, cell[index]))
+        tape += swap_cell, cell, index, cell[index]
         cell[index] = value
 
     def put(self, where: Where, values: NDArray[Any] | int) -> None:

@@ -50,7 +50,7 @@ class History:
         """Record that `old` stood at (a, b); anything ahead of the cursor is given up."""
         if self.ahead:
             self.cut()
-        self.tape.extend((swap, a, b, old))
+        self.tape += (swap, a, b, old)
 
     def note_bulk(self, swap: Swap, a: Any, b: Any, old: Any, nbytes: int) -> None:
         """`note` for a record that holds arrays of `nbytes` bytes."""

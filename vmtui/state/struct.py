@@ -37,7 +37,8 @@ def journal(instance: Any, attribute: attrs.Attribute[Any], new: Any) -> Any:
     history = instance.machine.history
     if history.ahead:
         history.cut()
-    history.tape.extend((swap_attribute, instance, name, getattr(instance, name)))
+    tape = history.tape
+    tape += swap_attribute, instance, name, getattr(instance, name)
     return new
 
 
