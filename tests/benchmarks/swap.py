@@ -15,7 +15,7 @@ SIZES: Final = (10_000, 100_000, 1_000_000)
 
 def swap() -> list[Figure]:
     """All that goes out at once and comes back."""
-    return [*flat(memory), *flat(files), *flat(clusters), *shared()]
+    return [*flat(memory), *flat(files), *flat(clusters), *flat(scanned), *shared()]
 
 
 def flat(measured: Callable[[int], dict[str, float]]) -> list[Figure]:
@@ -63,6 +63,13 @@ def clusters(pages: int) -> dict[str, float]:
     costs = {what: seconds(session, pages, line) for what, line in rows.items()}
     seconds(session, pages, "swapout @")
     return {**costs, "munmap of a cluster's swap entries": seconds(session, pages, "munmap @")}
+
+
+def scanned(pages: int) -> dict[str, float]:
+    """Memory that 2.4's reclaim comes by, used as all of it was."""
+    session = article(rmap="virtual_scan", swap="8G")
+    fill(session, pages)
+    return {"2.4's scan of memory in use": cpu_time(lambda: session.do(f"reclaim {pages} pages"))}
 
 
 def mapped(pages: int, what: str) -> Session:
