@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import attrs
 
-from tests.benchmarks import engine, kernel, low_memory, screen
+from tests.benchmarks import engine, kernel, low_memory, screen, swap
 from tests.benchmarks.figures import Benchmark, Figure
 
 BENCHMARKS: Final[dict[str, Benchmark]] = {
@@ -19,7 +19,7 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "steps": engine.steps,
     "jumps": engine.jumps,
     "growth": engine.growth,
-    "swap": engine.swap,
+    "swap": swap.swap,
     "all-of-it": engine.all_of_it,
     "hundred": engine.hundred,
     "thousand": engine.thousand,

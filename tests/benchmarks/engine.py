@@ -118,50 +118,6 @@ def growth() -> list[Figure]:
     return [*figures, Figure("the dearest page to the cheapest", most / least, "×", 2)]
 
 
-def swap() -> list[Figure]:
-    """Out to swap and back: what a page costs, from 10,000 pages to 1,000,000, and where others have it."""
-    figures, costs = [], dict[str, list[float]]()
-    for pages in (10_000, 100_000, 1_000_000):
-        best = swapped(pages, 5 if pages < 1_000_000 else 1)
-        for what, seconds in best.items():
-            costs.setdefault(what, []).append(seconds / pages)
-            figures.append(Figure(f"{what}, a page among {pages:,}", seconds / pages * 1e9, "ns"))
-    for what, spent in costs.items():
-        figures.append(Figure(f"{what}, pages", 1 / spent[-1] / 1e6, "M/s"))
-        figures.append(Figure(f"{what}: the dearest page to the cheapest", max(spent) / min(spent), "×", 2))
-    for rmap in ("anon_vma_rfc", "pte_chain"):
-        session, pages, children = article(rmap=rmap, swap="2G"), 100_000, 9
-        filled(session, pages)
-        for number in range(children):
-            session.do(f"fork p c{number}")
-        seconds = cpu_time(lambda session=session: session.do("swapout p.h"))
-        mappings = pages * (children + 1)
-        figures.append(Figure(f"swap-out of what 10 share, PTEs, {rmap}", mappings / seconds / 1e6, "M/s"))
-    return figures
-
-
-def swapped(pages: int, times: int) -> dict[str, float]:
-    """Seconds that so many pages take to go out and to come back, the best of some times."""
-    best: dict[str, float] = {}
-    for _ in range(times):
-        session = article(swap="8G")
-        fill(session, pages)
-        places = [f"p{number}.h" for number in range(-(-pages // TWO_GB))]
-        for what, line in (
-            ("swap-out", "swapout"),
-            ("swap-in from the swap cache", "read"),
-            ("frames of clean pages freed", "evict"),
-            ("swap-in", "read"),
-            ("munmap in the swap cache", "munmap"),
-        ):
-            seconds = sum(
-                cpu_time(lambda session=session, line=line, place=place: session.do(f"{line} {place}"))
-                for place in places
-            )
-            best[what] = min(seconds, best.get(what, seconds))
-    return best
-
-
 def all_of_it() -> list[Figure]:
     """32 GB, every frame faulted, those that mem_map would lie in too; but for page tables."""
     session = article(lowmem="count")

@@ -9,8 +9,8 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from vmtui.mm.bulk_swap import make_old
-from vmtui.mm.page import PG_active, PG_anon, PG_lru, PG_referenced
+from vmtui.mm.bulk_pageout import make_old
+from vmtui.mm.page import PG_active, PG_lru, PG_referenced
 from vmtui.mm.rmap.walk_bulk import Found, walk_run
 from vmtui.mm.step import Told, step
 from vmtui.mm.swap import lru_add_bulk, lru_del_bulk
@@ -53,15 +53,15 @@ class Refill:
 
 
 def refill(machine: Machine, pfns: Sequence[int]) -> Refill | None:
-    """`refill_inactive`, or today's `shrink_active_list`, of the first of many pages, as far as all that are
-    mapped are memory that its walk finds; None if the first is not."""
+    """`refill_inactive`, or today's `shrink_active_list`, of the first of many pages, as far as its walk
+    finds all that are mapped; None if the first is not."""
     pages = np.array(pfns, np.int64)
-    while machine.cluster == 1 and len(pages):
+    while len(pages):
         mem_map = machine.mem_map
         mapped = mem_map.mapcount.all[pages] > 0
-        fits = ~mapped | (mem_map.flags.all[pages] & np.uint32(PG_anon) != 0)
+        fits = ~mapped
         asked = None
-        if mapped.any() and fits.all():
+        if mapped.any():
             asked = machine.scheme.walk_bulk(pages[mapped], "referenced")
             fits[mapped] = False if asked is None else asked.sound()
         if fits.all():

@@ -1,47 +1,36 @@
-"""The bulk twin of page-out: many pages to swap at once, or from the swap cache to the free frames.
+"""The bulk twin of page-out: what becomes of many pages that go out at once.
 
 `shrink_pages` does what `shrink_list` does to single pages, in the same order: slots, LRU tickets, frames and
-what every walk counts are the same.  It takes pages as far as they are plain: in use as memory and found by
-their walks, or waiting in the swap cache; none of them locked; and as long as there are slots.  The rest is
-left to single calls.
+what every walk counts are the same.  It takes pages as far as they are plain: memory, or a file's, that its
+walk finds; pages of files that nobody maps; and those that wait in the swap cache; none of them locked or out
+of order in a nonlinear VMA; and as long as there are slots.  The rest is left to single calls.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vmtui.mm.bulk_pageout import carry_out
+from vmtui.mm.filemap import by_file, in_page_cache
+from vmtui.mm.mm_types import VM_NONLINEAR, AddressSpace
 from vmtui.mm.page import (
     PAGE_SHIFT,
     ZERO_PFN,
-    PG_active,
     PG_anon,
-    PG_anon_exclusive,
     PG_dirty,
-    PG_lru,
     PG_mlocked,
     PG_referenced,
     PG_swapbacked,
     PG_swapcache,
-    PG_uptodate,
 )
-from vmtui.mm.page_alloc import free_pages_bulk
-from vmtui.mm.pgtable import (
-    PAGE_ACCESSED,
-    PAGE_PRESENT,
-    PAGE_PROTNONE,
-    PTRS_PER_TABLE,
-    SWP_EXCLUSIVE,
-    SWP_SHIFT,
-    present_ptes,
-)
+from vmtui.mm.pgtable import PAGE_PRESENT, PAGE_PROTNONE, PTRS_PER_TABLE, present_ptes
 from vmtui.mm.rmap.walk_bulk import Found, by_mm, pteps_of, walk_run
 from vmtui.mm.step import Told, step
-from vmtui.mm.swap import lru_add_bulk, lru_del_bulk
-from vmtui.mm.swapfile import free_slots, swap_free_bulk, swap_take_bulk
+from vmtui.mm.swapfile import free_slots
 from vmtui.mm.walks import WALKS
 
 if TYPE_CHECKING:
@@ -68,15 +57,20 @@ class Batch:
         until_free: A page that was written goes through a second pass, which frees it.
 
     Attributes:
-        mapped: In page tables; the others wait in the swap cache.
+        mapped: In page tables.
         cached: In the swap cache.
+        file, shmem: In the page cache; and there as shared memory.
+        memory: Anonymous memory that goes to swap; `lazy` what MADV_FREE has given up, and does not.
         active, kept: Used lately: back to the active list; or kept for another round.
         out: Taken out of all page tables, if in any.
         new: Which of these get a slot.
         written: Which of these were dirty.
-        freed: Which of these are free in the end.
+        flushed: Which of these are dirty and left to the flushers: on the active list.
+        rewritten: Given up, and written since: they stay where they are, and become active.
+        freed: Which are free in the end.
+        going: Over which try_to_unmap walks.
         asked: What page_referenced meets of `mapped`.
-        unmapped: What try_to_unmap meets of those mapped that go out.
+        unmapped: What try_to_unmap meets of `going`.
     """
 
     def __init__(
@@ -91,6 +85,11 @@ class Batch:
         self.private = mem_map.private.all[pages].astype(np.int64)
         self.mapped = self.mapcount > 0
         self.cached = self.test(PG_swapcache)
+        self.file = in_page_cache(machine, pages)
+        self.shmem = self.of_files(lambda mapping: mapping.shmem)
+        anon = self.mapped & self.test(PG_anon)
+        self.lazy = anon & ~self.test(PG_swapbacked) & np.bool_(machine.kernel.anon_exclusive)
+        self.memory = anon & ~self.lazy
         self.asked: Found | None = None
         self.unmapped: Found | None = None
 
@@ -99,22 +98,31 @@ class Batch:
         have: Mask = self.flags & np.uint32(bit) != 0
         return have
 
+    def of_files(self, chosen: Callable[[AddressSpace], bool]) -> Mask:
+        """Which are of files that are so."""
+        have = np.zeros(len(self.pages), np.bool_)
+        places = np.flatnonzero(self.file)
+        for mapping, at in by_file(self.machine, self.pages[places]):
+            have[places[at]] = chosen(mapping)
+        return have
+
     def plain(self) -> int:
         """How many of the first pages are plain, and what becomes of them if all are."""
-        for stage in (self.of_memory, self.used_lately, self.mappings, self.enough_freed, self.enough_slots):
+        for stage in (self.known, self.used_lately, self.mappings, self.enough_freed, self.enough_slots):
             fits = stage()
             if not fits.all():
                 return int(np.argmin(fits))
         return self.before_empty()
 
-    def of_memory(self) -> Mask:
-        """Which are memory that is mapped, or wait in the swap cache for whoever has their slots."""
+    def known(self) -> Mask:
+        """Which are mapped, or in the page cache, or wait in the swap cache for whoever has their slots."""
         waits = ~self.mapped & self.cached & (self.machine.swap.map.all[self.private] > 1)
-        memory = self.mapped & self.test(PG_anon)
         if self.machine.kernel.anon_exclusive:
-            memory, waits = memory & self.test(PG_swapbacked), waits & self.test(PG_swapbacked)
-        plain: Mask = (memory | waits) & (self.count == self.mapcount + self.cached) & ~self.test(PG_mlocked)
-        return plain
+            waits &= self.test(PG_swapbacked)
+        holders = self.mapcount + (self.cached | self.file)
+        odd = self.test(PG_mlocked) | (self.lazy & self.cached) | self.of_files(has_nonlinear)
+        known: Mask = (self.memory | self.lazy | self.file | waits) & (self.count == holders) & ~odd
+        return known
 
     def used_lately(self) -> Mask:
         """Which can be asked whether they were used lately; and which were."""
@@ -133,23 +141,37 @@ class Batch:
             saved = mapped & np.bool_(not self.forced)
             self.active, self.kept = self.active & saved, self.kept & saved
         self.out = ~self.active & ~self.kept
-        self.new = self.out & ~self.cached
         # vm_swap_full may let go of the slot of an active page, one by one.
         return fits & ~(self.active & self.cached) if kernel.anon_exclusive else fits
 
     def mappings(self) -> Mask:
-        """Whose mappings can be found; and which are written."""
-        going = self.out & self.mapped
-        self.written: Mask = self.out & (self.test(PG_dirty) | self.new)
+        """Whose mappings can be found; and what is dirty."""
+        self.going = self.out & self.mapped
+        dirty = self.test(PG_dirty)
         fits = np.ones(len(self.pages), np.bool_)
-        if going.any():
-            self.unmapped = self.machine.scheme.walk_bulk(self.pages[going], "unmap")
+        if self.going.any():
+            self.unmapped = self.machine.scheme.walk_bulk(self.pages[self.going], "unmap")
             if self.unmapped is None:
-                return ~going
-            fits[going] = self.unmapped.sound()
-            self.written[going] |= self.unmapped.dirty()
-        self.freed: Mask = self.out if self.until_free else self.out & ~self.written
-        return fits
+                return ~self.going
+            fits[self.going] = self.unmapped.sound()
+            dirty[self.going] |= self.unmapped.dirty()
+        self.rewritten = self.going & self.lazy & dirty
+        if self.unmapped is not None:
+            # The walk ends where the write is seen, and not since all mappings are found.
+            self.unmapped.stops[self.rewritten[self.going]] = False
+        self.out = self.out & ~self.rewritten
+        self.decide(dirty)
+        return fits & ~(self.rewritten & (self.mapcount > 1))
+
+    def decide(self, dirty: Mask) -> None:
+        """Which get a slot, which are written, and which are freed."""
+        left = self.file & ~self.shmem & np.bool_(not self.machine.kernel.writes_files)
+        self.flushed: Mask = self.out & dirty & left
+        self.new: Mask = self.out & ((self.memory & ~self.cached) | (self.shmem & dirty))
+        self.written: Mask = self.out & (dirty | self.new) & ~self.flushed
+        self.freed: Mask = self.out & ~self.flushed
+        if not self.until_free:
+            self.freed = self.freed & ~self.written
 
     def enough_freed(self) -> Mask:
         """Which come before as many frames are free as are wanted."""
@@ -166,8 +188,7 @@ class Batch:
         """How many come before a process has no page left, where walks pass over such a process."""
         if self.unmapped is None or not self.unmapped.skips_empty:
             return len(self.pages)
-        at, pteps = self.unmapped.mapped()
-        places = np.flatnonzero(self.out & self.mapped)[at]
+        places, pteps = self.leaving()
         owners = self.machine.mem_map.mapping.all[pteps // PTRS_PER_TABLE]
         ends = [len(self.pages)]
         for number, n in by_mm(self.machine, pteps).items():
@@ -175,6 +196,31 @@ class Batch:
             if mm is not None and mm.rss == n:
                 ends.append(int(places[owners == number].max()) + 1)
         return min(ends)
+
+    def leaving(self) -> tuple[Indices, Indices]:
+        """Of each mapping that goes the place of its page, and its PTE."""
+        if self.unmapped is None:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        at, pteps = self.unmapped.mapped()
+        places = np.flatnonzero(self.going)[at]
+        gone = self.out[places]
+        return (places, pteps) if gone.all() else (places[gone], pteps[gone])
+
+    @property
+    def gone(self) -> Mask:
+        """Which were in page tables, and are no more."""
+        return self.out & self.mapped
+
+    @property
+    def activated(self) -> Mask:
+        """Which are on the active list in the end."""
+        return self.active | self.flushed | self.rewritten
+
+    @property
+    def walks(self) -> list[tuple[Indices, Found]]:
+        """The places of those that each walk was about, and what it met."""
+        parts = ((self.mapped, self.asked), (self.going, self.unmapped))
+        return [(np.flatnonzero(mask), found) for mask, found in parts if found is not None]
 
     @property
     def frames(self) -> int:
@@ -187,15 +233,18 @@ class Batch:
         text = "{n:,} pages at once: {out:,} unmapped, {freed:,} freed"
         about: dict[str, Any] = {
             "n": len(self.pages),
-            "out": int(np.count_nonzero(self.out & self.mapped)),
+            "out": int(np.count_nonzero(self.gone)),
             "freed": self.frames,
         }
-        parts = ((self.mapped, self.asked), (self.mapped & self.out, self.unmapped))
-        walks = [(np.flatnonzero(mask), found) for mask, found in parts if found is not None]
-        if not walks:
-            return step(text, **about)
-        about[WALKS] = walk_run(self.machine.scheme.name, walks)
+        if self.walks:
+            about[WALKS] = walk_run(self.machine.scheme.name, self.walks)
         return step(text, **about)
+
+
+def has_nonlinear(mapping: AddressSpace) -> bool:
+    """Whether some VMA has pages of a file out of order: what goes leaves its place in the PTE."""
+    vmas = (*mapping.i_mmap, *mapping.i_mmap_shared)
+    return any(vma.vm_flags & VM_NONLINEAR for vma in vmas)
 
 
 def shrink_pages(
@@ -209,8 +258,6 @@ def shrink_pages(
         most: Frames that are wanted; when so many are free the rest is left.
         until_free: Each is paged out until its frame is free.
     """
-    if machine.cluster > 1:
-        return None
     pages = within_mappings(machine, np.array(pfns, np.int64))
     while len(pages):
         batch = Batch(machine, pages, forced=forced, most=most, until_free=until_free)
@@ -243,81 +290,3 @@ def within_mappings(machine: Machine, pfns: Indices) -> Indices:
     """The first of some pages, so that they have not too many mappings."""
     mappings = np.cumsum(machine.mem_map.mapcount.all[pfns])
     return pfns[: max(1, int(np.searchsorted(mappings, _MAPPINGS)))]
-
-
-def carry_out(batch: Batch) -> None:
-    """Do to all pages what was found."""
-    machine, pages, going = batch.machine, batch.pages, batch.out & batch.mapped
-    lru_del_bulk(machine, pages)
-    slots = batch.private.copy()
-    slots[batch.new] = swap_take_bulk(machine, pages[batch.new])
-    if batch.asked is not None:
-        # Those of pages that go out go with their entries.
-        at, pteps = batch.asked.mapped()
-        make_old(machine, pteps[~batch.out[batch.mapped][at]])
-    write_swap_entries(batch, slots)
-    if batch.asked is not None or batch.unmapped is not None:
-        pteps = batch.unmapped.mapped()[1] if batch.unmapped is not None else pages[:0]
-        machine.scheme.walked_bulk(pages[batch.mapped], batch.out[batch.mapped], pteps)
-
-    mem_map = machine.mem_map
-    mem_map.private.put(pages[batch.new], slots[batch.new])
-    mem_map.flags.put(pages, flags_after(batch))
-    mem_map.count.put(pages, np.where(going, 1, batch.count))
-    machine.swap.map.add(slots[going], batch.mapcount[going])
-
-    lru_add_bulk(machine, pages[batch.active], active=True)
-    waiting = batch.out & batch.written
-    lru_add_bulk(machine, pages[batch.kept | waiting], active=False)
-    if batch.until_free:
-        lru_del_bulk(machine, pages[waiting])
-    delete_from_swap_cache_bulk(machine, pages[batch.freed], slots[batch.freed])
-
-
-def make_old(machine: Machine, pteps: Indices) -> None:
-    """Clear the accessed bits of PTEs."""
-    memory = machine.memory
-    young = pteps[memory.all[pteps] & np.uint64(PAGE_ACCESSED) != 0]
-    if len(young):
-        memory.put(young, memory.all[young] & ~np.uint64(PAGE_ACCESSED))
-
-
-def write_swap_entries(batch: Batch, slots: Indices) -> None:
-    """`unmap_pte` of every entry that maps a page which goes out."""
-    if batch.unmapped is None:
-        return
-    machine, going = batch.machine, batch.out & batch.mapped
-    at, pteps = batch.unmapped.mapped()
-    exclusive = np.where(batch.test(PG_anon_exclusive)[going], SWP_EXCLUSIVE, 0)
-    entries = ((slots[going] << SWP_SHIFT) | exclusive)[at]
-    order = np.argsort(pteps, kind="stable")
-    machine.memory.put(pteps[order], entries[order])
-    for number, n in by_mm(machine, pteps).items():
-        mm = machine.mms.get(number)
-        assert mm is not None
-        mm.rss -= n
-    machine.work["tlb_flushes"] += len(pteps)
-
-
-def flags_after(batch: Batch) -> NDArray[np.uint32]:
-    """The flags of each page when all is done; those that the reverse map keeps are as it left them."""
-    flags = batch.machine.mem_map.flags.all[batch.pages]
-    if batch.asked is not None:
-        flags[batch.mapped] &= ~np.uint32(PG_referenced)
-        flags[batch.active | batch.kept] |= np.uint32(batch.machine.kernel.referenced_mark)
-    flags &= ~np.uint32(PG_active)
-    flags |= np.where(batch.active, np.uint32(PG_active | PG_lru), np.uint32(PG_lru))
-    flags[batch.out] &= ~np.uint32(PG_dirty | PG_anon_exclusive)
-    flags[batch.out] |= np.uint32(PG_swapcache)
-    flags[batch.new] |= np.uint32(PG_uptodate)
-    return flags
-
-
-def delete_from_swap_cache_bulk(machine: Machine, pages: Indices, slots: Indices) -> None:
-    """`delete_from_swap_cache` of pages that nobody maps and that are on no list; their frames are free."""
-    if not len(pages):
-        return
-    machine.swap.cached.put(slots, 0)
-    machine.mem_map.count.put(pages, 0)
-    swap_free_bulk(machine, slots)
-    free_pages_bulk(machine, pages)

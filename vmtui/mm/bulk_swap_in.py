@@ -1,7 +1,8 @@
 """The bulk twin of faults on swap entries: pages found in the swap cache, or read into it, at once.
 
 Like its siblings in `vmtui.mm.bulk` it has a precondition: the frames and the low memory are there, and no
-slot comes twice.  Of a write that finds pages which others have too, each is copied when it has come back.
+slot comes twice; with page clustering a slot is all that is mapped of a cluster.  Of a write that finds pages
+which others have too, each is copied when it has come back; not where pages are clusters.
 """
 
 from __future__ import annotations
@@ -56,14 +57,16 @@ class Slots:
 
     Attributes:
         slots: They, all different.
+        entries: How many entries of each come back.
         pages: The page of each in the swap cache; 0: it must be read.
         holders: How many hold each beside the entry that goes; one of them is the swap cache.
-        count: References to each page, the fault's among them.
+        count: References to each page, those of its entries that come back among them.
         freed: Whether the slot is given up.
         own: Whether the process has the page for itself.
     """
 
     slots: Indices
+    entries: Indices
     pages: Indices
     holders: Indices
     count: Indices
@@ -80,24 +83,25 @@ def swap_in_block(vma: Vma, ptes: PteRuns, start: int, write: bool) -> int:
 
     A write goes as far as the pages are its process's own.
     """
-    machine = vma.machine
+    machine, first = vma.machine, linear_page_index(vma, start)
     entries = ptes.read(machine.memory)
-    found = look_up(vma, entries, write)
+    found = look_up(vma, entries, first, write)
     found = found.first(alike(found.own) if write else len(found.slots))
-    n = len(found.slots)
-    if not n or not fits(machine, found, copies=False):
+    if not len(found.slots) or not fits(machine, found, copies=False):
         return 0
 
     pages, _ = bring_in(machine, found, copies=False)
     prot = vm_page_prot(vma)
     bits = PAGE_RW | PAGE_DIRTY if write else PAGE_RW if machine.kernel.anon_exclusive else 0
     bits &= ~(0 if vma.vm_flags & VM_WRITE else PAGE_RW)
-    entries[:n] = pages << PAGE_SHIFT | prot | np.where(found.own, bits, 0)
+    n = int(found.entries.sum())
+    indices = np.arange(first, first + n, dtype=np.int64)
+    frames = np.repeat(pages, found.entries) + indices % machine.cluster
+    entries[:n] = frames << PAGE_SHIFT | prot | np.where(np.repeat(found.own, found.entries), bits, 0)
     ptes.write(machine.memory, entries)
     vma.vm_mm.rss += n
-    first = linear_page_index(vma, start)
-    indices = np.arange(first, first + n, dtype=np.int64)
-    machine.scheme.swap_in_rmap_bulk(pages, vma, ptes.pteps()[:n], indices)
+    mapped = Mappings(machine, frames, ptes.pteps()[:n])
+    machine.scheme.swap_in_rmap_bulk(mapped, vma, indices[mapped.first] & -machine.cluster)
     return n
 
 
@@ -108,16 +112,16 @@ def copy_in_block(vma: Vma, ptes: PteRuns, start: int, write: bool) -> int:
     """
     machine, mem_map = vma.machine, vma.machine.mem_map
     entries = ptes.read(machine.memory)
-    found = look_up(vma, entries, write)
+    found = look_up(vma, entries, linear_page_index(vma, start), write)
     found = found.first(alike(~found.own & (mem_map.mapcount.all[found.pages] < _FEW)))
     n = len(found.slots)
-    if not n or not fits(machine, found, copies=True):
+    if not n or machine.cluster > 1 or not fits(machine, found, copies=True):
         return 0
 
     pages, copies = bring_in(machine, found, copies=True)
     pteps, first = ptes.pteps()[:n], linear_page_index(vma, start)
     indices = np.arange(first, first + n, dtype=np.int64)
-    machine.scheme.swap_in_rmap_bulk(pages, vma, pteps, indices)
+    machine.scheme.swap_in_rmap_bulk(Mappings(machine, pages, pteps), vma, indices)
     machine.scheme.remove_rmap_bulk(pages, vma, pteps)
     mem_map.count.add(pages, -1)
     machine.work["tlb_flushes"] += n
@@ -136,18 +140,36 @@ def is_swap(entries: Indices) -> Mask:
     return swap
 
 
-def look_up(vma: Vma, entries: Indices, write: bool) -> Slots:
+def whole_slots(entries: Indices, first: int, cluster: int) -> tuple[Indices, Indices]:
+    """The first entries, as far as each cluster has swap entries of one slot: one of each, and how many.
+
+    Args:
+        first: The index of the first.
+    """
+    if cluster == 1:
+        n = alike(is_swap(entries))
+        return entries[:n], np.ones(n, np.int64)
+    number = np.arange(first, first + len(entries), dtype=np.int64) // cluster
+    begins = np.flatnonzero(np.diff(number, prepend=-1))
+    counts = np.diff(np.append(begins, len(entries)))
+    one = is_swap(entries) & (entries == np.repeat(entries[begins], counts))
+    n = alike(np.logical_and.reduceat(one, begins))
+    return entries[begins[:n]], counts[:n]
+
+
+def look_up(vma: Vma, entries: Indices, first: int, write: bool) -> Slots:
     """What the faults on the first entries will find, one after another, as far as they are swap entries."""
     machine, swap, kernel = vma.machine, vma.machine.swap, vma.machine.kernel
-    entries = entries[: alike(is_swap(entries))]
+    entries, mine = whole_slots(entries, first, machine.cluster)
     slots, exclusive = entries >> SWP_SHIFT, entries & SWP_EXCLUSIVE != 0
     if len(np.unique(slots)) < len(slots):
-        slots, exclusive = slots[:0], exclusive[:0]
+        slots, exclusive, mine = slots[:0], exclusive[:0], mine[:0]
     pages = swap.cached.all[slots].astype(np.int64)
     read = pages == 0
-    holders = swap.map.all[slots].astype(np.int64) - 1 + read
-    count = np.where(read, 2, machine.mem_map.count.all[pages].astype(np.int64) + 1)
-    at_once, if_full = kernel.free_swap_bulk(vma, write, holders == 1, count)
+    holders = swap.map.all[slots].astype(np.int64) - mine + read
+    count = np.where(read, 1, machine.mem_map.count.all[pages].astype(np.int64)) + mine
+    # The first of several entries finds that the others hold the slot.
+    at_once, if_full = kernel.free_swap_bulk(vma, write, (holders == 1) & (mine == 1), count)
     # Each slot that is given up brings nearer that swap is not half full any more.
     before: Indices = np.cumsum(at_once | if_full) - (at_once | if_full)
     surplus = swap.used() - swap.slots // 2 if vm_swap_full(machine) else 0
@@ -155,8 +177,8 @@ def look_up(vma: Vma, entries: Indices, write: bool) -> Slots:
     if kernel.anon_exclusive:
         own = exclusive | (count - freed == 1)
     else:
-        own = (count == 2) & (holders == 1)
-    return Slots(slots, pages, holders, count, freed, own)
+        own = (count == mine + 1) & (holders == 1)
+    return Slots(slots, mine, pages, holders, count, freed, own)
 
 
 def fits(machine: Machine, found: Slots, *, copies: bool) -> bool:
@@ -165,8 +187,9 @@ def fits(machine: Machine, found: Slots, *, copies: bool) -> bool:
     n += len(found.pages) * copies
     if n and (zone is None or not zone.room(n, 0)):
         return False
-    in_low = n * PAGE_SIZE if zone is machine.zones[0] else 0
-    return machine.ledger.fits(in_low + machine.scheme.bulk_bytes(found.pages))
+    in_low = n * PAGE_SIZE * machine.cluster if zone is machine.zones[0] else 0
+    reverse = machine.scheme.bulk_bytes(np.repeat(found.pages, found.entries))
+    return machine.ledger.fits(in_low + reverse)
 
 
 def take_frames(machine: Machine, found: Slots, *, copies: bool) -> tuple[Indices, Indices]:

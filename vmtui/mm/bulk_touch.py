@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from vmtui.mm.bulk import alike, blocks, chunks_of, populate, take_users
+from vmtui.mm.bulk import alike, blocks, chunks_of, populate, take_users, whole_clusters
 from vmtui.mm.bulk_swap_in import copy_in_block, swap_in_block
 from vmtui.mm.cluster import Mappings
 from vmtui.mm.mm_types import VM_ACCESS, VM_SHARED, VM_WRITE, Mm, Vma, linear_page_index
@@ -49,17 +49,19 @@ def access_range(mm: Mm, start: int, end: int, write: bool) -> tuple[int, str]:
     """
     done = populate(mm, start, end, write)
     vma = mm.vmas.at(start)
-    if done or vma is None or mm.machine.cluster > 1:
+    if done or vma is None:
         return done, FILLED
     if not vma.vm_flags & (VM_WRITE if write else VM_ACCESS):
         return 0, FILLED
     end = min(end, vma.vm_end)
     ptep = pte_offset(mm, start)
     pte = mm.machine.memory[ptep] if ptep else 0
-    tries = SWAPPED_IN if is_swap_pte(pte) else PRESENT
+    tries = PRESENT
+    if is_swap_pte(pte):
+        tries, end = SWAPPED_IN, whole_clusters(vma, start, end)
     if not write or vma.vm_flags & VM_SHARED:
         tries = tries[:1]
-    for block, text in tries if pte else ():
+    for block, text in tries if pte and start < end else ():
         done = as_far_as(vma, start, end, write, block)
         if done:
             return done, text
@@ -94,9 +96,9 @@ def touch_block(vma: Vma, ptes: PteRuns, start: int, write: bool) -> int:
 
 
 def copy_block(vma: Vma, ptes: PteRuns, start: int, write: bool) -> int:
-    """`do_wp_page` of 2.6, of pages that others have too, none of them in the swap cache: each is copied."""
+    """`do_wp_page` of 2.6: copies of pages that others have too, none in the swap cache, none a cluster."""
     machine, mem_map = vma.machine, vma.machine.mem_map
-    if machine.options.rules != "2.6":
+    if machine.options.rules != "2.6" or machine.cluster > 1:
         return 0
     entries = ptes.read(machine.memory)
     old = entries >> PAGE_SHIFT

@@ -1,8 +1,9 @@
 """The bulk twin of zap: the mappings and the swap entries of whole page tables dropped at once.
 
-Like its siblings in `vmtui.mm.bulk` it has a precondition: pages have one frame each, every entry maps a page
-or holds a slot, no slot comes twice, and vm_swap_full decides about none of them.  It stops at the first page
-table for which that does not hold, and the caller goes on page by page.
+Like its siblings in `vmtui.mm.bulk` it has a precondition: every entry maps a page or holds a slot, no slot
+comes twice, and vm_swap_full decides about none of them.  With page clustering no page is mapped, and a slot
+comes as often as it will one time after another.  It stops at the first page table for which that does not
+hold, and the caller goes on page by page.
 """
 
 from __future__ import annotations
@@ -42,8 +43,6 @@ def zap_range(vma: Vma, start: int, end: int) -> tuple[int, int, int]:
         were unmapped on the way, and swap entries dropped.
     """
     dropped = swapped = 0
-    if vma.machine.cluster > 1:
-        return start, 0, 0
     for low, high in blocks(start, end):
         reached, pages, slots = zap_block(vma, low, high)
         dropped, swapped = dropped + pages, swapped + slots
@@ -102,6 +101,9 @@ def odd_entries(machine: Machine, entries: Indices, present: Mask, slots: Indice
     """Which entries are not simple: of a file, or of a slot that comes twice or may be given up early."""
     swap, mem_map = machine.swap, machine.mem_map
     odd: Mask = ~present & (entries & PAGE_FILE != 0)
+    if machine.cluster > 1:
+        odd |= present & (entries >> PAGE_SHIFT != ZERO_PFN)
+        return odd | odd_slots(machine, np.where(present, 0, slots))
     if not slots.any():
         return odd
     used = slots[slots != 0]
@@ -111,6 +113,26 @@ def odd_entries(machine: Machine, entries: Indices, present: Mask, slots: Indice
         held = np.where(present, 0, swap.cached.all[slots])
         odd |= (held != 0) & (swap.map.all[slots] == 2) & (mem_map.count.all[held] > 1)
     return odd
+
+
+def odd_slots(machine: Machine, slots: Indices) -> Mask:
+    """Of swap entries of clusters, 0 being none: whose slot comes again later, or may be given up early."""
+    swap = machine.swap
+    first, times = runs_of(slots)
+    each = slots[first]
+    odd = np.zeros(len(each), np.bool_)
+    if len(np.unique(each[each != 0])) < np.count_nonzero(each):
+        odd = each != 0
+    elif vm_swap_full(machine):
+        held = swap.cached.all[each]
+        odd = (held != 0) & (swap.map.all[each] == times + 1) & (machine.mem_map.count.all[held] > 1)
+    return np.repeat(odd, times)
+
+
+def runs_of(slots: Indices) -> tuple[Indices, Indices]:
+    """Where each of some slots that are equal to their neighbours begins, and how many they are."""
+    first = np.flatnonzero(np.diff(slots, prepend=-1))
+    return first, np.diff(np.append(first, len(slots)))
 
 
 def slots_of(machine: Machine, entries: Indices, present: Mask) -> Indices:
@@ -156,13 +178,17 @@ def drop_pages(vma: Vma, pteps: Indices, entries: Indices, slots: Indices) -> In
 
 
 def drop_slots(machine: Machine, slots: Indices) -> Indices:
-    """`free_swap_and_cache` of many different slots; the pages that go with them, 0 for none."""
-    left = swap_free_bulk(machine, slots)
-    held = machine.swap.cached.all[slots].astype(np.int64)
+    """`free_swap_and_cache` of many slots, equal ones together; the pages that go with them, 0 for none."""
+    first, times = runs_of(slots)
+    each = slots[first]
+    left = swap_free_bulk(machine, each, times)
+    held = machine.swap.cached.all[each].astype(np.int64)
     unwanted = (left == 1) & (held != 0) & (machine.mem_map.count.all[held] == 1)
-    delete_slots(machine, slots[unwanted])
+    delete_slots(machine, each[unwanted])
     machine.mem_map.count.put(held[unwanted], 0)
-    return np.where(unwanted, held, 0)
+    gone = np.zeros(len(slots), np.int64)
+    gone[first] = np.where(unwanted, held, 0)
+    return gone
 
 
 def delete_slots(machine: Machine, slots: Indices) -> None:

@@ -8,6 +8,7 @@ and a page stands at the index of its first hardware page.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -183,6 +184,50 @@ def radix_tree_add_bulk(mapping: AddressSpace, indices: NDArray[np.int64]) -> No
         if not len(indices):
             return
         mapping.machine.ledger.charge("radix_tree_node", len(indices))
+
+
+def radix_tree_delete_bulk(mapping: AddressSpace, indices: NDArray[np.int64]) -> None:
+    """`radix_tree_delete` of many different pages that are there."""
+    indices = indices // mapping.machine.cluster
+    for level in range(mapping.height):
+        parents, children = np.unique(indices >> RADIX_TREE_MAP_SHIFT, return_counts=True)
+        left = mapping.nodes[level].all[parents] - children.astype(np.uint16)
+        mapping.nodes[level].put(parents, left)
+        indices = parents[left == 0]
+        if not len(indices):
+            return
+        mapping.machine.ledger.uncharge("radix_tree_node", len(indices))
+
+
+def in_page_cache(machine: Machine, pages: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of many pages are in the page cache."""
+    mem_map = machine.mem_map
+    other = mem_map.flags.all[pages] & np.uint32(PG_anon | PG_swapcache | PG_table)
+    cached: NDArray[np.bool_] = (other == 0) & (mem_map.mapping.all[pages] != 0)
+    return cached
+
+
+def by_file(machine: Machine, pages: NDArray[np.int64]) -> Iterator[tuple[AddressSpace, NDArray[np.int64]]]:
+    """Each file of which there are some among many pages of the page cache; and the places of these."""
+    numbers = machine.mem_map.mapping.all[pages]
+    order = np.argsort(numbers, kind="stable")
+    begins = np.flatnonzero(np.diff(numbers[order], prepend=0))
+    for at in np.split(order, begins[1:]) if len(pages) else ():
+        mapping = machine.files.get(int(numbers[at[0]]))
+        assert mapping is not None
+        yield mapping, at
+
+
+def remove_from_page_cache_bulk(machine: Machine, pages: NDArray[np.int64]) -> None:
+    """`remove_from_page_cache` of many pages, without the cache's references."""
+    mem_map = machine.mem_map
+    for mapping, at in by_file(machine, pages):
+        indices = mem_map.index.all[pages[at]].astype(np.int64)
+        mapping.pages.put(indices, 0)
+        mapping.nrpages -= len(at)
+        radix_tree_delete_bulk(mapping, indices)
+    mem_map.mapping.put(pages, 0)
+    mem_map.index.put(pages, 0)
 
 
 def truncate_inode_pages(mapping: AddressSpace, first: int, end: int) -> int:

@@ -48,6 +48,8 @@ class Kernel(Protocol):
     fresh_flags: ClassVar[int]
     #: The same of one that a write to a shared page has made.
     copied_flags: ClassVar[int]
+    #: Page-out writes a file's dirty pages itself, and does not leave them to the flushers.
+    writes_files: ClassVar[bool]
     #: Those that a page of shared memory has, beside the usual.
     shmem_flags: ClassVar[int]
 

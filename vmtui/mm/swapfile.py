@@ -117,10 +117,10 @@ def swap_take_bulk(machine: Machine, pages: Slots) -> Slots:
     return slots
 
 
-def swap_free_bulk(machine: Machine, slots: Slots) -> Slots:
-    """`swap_free` of many different slots; how many holders each has left."""
+def swap_free_bulk(machine: Machine, slots: Slots, times: Slots | int = 1) -> Slots:
+    """`swap_free` of many different slots, so many times each; how many holders each has left."""
     swap = machine.swap
-    left: Slots = swap.map.all[slots].astype(np.int64) - 1
+    left: Slots = swap.map.all[slots].astype(np.int64) - times
     swap.map.put(slots, left)
     free = slots[left == 0]
     if len(free):

@@ -26,6 +26,7 @@ class Kernel26:
     fault_around: ClassVar[int] = 1
     fresh_flags: ClassVar[int] = PG_lru | PG_active | PG_referenced
     copied_flags: ClassVar[int] = PG_lru | PG_active
+    writes_files: ClassVar[bool] = True
     shmem_flags: ClassVar[int] = 0
 
     lru_cache_add_anon = staticmethod(lru_cache_add_active)

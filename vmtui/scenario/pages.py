@@ -8,7 +8,6 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from vmtui.mm.memory import follow_page
 from vmtui.mm.mm_types import (
     VM_EXEC,
     VM_NONLINEAR,
@@ -213,12 +212,11 @@ def cached_frames(mm: Mm, start: int, end: int) -> dict[int, int]:
         low, high = max(start, vma.vm_start), min(end, vma.vm_end)
         indices = pages_in(vma, file, low, high) & -mm.machine.cluster
         pages, slots = file.pages.all[indices], file.slots.all[indices]
+        pages = np.where(slots != 0, mm.machine.swap.cached.all[slots], pages)
+        mapped = (present_ptes(mm, low, high) - low) >> PAGE_SHIFT
+        pages[mapped[mapped < len(pages)]] = 0
         for page in np.flatnonzero(pages).tolist():
             found[low + page * PAGE_SIZE] = int(pages[page])
-        for page in np.flatnonzero(slots).tolist():
-            found[low + page * PAGE_SIZE] = lookup_swap_cache(mm.machine, int(slots[page]))
-    for address in present_ptes(mm, start, end).tolist() if found else ():
-        found.pop(address, None)
     for vma in mm.vmas.overlapping(start, end):
         if vma.vm_flags & VM_NONLINEAR and vma.vm_file is not None:
             found |= nonlinear_frames(vma, vma.vm_file, max(start, vma.vm_start), min(end, vma.vm_end))
@@ -228,13 +226,11 @@ def cached_frames(mm: Mm, start: int, end: int) -> dict[int, int]:
 def mapped_frames(mm: Mm, start: int, end: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The addresses in [start, end) that map a page, or hold a slot that is cached; and these pages."""
     machine, addresses = mm.machine, present_ptes(mm, start, end)
-    if machine.cluster > 1:
-        pfns = np.array([follow_page(mm, address) for address in addresses.tolist()], np.int64)
-    else:
-        ptes = machine.memory.all[pteps_of(mm, addresses)].astype(np.int64)
-        present = ptes & (PAGE_PRESENT | PAGE_PROTNONE) != 0
-        slots = np.where(present | (ptes & PAGE_FILE != 0), 0, ptes >> SWP_SHIFT)
-        pfns = np.where(present, ptes >> PAGE_SHIFT, machine.swap.cached.all[slots].astype(np.int64))
+    ptes = machine.memory.all[pteps_of(mm, addresses)].astype(np.int64)
+    present = ptes & (PAGE_PRESENT | PAGE_PROTNONE) != 0
+    slots = np.where(present | (ptes & PAGE_FILE != 0), 0, ptes >> SWP_SHIFT)
+    pages = (ptes >> PAGE_SHIFT) & -machine.cluster
+    pfns = np.where(present, pages, machine.swap.cached.all[slots].astype(np.int64))
     there = (pfns != 0) & (pfns != ZERO_PFN)
     return addresses[there], pfns[there]
 

@@ -51,7 +51,7 @@ from vmtui.mm.rmap.scheme import (
 )
 from vmtui.mm.rmap.target import anon_vma_target, mapping_target
 from vmtui.mm.rmap.unmap import ptep_test_and_clear_young, unmap_pte
-from vmtui.mm.rmap.walk_bulk import Found, ask_vma_rss, walk_lists
+from vmtui.mm.rmap.walk_bulk import Found, Indices, ask_vma_rss, kinds_of, walk_trees
 from vmtui.mm.step import END, HIT, LOCKED, MAPCOUNT, Ref, Steps, Told, step
 from vmtui.mm.work import count_link
 
@@ -466,7 +466,8 @@ class AnonVmaMerged(Indifferent):
     def walked_bulk(self, pages: Pfns, unmapped: NDArray[np.bool_], pteps: Pfns) -> None:
         """In the swap cache, unmapped, they are no anonymous pages any more."""
         super().walked_bulk(pages, unmapped, pteps)
-        self.forget_bulk(pages[unmapped])
+        anon = self.machine.mem_map.flags.all[pages] & PG_anon != 0
+        self.forget_bulk(pages[unmapped & anon])
 
     def forget_bulk(self, pages: Pfns) -> None:
         """Many pages have lost their last mapping, and with it their anon_vma."""
@@ -476,9 +477,18 @@ class AnonVmaMerged(Indifferent):
             mem_map.mapping.put(pages, 0)
 
     def walk_bulk(self, pages: Pfns, kind: str) -> Found:
-        """Pages that point at one anon_vma have the same candidates."""
-        keys = self.machine.mem_map.mapping.all[pages].astype(np.int64)
-        return walk_lists(Found(self.machine, pages, kind, stops=True), keys, self.candidates, ask_vma_rss)
+        """Pages of one anon_vma have the same candidates; those of a file where no VMA begins or ends."""
+        found = Found(self.machine, pages, kind, stops=True)
+        ask = ask_unless_locked if kind == "referenced" else ask_vma_rss
+        return walk_trees(found, kinds_of(found), self.cuts, self.candidates, ask)
+
+    def cuts(self, page: Page) -> list[int]:
+        """Where in a file of which this is a page others have other candidates; memory has a list."""
+        if page.test(PG_anon):
+            return []
+        cuts = self.trees.cuts(page.mapping)
+        # A cluster has other candidates from that on in which a VMA begins.
+        return sorted({*cuts, *(cut & -self.machine.cluster for cut in cuts)})
 
     def note_bulk(self, pages: Pfns, vma: Vma, indices: Pfns) -> None:
         """The VMA's anon_vma."""
@@ -561,6 +571,14 @@ class AnonVmaMerged(Indifferent):
 def locked_shared(page: Page, vma: Vma) -> bool:
     """Whether a candidate ends page_referenced: a shared VMA of the file that is locked in memory."""
     return not page.test(PG_anon) and vma.vm_flags & (VM_LOCKED | VM_SHARED) == VM_LOCKED | VM_SHARED
+
+
+def ask_unless_locked(found: Found, at: Indices, vma: Vma) -> None:
+    """One VMA's part in page_referenced of many pages; one that is shared and locked is not asked here."""
+    if vma.vm_flags & (VM_LOCKED | VM_SHARED) == VM_LOCKED | VM_SHARED:
+        found.give_up(at)
+    else:
+        ask_vma_rss(found, at, vma)
 
 
 def locked_shared_step(page: Page, vma: Vma, nodes: int) -> Told:

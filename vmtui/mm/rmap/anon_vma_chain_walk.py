@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from vmtui.mm.cluster import mapped_pteps
 from vmtui.mm.filemap import page_mapping
 from vmtui.mm.mm_types import VM_LOCKED, AnonVma, Vma, vma_name
@@ -15,7 +13,7 @@ from vmtui.mm.pgtable import pte_dirty, pte_swp_mkexclusive
 from vmtui.mm.rmap.anon_vma_chain_self import ChainSelf
 from vmtui.mm.rmap.scheme import Pfns, look_at, page_check_address, walk_begins, walk_ends
 from vmtui.mm.rmap.unmap import ptep_test_and_clear_young, unmap_pte
-from vmtui.mm.rmap.walk_bulk import Found, ask_vma, groups, walk_group
+from vmtui.mm.rmap.walk_bulk import Found, ask_vma, kinds_of, walk_trees
 from vmtui.mm.step import END, LOCKED, MAPCOUNT, Steps, step
 
 
@@ -157,16 +155,16 @@ class ChainWalk(ChainSelf):
         return found
 
     def walk_bulk(self, pages: Pfns, kind: str) -> Found:
-        """Pages of one anon_vma have the same candidates where no interval of its tree begins or ends."""
-        found, mem_map = Found(self.machine, pages, kind, stops=True), self.machine.mem_map
-        for at in groups(mem_map.mapping.all[pages].astype(np.int64)):
-            anon_vma = self.folio_anon_vma(self.machine.page(int(pages[at[0]])))
-            cuts = self.chains.trees.cuts(anon_vma.id) if anon_vma is not None else []
-            segments = np.searchsorted(cuts, mem_map.index.all[pages[at]].astype(np.int64), side="right")
-            for segment in groups(segments):
-                page = self.machine.page(int(pages[at[segment[0]]]))
-                walk_group(found, at[segment], page, self.candidates(page), ask_vma)
-        return found
+        """Pages of one tree have the same candidates where no interval of it begins or ends."""
+        found = Found(self.machine, pages, kind, stops=True)
+        return walk_trees(found, kinds_of(found), self.cuts, self.candidates, ask_vma)
+
+    def cuts(self, page: Page) -> list[int]:
+        """Where in the object of which this is a page others have other candidates."""
+        anon_vma, mapping = self.folio_anon_vma(page), page_mapping(page)
+        if anon_vma is not None:
+            return self.chains.trees.cuts(anon_vma.id)
+        return self.files.cuts(mapping.id) if mapping is not None else []
 
     def folio_remove_rmap_pte(self, page: Page, ptep: int) -> Steps:
         """One mapping less.  It stays anonymous until it is freed (folio_remove_rmap_pte)."""

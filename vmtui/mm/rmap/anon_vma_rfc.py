@@ -40,7 +40,7 @@ from vmtui.mm.rmap.picture import CandidateRow, draw_file, draw_list
 from vmtui.mm.rmap.scheme import Pfns, Picture, WalkLines, look_at, page_check_address, walk_begins, walk_ends
 from vmtui.mm.rmap.target import anon_vma_target, mapping_target
 from vmtui.mm.rmap.unmap import unmap_pte
-from vmtui.mm.rmap.walk_bulk import Found, ask_vma, walk_lists
+from vmtui.mm.rmap.walk_bulk import Found, ask_vma, kinds_of, walk_lists
 from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Steps, step
 from vmtui.mm.work import count_link, count_tables
 from vmtui.state.column import as_slice
@@ -465,12 +465,9 @@ class AnonVmaRfc(Indifferent):
             mem_map.mapping.put(direct, child.anon_vma.id)
 
     def walk_bulk(self, pages: Pfns, kind: str) -> Found:
-        """Pages of one VMA, or of one list, have the same candidates."""
-        mem_map = self.machine.mem_map
-        direct = mem_map.flags.all[pages] & PG_direct != 0
+        """Pages of one VMA, of one list, or of one file, have the same candidates."""
         found = Found(self.machine, pages, kind, stops=kind == "unmap")
-        keys = mem_map.mapping.all[pages].astype(np.int64) * 2 + direct
-        return walk_lists(found, keys, lambda page: ((vma, 1) for vma in self.candidates(page)), ask_vma)
+        return walk_lists(found, kinds_of(found), self.candidates, ask_vma)
 
     def note_bulk(self, pages: Pfns, vma: Vma, indices: Pfns) -> None:
         """The list that the VMA is on, or the VMA."""

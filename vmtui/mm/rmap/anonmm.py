@@ -45,7 +45,7 @@ from vmtui.mm.rmap import explained
 from vmtui.mm.rmap.base import Indifferent
 from vmtui.mm.rmap.bundle import (
     Candidate,
-    ask_anonmm,
+    ask_candidate,
     bundle_of,
     candidate_mm,
     candidate_vma,
@@ -58,7 +58,7 @@ from vmtui.mm.rmap.picture import CandidateRow, draw_file
 from vmtui.mm.rmap.scheme import Pfns, Picture, WalkLines, walk_begins, walk_ends
 from vmtui.mm.rmap.target import mapping_target
 from vmtui.mm.rmap.unmap import ptep_test_and_clear_young, unmap_pte
-from vmtui.mm.rmap.walk_bulk import Found, walk_lists
+from vmtui.mm.rmap.walk_bulk import Found, kinds_of, walk_lists
 from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Steps, step
 from vmtui.mm.swap_state import lookup_swap_cache
 from vmtui.mm.work import count_tables
@@ -443,7 +443,8 @@ class AnonmmScheme(Indifferent):
     def walked_bulk(self, pages: Pfns, unmapped: NDArray[np.bool_], pteps: Pfns) -> None:
         """In the swap cache, unmapped, they point nowhere."""
         super().walked_bulk(pages, unmapped, pteps)
-        self.forget_bulk(pages[unmapped])
+        anon = self.machine.mem_map.flags.all[pages] & PG_anon != 0
+        self.forget_bulk(pages[unmapped & anon])
 
     def forget_bulk(self, pages: Pfns) -> None:
         """`clear_page_anon` of many pages."""
@@ -459,10 +460,9 @@ class AnonmmScheme(Indifferent):
             self.put_anonmm(anonmm, n)
 
     def walk_bulk(self, pages: Pfns, kind: str) -> Found:
-        """Pages that point at one anonmm have the same candidates."""
-        keys = self.machine.mem_map.mapping.all[pages].astype(np.int64)
+        """Pages that point at one anonmm, or at one file, have the same candidates."""
         found = Found(self.machine, pages, kind, stops=True)
-        return walk_lists(found, keys, lambda page: ((one, 1) for one in self.candidates(page)), ask_anonmm)
+        return walk_lists(found, kinds_of(found), self.candidates, ask_candidate)
 
     def note_bulk(self, pages: Pfns, vma: Vma, indices: Pfns) -> None:
         """The mm's anonmm, and the address."""

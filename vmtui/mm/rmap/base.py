@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from vmtui.mm.cluster import Mappings
 from vmtui.mm.mm_types import AnonVma, Mm, Vma
 from vmtui.mm.page import Page
 from vmtui.mm.rmap.scheme import Pfns, WalkLines
@@ -75,12 +76,12 @@ class Indifferent:
         self.machine.work["rmap_remove"] += int(mapcount.all[pages[unmapped]].sum())
         mapcount.put(pages[unmapped], 0)
 
-    def swap_in_rmap_bulk(self, pages: Pfns, vma: Vma, pteps: Pfns, indices: Pfns) -> None:
-        """One mapping more of each of many pages from swap; who had none notes where it is."""
-        mapcount = self.machine.mem_map.mapcount
+    def swap_in_rmap_bulk(self, mapped: Mappings, vma: Vma, indices: Pfns) -> None:
+        """Mappings more of each of many pages from swap; who had none notes where it is."""
+        mapcount, pages = self.machine.mem_map.mapcount, mapped.pages
         first = mapcount.all[pages] == 0
-        mapcount.add(pages, 1)
-        self.machine.work["rmap_add"] += len(pages)
+        mapcount.add(pages, mapped.counts)
+        self.machine.work["rmap_add"] += len(mapped)
         if first.any():
             self.note_bulk(pages[first], vma, indices[first])
 

@@ -12,7 +12,7 @@ from vmtui.mm.page import PAGE_SHIFT, Page
 from vmtui.mm.pgtable import is_swap_pte, pte_offset, pte_pfn, pte_present, pte_to_slot
 from vmtui.mm.rmap.picture import page_lines
 from vmtui.mm.rmap.scheme import Edge, Node, Picture, page_check_address_rss
-from vmtui.mm.rmap.walk_bulk import Found, Indices, ask_addresses
+from vmtui.mm.rmap.walk_bulk import Found, Indices, ask_addresses, ask_vma_rss
 from vmtui.mm.step import (
     HIT,
     MISS_NOPTE,
@@ -110,6 +110,14 @@ def ask_anonmm(found: Found, at: Indices, anonmm: Anonmm) -> None:
     else:
         index = found.machine.mem_map.index.all[found.pages[at]].astype(np.int64)
         ask_addresses(found, at, anonmm.mm, index << PAGE_SHIFT)
+
+
+def ask_candidate(found: Found, at: Indices, candidate: Candidate) -> None:
+    """`check_candidate` of one candidate for many pages."""
+    if isinstance(candidate, Vma):
+        ask_vma_rss(found, at, candidate)
+    else:
+        ask_anonmm(found, at, candidate)
 
 
 def draw_bundle(page: Page, rows: Sequence[Anonmm], total: int, first: int) -> Picture:

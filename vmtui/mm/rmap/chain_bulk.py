@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from vmtui.mm.cluster import Mappings, distinct
 from vmtui.mm.page import PAGE_SHIFT, PG_direct
-from vmtui.mm.pgtable import PAGE_PRESENT, PAGE_PROTNONE
+from vmtui.mm.pgtable import PAGE_PRESENT, PAGE_PROTNONE, PTRS_PER_TABLE
 from vmtui.mm.rmap.chain import FREED, NEXT, Numbers, PteChains
 from vmtui.mm.rmap.walk_bulk import Found
 
@@ -150,23 +150,42 @@ class BulkChains(PteChains):
             self.pte.put(pfns[empty], link[empty] // self.line)
             self._give(head[empty])
 
-    def walk_bulk(self, found: Found, *, collapsed: bool) -> None:
+    def walk_bulk(self, found: Found, which: Numbers, *, collapsed: bool) -> None:
         """The entries of many pages: hits, all of them.
 
         Args:
+            which: The places of these pages among those of the walk.
             collapsed: Chains of one entry are direct pointers when this walk comes, and no node is read.
         """
-        found.lines += self.machine.lines("mem_map")
-        pte, direct, _, _ = self._states(found.pages)
-        found.hit(np.flatnonzero(direct), pte[direct])
-        alone = self._alone(found.pages)
-        for at, node, link in self._levels(pte, (pte != 0) & ~direct):
-            followed = at[~alone[at]] if collapsed else at
+        pages = found.pages[which]
+        found.lines[which] += self.machine.lines("mem_map")
+        pte, direct, _, _ = self._states(pages)
+        self.hit_entries(found, which[direct], pte[direct])
+        alone = self._alone(pages)
+        for places, node, link in self._levels(pte, (pte != 0) & ~direct):
+            at = which[places]
+            followed = at[~alone[places]] if collapsed else at
             found.counts["nodes"][followed] += 1
             found.lines[followed] += 1
             for index in range(int((link & self.nrpte).min()), self.nrpte):
                 used = link & self.nrpte <= index
-                found.hit(at[used], self.ptes.all[index * self.room + node[used]].astype(np.int64))
+                entries = self.ptes.all[index * self.room + node[used]].astype(np.int64)
+                self.hit_entries(found, at[used], entries)
+
+    def hit_entries(self, found: Found, at: Numbers, entries: Numbers) -> None:
+        """An entry of each of these pages; one of a cluster stands for up to as many PTEs (`pteps`)."""
+        if not self.per_cluster:
+            found.hit(at, entries)
+            return
+        places = entries[:, None] + np.arange(self.machine.cluster)
+        table = entries[:, None] & -PTRS_PER_TABLE
+        inside = places & -PTRS_PER_TABLE == table
+        ptes = self.machine.memory.all[np.where(inside, places, entries[:, None])].astype(np.int64)
+        present = ptes & (PAGE_PRESENT | PAGE_PROTNONE) != 0
+        subpage = (ptes >> PAGE_SHIFT) - found.pages[at][:, None]
+        mine = present & (subpage >= 0) & (subpage < self.machine.cluster)
+        first = np.maximum(places - subpage, table)
+        found.hit_clusters(at, places, inside & mine & (first == entries[:, None]))
 
     def walked_bulk(self, pages: Numbers, unmapped: NDArray[np.bool_]) -> None:
         """`collapse` of each page that has fallen to one entry; of those unmapped all entries go."""

@@ -42,6 +42,7 @@ from vmtui.mm.rmap.picture import CandidateRow, draw_file
 from vmtui.mm.rmap.pte_chain import PteChain
 from vmtui.mm.rmap.scheme import Pfns, Picture, WalkLines, look_at, page_check_address, walk_begins, walk_ends
 from vmtui.mm.rmap.unmap import unmap_pte
+from vmtui.mm.rmap.walk_bulk import Found, ask_vma, walk_lists
 from vmtui.mm.step import END, LOCKED, MAPCOUNT, Ref, Steps, step
 
 
@@ -271,6 +272,20 @@ class Objrmap(PteChain):
     def dup_rmap_bulk(self, mapped: Mappings, vma: Vma, child: Vma, swapped: bool) -> None:
         """`page_dup_rmap` for the pages of a VMA."""
         self.add_file_rmap_bulk(mapped, child)
+
+    def walk_bulk(self, pages: Pfns, kind: str) -> Found:
+        """The entries of those that have a chain; of the others the VMAs of their files."""
+        chained = self.chains.pte.all[pages] != 0
+        found = Found(self.machine, pages, kind, stops=False)
+        self.chains.walk_bulk(found, np.flatnonzero(chained), collapsed=kind == "unmap")
+        found.stops[~chained] = kind == "unmap"
+        keys = np.where(chained, 0, self.machine.mem_map.mapping.all[pages].astype(np.int64))
+        return walk_lists(found, keys, self.file_candidates, ask_vma)
+
+    def file_candidates(self, page: Page) -> Iterator[Vma]:
+        """The VMAs of its file."""
+        mapping = page_mapping(page)
+        return file_vmas(mapping) if mapping is not None else iter(())
 
     # What it says of itself.
 

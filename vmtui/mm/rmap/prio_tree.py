@@ -149,6 +149,23 @@ class PrioTrees:
             if left and self.interval(left)[1] >= index:
                 waiting.append((left, bit >> 1, least))
 
+    def cuts(self, tree: int) -> list[int]:
+        """The pages from which on a query goes another way than before them, ascending.
+
+        Where an interval begins or has just ended, and where the radix index that decides below a node does.
+        """
+        root = self.root.cell[tree]
+        waiting = [(root, 1 << (self.bits.cell[tree] - 1), 0)] if root else []
+        found = set()
+        while waiting:
+            node, bit, least = waiting.pop()
+            begin, end = self.interval(node)
+            found |= {begin, end + 1, least + bit}
+            left, right = self.left.cell[node], self.right.cell[node]
+            waiting += [(left, bit >> 1, least)] if left else []
+            waiting += [(right, bit >> 1, least + bit)] if right else []
+        return sorted(found)
+
     def vm_set(self, node: int) -> Iterator[int]:
         """The other VMAs of the same interval as a tree node."""
         head = member = self.head.cell[node]

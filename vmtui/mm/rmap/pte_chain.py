@@ -300,18 +300,16 @@ class PteChain(Indifferent):
     def walk_bulk(self, pages: Pfns, kind: str) -> Found:
         """The entries of each page; page_referenced has collapsed what try_to_unmap walks over."""
         found = Found(self.machine, pages, kind, stops=False)
-        self.chains.walk_bulk(found, collapsed=kind == "unmap")
+        self.chains.walk_bulk(found, np.arange(len(pages)), collapsed=kind == "unmap")
         return found
 
     def walked_bulk(self, pages: Pfns, unmapped: NDArray[np.bool_], pteps: Pfns) -> None:
         """Chains of one entry collapse; those of unmapped pages go."""
         self.chains.walked_bulk(pages, unmapped)
 
-    def swap_in_rmap_bulk(self, pages: Pfns, vma: Vma, pteps: Pfns, indices: Pfns) -> None:
+    def swap_in_rmap_bulk(self, mapped: Mappings, vma: Vma, indices: Pfns) -> None:
         """`page_add_rmap` for pages from swap."""
-        flags = self.machine.mem_map.flags
-        flags.put(pages, flags.all[pages] | np.uint32(PG_anon))
-        self.chains.add_bulk(Mappings(self.machine, pages, pteps))
+        self.add_rmap_bulk(mapped, vma, indices)
 
     def bulk_bytes(self, pfns: Pfns) -> int:
         """A node for each page that is direct, or whose head is full."""

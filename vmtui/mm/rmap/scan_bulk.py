@@ -7,6 +7,7 @@ before less one entry.  What a round comes to is then counted without going it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import attrs
@@ -19,6 +20,7 @@ from vmtui.mm.rmap.walk_bulk import Found, Indices, pteps_of
 from vmtui.mm.step import HIT, LEFT
 
 if TYPE_CHECKING:
+    from vmtui.mm.machine import Machine
     from vmtui.mm.rmap.virtual_scan import VirtualScan
 
 
@@ -39,9 +41,31 @@ class Round:
     @classmethod
     def of(cls, scan: VirtualScan) -> Round:
         """That of a scan, as it stands."""
+        return cls.joined([cls.of_leg(*leg) for leg in scan.legs()])
+
+    @classmethod
+    def of_leg(cls, mm: Mm, start: int, end: int) -> Round:
+        """Part of one: what a range of an mm maps."""
         nothing = (np.empty(0, np.int64),) * 4
-        parts = [part for mm, start, end in scan.legs() for part in leg_parts(mm, start, end)]
-        return cls(*(np.concatenate(column) for column in zip(nothing, *parts, strict=True)))
+        return cls(*(np.concatenate(part) for part in zip(nothing, *leg_parts(mm, start, end), strict=True)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Round]) -> Round:
+        """Parts, one after another."""
+        nothing = (np.empty(0, np.int64),) * 4
+        columns = zip(nothing, *(attrs.astuple(part, recurse=False) for part in parts), strict=True)
+        return cls(*(np.concatenate(column) for column in columns))
+
+    def first(self, n: int) -> Round:
+        """The first entries."""
+        return Round(self.pteps[:n], self.pfns[:n], self.vma[:n], self.mm[:n])
+
+    def still_mapped(self, machine: Machine) -> Round:
+        """Those entries that map something yet."""
+        left = machine.memory.all[self.pteps] & np.uint64(PAGE_PRESENT | PAGE_PROTNONE) != 0
+        if left.all():
+            return self
+        return Round(self.pteps[left], self.pfns[left], self.vma[left], self.mm[left])
 
 
 def leg_parts(mm: Mm, start: int, end: int) -> list[tuple[Indices, Indices, Indices, Indices]]:
@@ -62,6 +86,8 @@ def walk_bulk(scan: VirtualScan, pages: Indices, kind: str) -> Found | None:
 
     A page that is not the next one has no mapping that was found.
     """
+    if scan.machine.cluster > 1:
+        return None
     machine, entries = scan.machine, Round.of(scan)
     at = np.flatnonzero(entries.pfns == pages[0])
     if len(at) != 1:

@@ -269,14 +269,14 @@ class Scheme(Protocol):
 
     def walk_bulk(self, pages: Pfns, kind: str) -> Found | None:
         """What the walk of `page_referenced` or, after it, of `try_to_unmap` meets of many different
-        anonymous pages that are mapped; None if they must be walked over one by one."""
+        pages that are mapped; None if they must be walked over one by one."""
 
     def walked_bulk(self, pages: Pfns, unmapped: NDArray[np.bool_], pteps: Pfns) -> None:
         """What these walks leave of the reverse map, page after page: of those unmapped no mapping, which
-        was in `pteps`; they are in the swap cache."""
+        was in `pteps`; those of memory are in the swap cache, or freed next."""
 
-    def swap_in_rmap_bulk(self, pages: Pfns, vma: Vma, pteps: Pfns, indices: Pfns) -> None:
-        """`page_add_rmap` for many different pages from swap; `indices`: page->index of each."""
+    def swap_in_rmap_bulk(self, mapped: Mappings, vma: Vma, indices: Pfns) -> None:
+        """`page_add_rmap` for many pages from swap; `indices`: page->index of each."""
 
     def bulk_bytes(self, pfns: Pfns) -> int:
         """Low memory that one PTE more of each of these frames may take in one VMA, at most, 0 being a fresh

@@ -13,6 +13,7 @@ from vmtui.mm.filemap import page_mapping, remove_from_page_cache
 from vmtui.mm.mm_types import VM_LOCKED, Mm, Vma
 from vmtui.mm.page import PAGE_SIZE, Page, PG_active, PG_anon, PG_dirty, PG_referenced, PG_swapcache
 from vmtui.mm.pgtable import pte_mkold, pte_young
+from vmtui.mm.rmap import swap_out_bulk, swap_out_scan
 from vmtui.mm.rmap.unmap import unmap_pte
 from vmtui.mm.step import END, HIT, LEFT, WALK, WALKED, Steps, step
 from vmtui.mm.swap import activate_page, lru_cache_add, lru_cache_add_active, lru_cache_del
@@ -47,6 +48,9 @@ def try_to_free_pages(scan: VirtualScan, nr_pages: int) -> Steps:
 
 def refill_inactive(scan: VirtualScan, nr_pages: int) -> Steps:
     """Move pages from the active list, those marked as used at the second try (refill_inactive)."""
+    if nr_pages >= scan.machine.options.bulk and len(scan.machine.active_list):
+        yield swap_out_bulk.refill_inactive(scan.machine, nr_pages)
+        return
     rotated: list[int] = []
     for pfn in chain(list(scan.machine.active_list), rotated):
         if not nr_pages:
@@ -77,8 +81,15 @@ def shrink_cache(scan: VirtualScan, nr_pages: int, priority: int) -> Steps:
     inactive = scan.machine.inactive_list
     max_scan = len(inactive) // priority
     max_mapped = min(max(nr_pages, SWAP_CLUSTER_MAX) << (9 - priority), max_scan // 10)
-    freed = 0
-    for pfn in inactive.oldest(max_scan):
+    freed, pfns = 0, inactive.oldest(max_scan)
+    if len(pfns) >= scan.machine.options.bulk:
+        cold = swap_out_bulk.shrink_cache(scan.machine, pfns, nr_pages, max_mapped)
+        if cold is not None:
+            yield cold.step
+            pfns = pfns[len(cold.pages) :]
+            freed += cold.frames
+            max_mapped -= cold.mapped
+    for pfn in pfns:
         page = scan.machine.page(pfn)
         lru_cache_del(page)
         lru_cache_add(page)
@@ -109,6 +120,10 @@ def swap_out(scan: VirtualScan, wanted: Page) -> Steps:
     was `wanted` when it began may or may not be among those it unmaps.
     """
     quota = SWAP_CLUSTER_MAX
+    told = swap_out_scan.swap_out(scan, wanted, quota)
+    if told is not None:
+        yield told
+        return
     text = "frame {page:#x} cannot be had: the scan goes on, for {n} pages"
     lines = scan.walk_lines(wanted)._asdict()
     yield step(text, WALK, page=wanted.pfn, kind="unmap", scheme=scan.name, n=quota, **lines)

@@ -269,10 +269,10 @@ class VirtualScan(Indifferent):
         """Pages that the scan comes to one after another."""
         return scan_bulk.walk_bulk(self, pages, kind)
 
-    def swap_in_rmap_bulk(self, pages: Pfns, vma: Vma, pteps: Pfns, indices: Pfns) -> None:
+    def swap_in_rmap_bulk(self, mapped: Mappings, vma: Vma, indices: Pfns) -> None:
         """`page_add_rmap` for pages from swap."""
-        mem_map = self.machine.mem_map
-        mem_map.mapcount.add(pages, 1)
+        mem_map, pages = self.machine.mem_map, mapped.pages
+        mem_map.mapcount.add(pages, mapped.counts)
         mem_map.flags.put(pages, mem_map.flags.all[pages] | np.uint32(PG_anon))
 
     # One page is looked for.

@@ -6,14 +6,14 @@ them at once, and what becomes of it is counted page by page.  Nothing is change
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vmtui.mm.mm_types import VM_LOCKED, Mm, Vma
-from vmtui.mm.page import PAGE_SHIFT, Page
+from vmtui.mm.page import PAGE_SHIFT, Page, PG_anon, PG_direct
 from vmtui.mm.pgtable import (
     PAGE_ACCESSED,
     PAGE_DIRTY,
@@ -47,19 +47,22 @@ class Found:
     Attributes:
         kind: What it is, as its place in `KINDS`.
         pages: The pages, all different.
-        left: Mappings that were not found.
+        left: Mappings that were not found; negative where the walk was given up.
         counts: ``nodes`` followed, ``ptes`` read, and how many candidates had each outcome.
         lines, tables: Cache lines touched, and PTE pages looked into.
         hits: Parts of what was hit: the places of pages in `pages`, and their PTEs.
-        stops: Whether it ends where all mappings are found.
+        behind: Parts of what was missed at a PTE of another page that stands before: the places of both.
+        stops: Whether each ends where all mappings are found.
         longest: The most candidates under one lock, where that is not all of a walk's.
         skips_empty: Whether a process without a page in memory is passed over.
     """
 
     __slots__ = (
         "_line",
+        "_order",
         "_shift",
         "_table",
+        "behind",
         "counts",
         "hits",
         "kind",
@@ -76,14 +79,16 @@ class Found:
     def __init__(self, machine: Machine, pages: Indices, kind: str, *, stops: bool) -> None:
         n = len(pages)
         self.kind = KINDS.index(kind)
-        self.machine, self.pages, self.stops = machine, pages, stops
+        self.machine, self.pages, self.stops = machine, pages, np.full(n, stops)
         self.skips_empty = False
         self.longest: int | None = None
         self.left = machine.mem_map.mapcount.all[pages].astype(np.int64)
         self.counts: dict[str, Indices] = {"nodes": np.zeros(n, np.int64), "ptes": np.zeros(n, np.int64)}
         self.lines, self.tables = np.zeros(n, np.int64), np.zeros(n, np.int64)
         self.hits: list[tuple[Indices, Indices]] = []
+        self.behind: list[tuple[Indices, Indices]] = []
         self._line, self._table = np.full(n, -1, np.int64), np.full(n, -1, np.int64)
+        self._order: Indices | None = None
         self._shift = (machine.options.cacheline // _PTE).bit_length() - 1
 
     def count(self, outcome: str, at: Indices) -> None:
@@ -106,6 +111,40 @@ class Found:
         self.read(HIT, at, pteps)
         self.left[at] -= 1
         self.hits.append((at, pteps))
+
+    def hit_clusters(self, at: Indices, pteps: Indices, mine: Mask) -> None:
+        """These PTEs map these pages, where `mine`: a row a page, one hit, however many they are."""
+        self.read(HIT, at, first_of(pteps, mine))
+        counts = np.count_nonzero(mine, axis=1)
+        self.left[at] -= counts
+        self.hits.append((np.repeat(at, counts), pteps[mine]))
+
+    def miss(self, at: Indices, pteps: Indices, pfns: Indices) -> None:
+        """These PTEs map others than these pages; some perhaps one that stands before."""
+        self.read(MISS_PFN, at, pteps)
+        other, before = self.before(at, pfns)
+        if before.any():
+            self.behind.append((at[before], other[before]))
+
+    def before(self, at: Indices, pfns: Indices) -> tuple[Indices, Mask]:
+        """Of each pfn its place, and whether it is one that stands before the page at `at`."""
+        if self._order is None:
+            self._order = np.argsort(self.pages)
+        found = np.searchsorted(self.pages, pfns, sorter=self._order)
+        other = self._order[np.minimum(found, len(self.pages) - 1)]
+        return other, (self.pages[other] == pfns) & (other < at)
+
+    def after(self, gone: Mask) -> None:
+        """Each walk is gone when the pages before have gone, of those that go: their PTEs are empty then."""
+        for at, other in self.behind:
+            empty = at[gone[other]]
+            if len(empty):
+                self.counts[MISS_PFN][empty] -= 1
+                self.count(MISS_NOPTE, empty)
+
+    def give_up(self, at: Indices) -> None:
+        """The walks over these pages must be gone one by one."""
+        self.left[at] = -1
 
     def mapped(self) -> tuple[Indices, Indices]:
         """All that was hit."""
@@ -146,14 +185,47 @@ def groups(keys: Indices) -> Iterator[Indices]:
     yield from np.split(order, begins[1:])
 
 
-def walk_lists(
-    found: Found, keys: Indices, candidates: Callable[[Page], Iterable[Candidate]], ask: Ask
+def walk_lists(found: Found, keys: Indices, candidates: Callable[[Page], Iterable[Any]], ask: Ask) -> Found:
+    """Walk over pages of which those with the same key have the same candidates, elements of a list."""
+
+    def elements(page: Page) -> Iterator[Candidate]:
+        return ((candidate, 1) for candidate in candidates(page))
+
+    return walk_trees(found, keys, lambda _: (), elements, ask)
+
+
+def walk_trees(
+    found: Found,
+    keys: Indices,
+    cuts: Callable[[Page], Sequence[int]],
+    candidates: Callable[[Page], Iterable[Candidate]],
+    ask: Ask,
 ) -> Found:
-    """Walk over pages of which those with the same key have the same candidates."""
-    for at in groups(keys):
-        page = found.machine.page(int(found.pages[at[0]]))
-        walk_group(found, at, page, candidates(page), ask)
+    """Walk over pages of which those with the same key, between two cuts, have the same candidates.
+
+    Args:
+        keys: 0 of a page that is not walked over here.
+        cuts: Of pages with the key of this one, each page->index at which others begin, ascending.
+    """
+    index = found.machine.mem_map.index.all
+    for same in groups(keys):
+        if not keys[same[0]]:
+            continue
+        ends = cuts(found.machine.page(int(found.pages[same[0]])))
+        segments = np.searchsorted(ends, index[found.pages[same]].astype(np.int64), side="right")
+        for at in groups(segments):
+            page = found.machine.page(int(found.pages[same[at[0]]]))
+            walk_group(found, same[at], page, candidates(page), ask)
     return found
+
+
+def kinds_of(found: Found) -> Indices:
+    """A key of each page: what it points at, and by which of the flags that say of which kind that is."""
+    mem_map = found.machine.mem_map
+    flags = mem_map.flags.all[found.pages]
+    kind = (flags & np.uint32(PG_anon) != 0) * 2 + (flags & np.uint32(PG_direct) != 0)
+    keys: Indices = mem_map.mapping.all[found.pages].astype(np.int64) * 4 + kind
+    return keys
 
 
 def walk_group(found: Found, at: Indices, page: Page, candidates: Iterable[Candidate], ask: Ask) -> None:
@@ -167,7 +239,7 @@ def walk_group(found: Found, at: Indices, page: Page, candidates: Iterable[Candi
     lines = found.machine.scheme.walk_lines(page)
     going = at
     for candidate, nodes in candidates:
-        if found.stops:
+        if found.stops[at[0]]:
             going = still_looking(found, going)
         if not len(going):
             break
@@ -184,6 +256,9 @@ def still_looking(found: Found, at: Indices) -> Indices:
 
 def ask_vma(found: Found, at: Indices, vma: Vma) -> None:
     """`page_check_address` of one VMA for many pages."""
+    if found.machine.cluster > 1:
+        ask_clusters(found, at, vma)
+        return
     index = found.machine.mem_map.index.all[found.pages[at]].astype(np.int64)
     addresses = vma.vm_start + ((index - vma.vm_pgoff) << PAGE_SHIFT)
     inside = (addresses >= vma.vm_start) & (addresses < vma.vm_end)
@@ -217,10 +292,46 @@ def ask_addresses(found: Found, at: Indices, mm: Mm, addresses: Indices) -> None
         at, pteps, ptes = at[present], pteps[present], ptes[present]
     mine = ptes >> PAGE_SHIFT == found.pages[at]
     if not mine.all():
-        found.read(MISS_PFN, at[~mine], pteps[~mine])
+        found.miss(at[~mine], pteps[~mine], ptes[~mine] >> PAGE_SHIFT)
         at, pteps = at[mine], pteps[mine]
     if len(at):
         found.hit(at, pteps)
+
+
+def ask_clusters(found: Found, at: Indices, vma: Vma) -> None:
+    """`page_check_cluster` of one VMA for many pages; every array has a row a page."""
+    machine = found.machine
+    index = machine.mem_map.index.all[found.pages[at]].astype(np.int64)
+    within = np.arange(machine.cluster, dtype=np.int64)
+    addresses = vma.vm_start + ((index[:, None] + within - vma.vm_pgoff) << PAGE_SHIFT)
+    inside = (addresses >= vma.vm_start) & (addresses < vma.vm_end)
+    looked = np.where(inside, addresses, vma.vm_start)
+    pteps = np.where(inside, pteps_of(vma.vm_mm, looked.ravel()).reshape(looked.shape), 0)
+    ptes = machine.memory.all[pteps].astype(np.int64)
+    present = (pteps != 0) & (ptes & (PAGE_PRESENT | PAGE_PROTNONE) != 0)
+    pages = (ptes >> PAGE_SHIFT) & -machine.cluster
+    mine = present & (pages == found.pages[at][:, None])
+
+    outside, no_table = ~inside.any(axis=1), ~pteps.any(axis=1)
+    hit, none = mine.any(axis=1), ~present.any(axis=1) & ~no_table
+    found.count(MISS_RANGE, at[outside])
+    found.count(MISS_NOTABLE, at[no_table & ~outside])
+    found.read(MISS_NOPTE, at[none], first_of(pteps[none], pteps[none] != 0))
+    if hit.any():
+        found.hit_clusters(at[hit], pteps[hit], mine[hit])
+    other = present.any(axis=1) & ~hit
+    if other.any():
+        found.read(MISS_PFN, at[other], first_of(pteps[other], present[other]))
+        # Which of them is read first depends on what has left by then.
+        rows = np.repeat(at[other], machine.cluster)
+        before = found.before(rows, pages[other].ravel())[1] & present[other].ravel()
+        found.give_up(rows[before])
+
+
+def first_of(pteps: Indices, mask: Mask) -> Indices:
+    """Of each row the first that is so."""
+    firsts: Indices = pteps[np.arange(len(pteps)), mask.argmax(axis=1)]
+    return firsts
 
 
 def pteps_of(mm: Mm, addresses: Indices) -> Indices:
@@ -279,7 +390,7 @@ def walk_run(scheme: str, walks: list[tuple[Indices, Found]]) -> WalkRun:
         scheme,
         column(found.pages for found in founds),
         column(np.full(len(found.pages), found.kind) for found in founds),
-        column(np.full(len(found.pages), found.stops) for found in founds),
+        column(found.stops for found in founds),
         {name: column(map(lambda found, zero: found.counts.get(name, zero), founds, none)) for name in names},
         sum(int(found.lines.sum()) for found in founds),
         sum(int(found.tables.sum()) for found in founds),

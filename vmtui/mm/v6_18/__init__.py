@@ -28,6 +28,7 @@ class Kernel618:
     fault_around: ClassVar[int] = memory.FAULT_AROUND_PAGES
     fresh_flags: ClassVar[int] = PG_lru | PG_uptodate | PG_anon_exclusive
     copied_flags: ClassVar[int] = fresh_flags
+    writes_files: ClassVar[bool] = False
     shmem_flags: ClassVar[int] = PG_swapbacked
 
     lru_cache_add_anon = staticmethod(lru_cache_add)
