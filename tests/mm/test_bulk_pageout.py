@@ -36,7 +36,7 @@ def session_of(rmap: str, rules: str, *lines: str, pages: int = PAGES, **options
         *((*kind, (SHARED_MEMORY, "write a.m")) for kind in KINDS),
         *(
             (*kind, (how, touch, "fork a b", "read b.m", "fork b c"))
-            for kind in WALKED
+            for kind in KINDS
             for how, touch in (
                 (MAPPED[0], "write a.m"),
                 (SHARED_MEMORY, "write a.m"),
