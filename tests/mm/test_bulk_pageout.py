@@ -78,6 +78,19 @@ def test_reclaim_of_2_4_at_once() -> None:
     assert 0 == session.machine.files.get(1).nrpages
 
 
+@pytest.mark.parametrize("cluster", [1, 4])
+def test_shared_memory_to_swap_under_2_4(cluster: int) -> None:
+    """What the scan has unmapped of shared memory is moved to swap at once, among pages that are mapped."""
+    lines = ["spawn a", f"mmap a m {SOME} pages rw shared", f"mmap a h {SOME} pages rw private", "write a.m"]
+    lines += ["write a.h", *[f"reclaim {SOME} pages"] * 8]
+    session = agree(lines, 8, rmap="virtual_scan", ram="16M", swap="4M", cluster=cluster)
+    looks = [record.step.values for record in session.steps if "written" in record.step.values]
+
+    assert any(look["written"] for look in looks)
+    assert any(look["held"] for look in looks)
+    assert session.machine.files.get(1).slots.all[:SOME].any()
+
+
 def test_scan_of_2_4_at_once() -> None:
     """Its scan passes memory that three processes share, and used, without a step for an entry."""
     lines = (
