@@ -36,7 +36,7 @@ def session_of(rmap: str, rules: str, *lines: str, pages: int = PAGES, **options
         *((*kind, (SHARED_MEMORY, "write a.m")) for kind in KINDS),
         *(
             (*kind, (how, touch, "fork a b", "read b.m", "fork b c"))
-            for kind in WALKED
+            for kind in KINDS
             for how, touch in (
                 (MAPPED[0], "write a.m"),
                 (SHARED_MEMORY, "write a.m"),
@@ -76,6 +76,19 @@ def test_reclaim_of_2_4_at_once() -> None:
 
     assert len(texts) < 30
     assert 0 == session.machine.files.get(1).nrpages
+
+
+@pytest.mark.parametrize("cluster", [1, 4])
+def test_shared_memory_to_swap_under_2_4(cluster: int) -> None:
+    """What the scan has unmapped of shared memory is moved to swap at once, among pages that are mapped."""
+    lines = ["spawn a", f"mmap a m {SOME} pages rw shared", f"mmap a h {SOME} pages rw private", "write a.m"]
+    lines += ["write a.h", *[f"reclaim {SOME} pages"] * 8]
+    session = agree(lines, 8, rmap="virtual_scan", ram="16M", swap="4M", cluster=cluster)
+    looks = [record.step.values for record in session.steps if "written" in record.step.values]
+
+    assert any(look["written"] for look in looks)
+    assert any(look["held"] for look in looks)
+    assert session.machine.files.get(1).slots.all[:SOME].any()
 
 
 def test_scan_of_2_4_at_once() -> None:

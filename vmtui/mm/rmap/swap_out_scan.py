@@ -72,12 +72,11 @@ def is_plain(machine: Machine, entries: Round) -> bool:
     """Whether the pages of some entries differ, are in order, and held by nobody but PTEs and a cache."""
     mem_map, pfns = machine.mem_map, entries.pfns
     cached = in_page_cache(machine, pfns) | (mem_map.flags.all[pfns] & np.uint32(PG_swapcache) != 0)
-    known = mem_map.count.all[pfns] == mem_map.mapcount.all[pfns] + cached
-    return (
-        bool(known.all())
-        and len(np.unique(pfns)) == len(pfns)
-        and not vmas_with(machine, entries, VM_NONLINEAR).any()
-    )
+    mapcount = mem_map.mapcount.all[pfns]
+    known = mem_map.count.all[pfns] == mapcount + cached
+    several = np.sort(pfns[mapcount > 1])
+    differ = (several[1:] != several[:-1]).all()
+    return bool(differ and known.all()) and not vmas_with(machine, entries, VM_NONLINEAR).any()
 
 
 def vmas_with(machine: Machine, entries: Round, flag: int) -> Mask:
