@@ -1,7 +1,4 @@
-"""The bulk twins of what 2.4's page-out does to its two lists.
-
-The scan of page tables goes entry by entry: what is done to one depends on what was done to the others.
-"""
+"""The bulk twins of what 2.4's page-out does to its two lists; that of its scan is `swap_out_scan`."""
 
 from __future__ import annotations
 
