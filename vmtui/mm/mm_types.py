@@ -260,10 +260,11 @@ def place_name(mm: Mm, address: int) -> str:
 
 def vma_name(vma: Vma) -> str:
     """A VMA as a person names it: ``sh.heap``, with its first page where it is not the label's."""
-    label = vma.vm_mm.labels.at(vma.vm_start)
+    mm, start = vma.vm_mm, vma.vm_start
+    label = mm.labels.at(start)
     if label is None:
-        return f"{vma.vm_mm.name}:{vma.vm_start:#x}"
-    if label.start == vma.vm_start and label.end == vma.vm_end:
-        return f"{vma.vm_mm.name}.{label.name}"
-    first = (vma.vm_start - label.start) // PAGE_SIZE
-    return f"{vma.vm_mm.name}.{label.name}[{first}:{first + vma.pages}]"
+        return f"{mm.name}:{start:#x}"
+    if label.start == start and label.end == vma.vm_end:
+        return f"{mm.name}.{label.name}"
+    first = (start - label.start) // PAGE_SIZE
+    return f"{mm.name}.{label.name}[{first}:{first + vma.pages}]"

@@ -189,8 +189,9 @@ def is_zero_page(pfn: int) -> bool:
 
 def pte_offset(mm: Mm, address: int) -> int:
     """The ptep for an address: pgd, pmd, PTE page; 0 where there is no PTE page (pte_offset_map)."""
-    pmdp = mm.machine.arch.pmd_offset(mm, address)
-    pmd = mm.machine.memory.cell[pmdp] if pmdp else 0
+    machine = mm.machine
+    pmdp = machine.arch.pmd_offset(mm, address)
+    pmd = machine.memory.cell[pmdp] if pmdp else 0
     if not pmd:
         return 0
     return (pmd >> PAGE_SHIFT) * PTRS_PER_TABLE + ((address >> PAGE_SHIFT) & 511)

@@ -140,18 +140,27 @@ class Place:
     Attributes:
         parent: Where its caller is suspended; of the outermost of all itself.
         beside: The places of the same function, called from the same place, by instruction.
-        inside: Such places of each function that was called from here, by its code's id: they keep it alive.
+        callee: The function that was called from here last.
+        inside: Its places.
     """
 
-    __slots__ = ("_code", "_lasti", "beside", "inside", "parent")
+    __slots__ = ("_code", "_lasti", "_within", "beside", "callee", "inside", "parent")
 
     def __init__(self, parent: Place | None, code: CodeType | None, lasti: int) -> None:
         self.parent = self if parent is None else parent
         self._code = code
         self._lasti = lasti
-        self.inside: defaultdict[int, dict[int, Place]] = defaultdict(dict)
-        self.beside = {} if parent is None else parent.inside[id(code)]
+        self.callee: CodeType | None = None
+        self.inside: dict[int, Place] = {}
+        # By the code's id: the places keep it alive.
+        self._within: defaultdict[int, dict[int, Place]] = defaultdict(dict)
+        self.beside = {} if parent is None else parent._within[id(code)]
         self.beside[lasti] = self
+
+    def calls(self, code: CodeType) -> dict[int, Place]:
+        """A function is called from here: the places known in it, by instruction."""
+        self.callee, self.inside = code, self._within[id(code)]
+        return self.inside
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -285,7 +294,8 @@ class Driver:
             while (generator := generator.gi_yieldfrom) is not None:
                 chain.append(generator)
                 code, lasti = generator.gi_code, generator.gi_frame.f_lasti
-                place = place.inside[id(code)].get(lasti) or Place(place, code, lasti)
+                inside = place.inside if place.callee is code else place.calls(code)
+                place = inside.get(lasti) or Place(place, code, lasti)
             # The mark is history.mark, worked out here: every step has one.
             cells += text, outcome, values, place, history.base + len(tape) - history.ahead
             breath -= 1

@@ -9,8 +9,8 @@ from __future__ import annotations
 import operator
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate
-from operator import attrgetter
+from itertools import accumulate, compress, count, repeat
+from operator import attrgetter, contains
 from typing import Any, Final, overload
 
 import numpy as np
@@ -139,10 +139,9 @@ def all_walks(records: StepLog) -> Sequence[WalkRecord]:
     """The walks among the steps of one command, of single pages and of many."""
     watched = walks_of(records)
     runs: list[WalkRun] = []
-    for index, values in enumerate(records.values):
-        if WALKS in values:
-            runs.append(values[WALKS])
-            runs[-1].first = index
+    for index in compress(count(), map(contains, records.values, repeat(WALKS))):
+        runs.append(records[index].step.values[WALKS])
+        runs[-1].first = index
     if not runs:
         return watched
     parts: list[Sequence[WalkRecord]] = []

@@ -136,13 +136,13 @@ def _walked(records: StepLog, walks: Sequence[WalkRecord], cacheline: int) -> tu
     longest = max((run.longest for run in many), default=0)
     for walk in watched:
         begun = records[walk.first].step.values
-        candidates = records[walk.first : walk.last].candidates()
-        read = [about for about in candidates if "ptep" in about]
-        pteps = np.array([about["ptep"] for about in read], np.int64)
+        candidates = list(records[walk.first : walk.last].candidates())
+        pteps = np.array([about["ptep"] for about in candidates if "ptep" in about], np.int64)
         lines += begun["head"] + changes(pteps * _PTE // cacheline)
         tables += changes(pteps // PTRS_PER_TABLE)
         if begun["per_mm"]:
             # A scan follows no list from a page: it comes to VMAs, and each mm has a lock.
+            read = [about for about in candidates if "ptep" in about]
             lines += changes(np.array([about.get("vma", 0) for about in read], np.int64)) * begun["element"]
             runs = (len(list(run)) for _, run in groupby(about.get("mm", 0) for about in read))
             longest = max(longest, *runs, 0)

@@ -15,7 +15,7 @@ Sources: the RFC mails <20040310103610.GB30940@dualathlon.random> and
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -423,8 +423,8 @@ class AnonVmaRfc(Indifferent):
     def look(self, page: Page, *, full: bool) -> Steps:
         """The walk of try_to_unmap with its hands behind its back; `full`: past the stop rule."""
         yield walk_begins(page, "look")
-        candidates = ((vma, 1) for vma in self.candidates(page)) if page.mapcount or full else ()
-        found, stopped = yield from look_at(page, candidates, page_check_address, full=full)
+        candidates = self.candidates(page) if page.mapcount or full else ()
+        found, stopped = yield from look_at(page, zip(candidates, repeat(1)), page_check_address, full=full)
         yield walk_ends(page, stopped)
         return found
 

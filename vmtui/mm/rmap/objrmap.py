@@ -18,7 +18,7 @@ Sources: <8390000.1045757611@baldur.austin.ibm.com>, <20040308202433.GA12612@dua
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -242,7 +242,7 @@ class Objrmap(PteChain):
             return (yield from super().look(page, full=full))
 
         yield walk_begins(page, "look")
-        candidates = ((vma, 1) for vma in file_vmas(mapping))
+        candidates = zip(file_vmas(mapping), repeat(1))
         found, stopped = yield from look_at(page, candidates, page_check_address, full=full)
         yield walk_ends(page, stopped)
         return found

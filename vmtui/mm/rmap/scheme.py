@@ -376,7 +376,7 @@ def page_check_address(page: Page, vma: Vma, nodes: int = 1) -> Steps:
         return []
 
     about["ptep"] = ptep
-    pte = page.machine.memory[ptep]
+    pte = page.machine.memory.cell[ptep]
     if not pte_present(pte):
         yield step("{who}: its PTE is empty or swapped: miss", MISS_NOPTE, about)
         return []
