@@ -169,6 +169,27 @@ class TestDriver:
         assert [2, 4] == [len(records) for _ in Driver().run(leaf(5), records, History(), every=2)]
         assert 5 == len(records)
 
+    def test_records_are_a_sequence(self) -> None:
+        """Read by number from either end, and in parts; put in another's place, filled, and cut off."""
+        records = StepLog()
+        list(Driver().run(leaf(5), records, History()))
+
+        def numbers(part: StepLog) -> list[int]:
+            return [record.step.values["n"] for record in part]
+
+        assert ([0, 1, 2, 3, 4], [4], [1, 2]) == tuple(map(numbers, (records, records[-1:], records[1:3])))
+        assert (4, 0) == (records[-1].step.values["n"], records[-5].step.values["n"])
+        for wrong in (5, -6):
+            with pytest.raises(IndexError):
+                records[wrong]
+        with pytest.raises(ValueError, match="one after another"):
+            records[::2]
+        records.replace(1, 3, records[4:])
+        assert [0, 4, 3, 4] == numbers(records)
+        records.fill(0, 2, step("", n=7), records[0].place)
+        records.cut(3)
+        assert [7, 7, 3] == numbers(records)
+
     def test_the_kernels_functions(self, lab: Lab) -> None:
         """Over a life of the machine, recorded stacks are the naive ones."""
         parent, address = lab.heap(3)

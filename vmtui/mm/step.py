@@ -152,7 +152,7 @@ class Place:
         self._lasti = lasti
         self.callee: CodeType | None = None
         self.inside: dict[int, Place] = {}
-        # By the code's id: the places keep it alive.
+        # By the id of the function's code, which its places keep alive.
         self._within: defaultdict[int, dict[int, Place]] = defaultdict(dict)
         self.beside = {} if parent is None else parent._within[id(code)]
         self.beside[lasti] = self
@@ -257,7 +257,9 @@ class StepLog(Sequence[StepRecord]):
     def __getitem__(self, index: slice) -> StepLog: ...
     def __getitem__(self, index: int | slice) -> StepRecord | StepLog:
         if isinstance(index, slice):
-            start, stop, _ = index.indices(len(self))
+            start, stop, stride = index.indices(len(self))
+            if stride != 1:
+                raise ValueError("steps are taken one after another")
             return StepLog(self.cells[start * _CELLS : stop * _CELLS])
         if not -len(self) <= index < len(self):
             raise IndexError(index)
