@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 
 from vmtui.mm import memory
+from vmtui.mm.machine import Machine
 from vmtui.mm.mm_types import Vma
 from vmtui.mm.page import Page, PG_swapcache
 from vmtui.mm.rmap.anon_vma_chain import AnonVmaChain
 from vmtui.mm.rmap.avc import AnonVmaChains
 from vmtui.mm.step import Step, Steps
+from vmtui.mm.swap_state import lookup_swap_cache, read_swap_cache_async
 from vmtui.mm.v6_18 import fork as fork618
 from vmtui.mm.v6_18 import madvise as madvise618
 from vmtui.mm.v6_18 import memory as memory618
@@ -176,6 +178,21 @@ def what_stays_mapped_keeps_its_anon_vma(patch: Patch) -> None:
     patch.setattr(mremap618, "dontunmap_complete", nothing)
 
 
+def what_was_read_is_ones_own(patch: Patch) -> None:
+    """A read of a page that was found in no cache looks like one that was found there."""
+    patch.setattr(memory618, "lookup_swap_cache", found_or_read)
+
+
+def found_or_read(machine: Machine, slot: int) -> int:
+    """The page in the swap cache, which it enters now if it was not there."""
+    found = lookup_swap_cache(machine, slot)
+    if not found:
+        page = read_swap_cache_async(machine, slot)
+        page.count -= 1
+        found = page.pfn
+    return found
+
+
 def the_lowest_page_is_anybodys(patch: Patch) -> None:
     """mremap asks of no address whether a program may map it."""
     patch.setattr(mremap618, "cap_mmap_addr", nothing)
@@ -212,6 +229,7 @@ MUTATIONS: tuple[tuple[Mutation, int], ...] = (
     (what_stays_mapped_keeps_its_anon_vma, 32),
     (windows_never_grow_together, 31),
     (the_lowest_page_is_anybodys, 37),
+    (what_was_read_is_ones_own, 38),
 )
 
 

@@ -175,7 +175,8 @@ def look_up(vma: Vma, entries: Indices, first: int, write: bool) -> Slots:
     surplus = swap.used() - swap.slots // 2 if vm_swap_full(machine) else 0
     freed = at_once | (if_full & (before < surplus))
     if kernel.anon_exclusive:
-        own = exclusive | (count - freed == 1)
+        # What was just read is in a batch for the LRU yet, which refers to it; a writer empties that.
+        own = exclusive | ((count - freed == 1) & (np.bool_(write) | ~read))
     else:
         own = (count == mine + 1) & (holders == 1)
     return Slots(slots, mine, pages, holders, count, freed, own)

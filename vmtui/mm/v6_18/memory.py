@@ -306,7 +306,7 @@ def wp_page_copy(mm: Mm, vma: Vma, address: int, ptep: int) -> Steps:
 def do_swap_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Steps:
     """A fault on a swap entry: the page from the swap cache, or read into it (do_swap_page).
 
-    Read, it stays there, and keeps its slot.  It is the process's own if the entry says so, or if nobody
+    Read, it stays there, and keeps its slot.  It is the process's own if the entry says so, or if nothing
     else refers to it; a write that finds it is not goes on as a write to a shared page.
     """
     machine = mm.machine
@@ -328,7 +328,9 @@ def do_swap_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Step
         folio_free_swap(page)
     mm.rss += 1
     pte = pte_mkyoung(mk_pte(page.pfn, vm_page_prot(vma)))
-    if pte_swp_exclusive(entry) or page.count == 1:
+    # A page just read is on its way to the LRU, in a batch that refers to it; a writer empties that first.
+    alone = page.count == 1 and (write or pfn != 0)
+    if pte_swp_exclusive(entry) or alone:
         page.set(PG_anon_exclusive)
         pte = maybe_mkwrite(pte_mkdirty(pte) if write else pte, vma)
     machine.memory[ptep] = pte
