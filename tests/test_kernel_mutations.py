@@ -178,6 +178,11 @@ def what_stays_mapped_keeps_its_anon_vma(patch: Patch) -> None:
     patch.setattr(mremap618, "dontunmap_complete", nothing)
 
 
+def no_page_misses_its_lock(patch: Patch) -> None:
+    """What is read from swap into locked memory has the lock like all else."""
+    patch.setattr(memory618, "PG_mlock_missed", 0)
+
+
 def what_was_read_is_ones_own(patch: Patch) -> None:
     """A read of a page that was found in no cache looks like one that was found there."""
     patch.setattr(memory618, "lookup_swap_cache", found_or_read)
@@ -230,6 +235,7 @@ MUTATIONS: tuple[tuple[Mutation, int], ...] = (
     (windows_never_grow_together, 31),
     (the_lowest_page_is_anybodys, 37),
     (what_was_read_is_ones_own, 38),
+    (no_page_misses_its_lock, 39),
 )
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.properties.test_swap import KINDS, outcome
+from vmtui.mm.digest import digest
+from vmtui.mm.page import PG_mlock_missed
 from vmtui.mm.step import SKIP_NO_RSS
 from vmtui.session import Done, Session
 
@@ -174,3 +177,20 @@ def test_active_pages_give_up_slots_where_swap_is_half_full() -> None:
     session = both("anon_vma_chain", "6.18", lines, 32, swap="4M")
 
     assert session.machine.swap.used() < SOME + 300
+
+
+@pytest.mark.parametrize(("before", "missed"), [("evict a.h", SOME), ("swapout a.h", 0)])
+def test_which_pages_miss_the_lock(before: str, missed: int) -> None:
+    """All that are read from swap, none that is found in its cache; at once as page by page, and until the
+    next lock."""
+    sessions = [
+        session_of("anon_vma_chain", "6.18", before, "mlock a.h", pages=SOME, bulk=bulk)
+        for bulk in (16, 1 << 40)
+    ]
+    for session in sessions:
+        flags = session.machine.mem_map.flags.all
+        assert missed == np.count_nonzero(flags & PG_mlock_missed)
+        session.do("munlock a.h")
+        session.do("mlock a.h")
+        assert not (flags & PG_mlock_missed).any()
+    assert digest(sessions[0].machine) == digest(sessions[1].machine)

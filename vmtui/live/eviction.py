@@ -182,8 +182,8 @@ class Eviction:
             frame = self._frames.at(pfn)
             if "UNEVICTABLE" in frame.flags or time.monotonic() > end:
                 break
-            if frame.mapcount == 1:
-                agent.ask("madvise", address, PAGE_SIZE, ADVICE["pageout"])
+            if frame.mapcount == 1 and not agent.ask("madvise", address, PAGE_SIZE, ADVICE["pageout"])[0]:
+                pass  # that is refused where the VMA is locked; page-out may come by all the same
             elif _is_to_be_flushed(frame):
                 self._take_from_others(agent, address, pfn)
             elif not self._cgroups.has(cgroup):

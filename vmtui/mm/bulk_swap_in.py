@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from vmtui.mm.bulk import Indices, alike, take_users
 from vmtui.mm.cluster import Mappings
-from vmtui.mm.mm_types import VM_WRITE, Vma, linear_page_index
+from vmtui.mm.mm_types import VM_LOCKED, VM_WRITE, Vma, linear_page_index
 from vmtui.mm.page import (
     PAGE_SHIFT,
     PAGE_SIZE,
@@ -23,6 +23,7 @@ from vmtui.mm.page import (
     PG_anon_exclusive,
     PG_dirty,
     PG_lru,
+    PG_mlock_missed,
     PG_referenced,
     PG_swapcache,
     PG_uptodate,
@@ -90,7 +91,7 @@ def swap_in_block(vma: Vma, ptes: PteRuns, start: int, write: bool) -> int:
     if not len(found.slots) or not fits(machine, found, copies=False):
         return 0
 
-    pages, _ = bring_in(machine, found, copies=False)
+    pages, _ = bring_in(vma, found, copies=False)
     prot = vm_page_prot(vma)
     bits = PAGE_RW | PAGE_DIRTY if write else PAGE_RW if machine.kernel.anon_exclusive else 0
     bits &= ~(0 if vma.vm_flags & VM_WRITE else PAGE_RW)
@@ -118,7 +119,7 @@ def copy_in_block(vma: Vma, ptes: PteRuns, start: int, write: bool) -> int:
     if not n or machine.cluster > 1 or not fits(machine, found, copies=True):
         return 0
 
-    pages, copies = bring_in(machine, found, copies=True)
+    pages, copies = bring_in(vma, found, copies=True)
     pteps, first = ptes.pteps()[:n], linear_page_index(vma, start)
     indices = np.arange(first, first + n, dtype=np.int64)
     machine.scheme.swap_in_rmap_bulk(Mappings(machine, pages, pteps), vma, indices)
@@ -205,8 +206,9 @@ def take_frames(machine: Machine, found: Slots, *, copies: bool) -> tuple[Indice
     return rows[:, 0], rows[:, 1]
 
 
-def bring_in(machine: Machine, found: Slots, *, copies: bool) -> tuple[Indices, Indices]:
+def bring_in(vma: Vma, found: Slots, *, copies: bool) -> tuple[Indices, Indices]:
     """Read what is not cached, give up what slots are given up; the page of each slot, and of each copy."""
+    machine = vma.machine
     mem_map, swap, fresh = machine.mem_map, machine.swap, machine.kernel.fresh_flags
     pages, copied = take_frames(machine, found, copies=copies)
     read = found.pages == 0
@@ -223,5 +225,7 @@ def bring_in(machine: Machine, found: Slots, *, copies: bool) -> tuple[Indices, 
     flags = flags & ~np.uint32(PG_swapcache) | cache
     if machine.kernel.anon_exclusive:
         flags[found.own] |= np.uint32(PG_anon_exclusive)
+        if vma.vm_flags & VM_LOCKED:
+            flags = np.where(read, flags | np.uint32(PG_mlock_missed), flags & ~np.uint32(PG_mlock_missed))
     mem_map.flags.put(pages, flags)
     return pages, copied

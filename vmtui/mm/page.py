@@ -50,13 +50,15 @@ PG_anon_exclusive: Final = 1 << 21
 PG_swapbacked: Final = 1 << 22
 #: It stays in memory though no VMA that maps it is locked: a lock was taken from its VMA, and left on it.
 PG_mlocked: Final = 1 << 23
+#: Ours: it was read from swap into memory that was locked already, and does not have the lock on itself.
+PG_mlock_missed: Final = 1 << 25
 #: Ours: the frame holds a page table.
 PG_table: Final = 1 << 24
 
 #: Flag names, without the prefix, and their bits.  Bit numbers are those of 2.6.0 and the RFC (PG_anon
 #: 20, PG_direct 16); PG_swapcache is 2.6.6's flag at a number of ours, as PG_swapbacked, PG_mlocked and
 #: PG_anon_exclusive are later kernels'; PG_reclaim is as 6.18 sets it;
-#: PG_table is ours.
+#: PG_table and PG_mlock_missed are ours.
 PAGE_FLAGS: Mapping[str, int] = MappingProxyType(
     {
         "locked": PG_locked,
@@ -74,6 +76,7 @@ PAGE_FLAGS: Mapping[str, int] = MappingProxyType(
         "anon_exclusive": PG_anon_exclusive,
         "swapbacked": PG_swapbacked,
         "mlocked": PG_mlocked,
+        "mlock_missed": PG_mlock_missed,
         "table": PG_table,
     }
 )

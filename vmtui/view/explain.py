@@ -361,6 +361,12 @@ _FLAG_TEXTS: Final = {
         "It stays in memory, though no VMA that maps it is locked.",
         "dontunmap_complete",
     ),
+    "mlock_missed": (
+        "ours: what PG_mlocked lacks in 6.18",
+        "It was read from swap into memory that was locked, and the lock is not on the page itself: were the "
+        "VMA to leave its lock behind, this page would have none.",
+        "do_swap_page; cleared by mlock, by page-out that meets the VMA, and by a fault that finds it cached",
+    ),
     "table": ("ours: no flag in 2.6", "The frame holds a page table.", "pte_alloc_map, free_pgtables"),
 }
 

@@ -23,6 +23,7 @@ from vmtui.mm.page import (
     Page,
     PG_anon,
     PG_anon_exclusive,
+    PG_mlock_missed,
     PG_reclaim,
     PG_swapcache,
     PG_uptodate,
@@ -323,6 +324,8 @@ def do_swap_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Step
         text = "{where}: slot {slot} was read into frame {page:#x}: a major fault"
     yield step(text, page=page.pfn, vma=vma.id, mm=mm.id, ptep=ptep, where=where, slot=slot)
 
+    if vma.vm_flags & VM_LOCKED:
+        note_lock(page, missed=not pfn)
     swap_free(machine, slot)
     if should_try_to_free_swap(page, vma, write):
         folio_free_swap(page)
@@ -340,6 +343,14 @@ def do_swap_page(mm: Mm, vma: Vma, address: int, ptep: int, write: bool) -> Step
     yield from machine.scheme.page_add_rmap(page, vma, address, ptep, fresh=False)
     if write and not pte_write(pte):
         yield from do_wp_page(mm, vma, address, ptep)
+
+
+def note_lock(page: Page, *, missed: bool) -> None:
+    """mlock_vma_folio, which a page that was read from swap into locked memory misses at first (*ours*)."""
+    if missed:
+        page.set(PG_mlock_missed)
+    elif page.test(PG_mlock_missed):
+        page.clear(PG_mlock_missed)
 
 
 def should_try_to_free_swap(page: Page, vma: Vma, write: bool) -> bool:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from vmtui.errors import KernelError
 from vmtui.mm.memory import access
 from vmtui.mm.mlock import each_vma
 from vmtui.mm.mm_types import VM_ACCESS, VM_LOCKED, VM_SHARED, VM_WRITE, Mm, Vma, vma_name
+from vmtui.mm.page import PAGE_SHIFT, Page, PG_mlock_missed
+from vmtui.mm.pgtable import PAGE_PRESENT, PAGE_PROTNONE, present_ptes
+from vmtui.mm.rmap.walk_bulk import pteps_of
 from vmtui.mm.step import Steps, step
 from vmtui.mm.v6_18.vma import vma_modify_flags
 
@@ -40,8 +45,19 @@ def mlock_fixup(vma: Vma, start: int, end: int, lock: bool) -> Steps:
         yield step("{who} is {word} already", vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma), word=word)
         return
     vma = yield from vma_modify_flags(vma, start, end, flags)
+    for page in missed_pages(vma, start, end):
+        page.clear(PG_mlock_missed)
     text = "{who}: VM_LOCKED set, its pages must stay" if lock else "{who}: VM_LOCKED cleared"
     yield step(text, vma=vma.id, mm=vma.vm_mm.id, who=vma_name(vma))
+
+
+def missed_pages(vma: Vma, start: int, end: int) -> list[Page]:
+    """The pages that a VMA maps now in [start, end) which do not have its lock on themselves."""
+    machine = vma.machine
+    entries = machine.memory.all[pteps_of(vma.vm_mm, present_ptes(vma.vm_mm, start, end))].astype(np.int64)
+    pfns = entries[entries & (PAGE_PRESENT | PAGE_PROTNONE) != 0] >> PAGE_SHIFT
+    missed = machine.mem_map.flags.all[pfns] & np.uint32(PG_mlock_missed) != 0
+    return [machine.page(pfn) for pfn in pfns[missed].tolist()]
 
 
 def mm_populate(mm: Mm, start: int, end: int) -> Steps:

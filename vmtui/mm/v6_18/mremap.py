@@ -17,7 +17,7 @@ from vmtui.mm.mremap import (
     relabel,
     room_behind,
 )
-from vmtui.mm.page import PAGE_SHIFT, Page, PG_mlocked
+from vmtui.mm.page import PAGE_SHIFT, Page, PG_mlock_missed, PG_mlocked
 from vmtui.mm.pgtable import is_zero_page, present_ptes, pte_offset, pte_pfn, pte_present
 from vmtui.mm.step import Steps, step
 from vmtui.mm.v6_18.mlock import try_to_populate
@@ -134,15 +134,16 @@ def remap_move(mm: Mm, start: int, end: int, new_addr: int, *, keep: bool) -> St
 def dontunmap_complete(new: Vma, start: int, end: int) -> Steps:
     """What is left of a VMA whose pages have moved: no lock, and no anon_vma if all of them have.
 
-    The lock goes from all of the VMA; pages of it that did not move stay locked in memory for good, since
-    nobody unlocks them (dontunmap_complete).
+    The lock goes from all of the VMA; pages of it that did not move, and have the lock on themselves, stay
+    locked in memory for good, since nobody unlocks them (dontunmap_complete).
     """
     mm = new.vm_mm
     vma = mm.vmas.holding(start)
     if vma.vm_flags & VM_LOCKED:
         vma.vm_flags &= ~VM_LOCKED
         for page in pages_of(vma):
-            page.set(PG_mlocked)
+            if not page.test(PG_mlock_missed):
+                page.set(PG_mlocked)
     if vma is not new and (vma.vm_start, vma.vm_end) == (start, end):
         mm.machine.scheme.vma_unlink(vma)
     yield step("{who} stays mapped, its pages have gone", vma=vma.id, mm=mm.id, who=vma_name(vma))

@@ -17,6 +17,7 @@ from vmtui.mm.page import (
     PG_active,
     PG_anon,
     PG_dirty,
+    PG_mlock_missed,
     PG_mlocked,
     PG_reclaim,
     PG_referenced,
@@ -78,6 +79,8 @@ def shrink_folio(page: Page, forced: bool) -> Steps:
     """
     machine = page.machine
     if not folio_evictable(page):
+        if page.test(PG_mlock_missed):
+            page.clear(PG_mlock_missed)
         yield step("frame {page:#x} is locked in memory by somebody: unevictable", page=page.pfn)
         return KEEP
     references = RECLAIM
